@@ -1,0 +1,122 @@
+//! The decision: what the credentials of one request prove.
+
+use crate::ha1::Asked;
+use crate::nonce::{self, Age};
+use crate::{Credentials, Ha1, NonceKeys, Realm};
+use jiff::Timestamp;
+use subtle::{Choice, ConstantTimeEq};
+
+/// Where a login counts: one service, its realm and the keys of its nonces.
+///
+/// A nonce issued for one service is foreign to all others, also in the same realm.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtectionSpace<'a> {
+    /// What tells this service from the others that share the keys.
+    pub service: &'a str,
+    /// What clients hash with the password.
+    pub realm: &'a Realm,
+    /// Shared by all services and replicas.
+    pub keys: &'a NonceKeys,
+}
+
+/// The part of a request that an answer is bound to.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// As sent, `GET` or `POST`.
+    pub method: &'a str,
+    /// Path and query exactly as sent: nothing decoded, nothing normalised.
+    pub target: &'a str,
+}
+
+/// What credentials are worth.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Whoever sent this knows the password, and answered a nonce of ours that is still good.
+    Right,
+    /// The password was right and the nonce no good: too old, made under a key since retired, or
+    /// for another service. No failure: challenge with `stale`, and the client repeats by itself.
+    Stale,
+    /// The answer to a nonce of ours, with a wrong password or for an unknown login.
+    WrongAnswer,
+    /// The answer to a nonce that is not ours, with a wrong password or for an unknown login.
+    /// As much an attempt at guessing as [`Verdict::WrongAnswer`].
+    ForeignNonce,
+    /// Answered for another target than it was sent to. Nothing was computed: 400, RFC 7616
+    /// section 3.4.6.
+    OtherTarget,
+    /// Answered the challenge of another realm. Nothing was computed: challenge once more.
+    OtherRealm,
+}
+
+impl ProtectionSpace<'_> {
+    /// Says what `credentials` prove about whoever sent `request`.
+    ///
+    /// `ha1` is what [`Credentials::login`] should know; `None` if nobody has that login. Then
+    /// the same work is done and the verdict is never [`Verdict::Right`] or [`Verdict::Stale`],
+    /// so neither the answer nor its time tells whether a login exists.
+    ///
+    /// Says nothing about the request's body, about whether the login may do this, or about
+    /// whether this very header came before.
+    pub fn verify(
+        &self,
+        credentials: &Credentials,
+        request: Request<'_>,
+        ha1: Option<&Ha1>,
+        now: Timestamp,
+    ) -> Verdict {
+        if credentials.realm != self.realm.as_str() {
+            return Verdict::OtherRealm;
+        }
+        if !means(&credentials.uri, request.target) {
+            return Verdict::OtherTarget;
+        }
+        let age = nonce::age(&credentials.nonce, *self, now);
+        let knows_password: bool = answers(credentials, request.method, ha1).into();
+
+        // Only somebody with the right password may learn that the nonce was the trouble:
+        // RFC 7616 section 3.3, stale.
+        match (knows_password, age) {
+            (true, Age::Fresh) => Verdict::Right,
+            (true, Age::Stale | Age::Foreign) => Verdict::Stale,
+            (false, Age::Fresh | Age::Stale) => Verdict::WrongAnswer,
+            (false, Age::Foreign) => Verdict::ForeignNonce,
+        }
+    }
+}
+
+/// Whether `uri` names `target`: byte for byte, or as `http://somewhere` before it.
+///
+/// RFC 7616 section 3.4 lets clients repeat the target in absolute form. The authority in it is
+/// hashed as sent, so nobody changes it under way, and not compared: behind a proxy we do not
+/// know under which names clients find us, and the nonce already says for whom the answer is.
+fn means(uri: &str, target: &str) -> bool {
+    uri == target || path_and_query(uri).is_some_and(|found| found == target)
+}
+
+fn path_and_query(uri: &str) -> Option<&str> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    let path = rest.find('/')?;
+    // A `?` before the first slash would put the query into the authority.
+    let authority = &rest[..path];
+    (web && !authority.is_empty() && !authority.contains(['?', '#'])).then(|| &rest[path..])
+}
+
+/// Whether the response is the one that `ha1` gives. Takes as long without an `ha1`.
+fn answers(credentials: &Credentials, method: &str, ha1: Option<&Ha1>) -> Choice {
+    let nobody = Ha1::from_bytes([0; 16]);
+    let known = Choice::from(u8::from(ha1.is_some()));
+    let asked = Asked {
+        nonce: &credentials.nonce,
+        nc: &credentials.nc,
+        cnonce: &credentials.cnonce,
+    };
+    // RFC 7616 section 3.4.3 hashes the uri parameter, not the target it stands for.
+    let answered = Request {
+        method,
+        target: &credentials.uri,
+    };
+    let expected = ha1.unwrap_or(&nobody).answer(answered, &asked);
+    expected.ct_eq(&credentials.response) & known
+}
