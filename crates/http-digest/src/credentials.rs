@@ -179,3 +179,159 @@ impl fmt::Debug for Credentials {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = r#"Digest username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html", algorithm=MD5, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001, cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", qop=auth, response="8ca523f5e9506fed4657c9700eebdbec", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS""#;
+
+    /// The answer of RFC 7616 section 3.9.1 with `from` replaced by `to`.
+    fn parse_with(from: &str, to: &str) -> Result<Credentials, Malformed> {
+        assert!(ANSWER.contains(from), "{from}");
+        Credentials::parse(&ANSWER.replace(from, to))
+    }
+
+    #[track_caller]
+    fn refused(from: &str, to: &str) -> Malformed {
+        parse_with(from, to).unwrap_err()
+    }
+
+    #[test]
+    fn the_answer_of_the_rfc_is_read() {
+        let credentials = Credentials::parse(ANSWER).unwrap();
+        assert_eq!(credentials.login(), "Mufasa");
+        assert_eq!(credentials.uri, "/dir/index.html");
+        assert_eq!(credentials.nc, "00000001");
+    }
+
+    #[test]
+    fn quotes_case_and_a_missing_algorithm_are_up_to_the_client() {
+        for (from, to) in [
+            ("algorithm=MD5", "ALGORITHM=\"md5\""),
+            ("algorithm=MD5, ", ""),
+            ("qop=auth", "qop=\"auth\""),
+            ("nc=00000001", "nc=\"0000000A\""),
+            (
+                "8ca523f5e9506fed4657c9700eebdbec",
+                "8CA523F5E9506FED4657C9700EEBDBEC",
+            ),
+            ("opaque=", "auth-param="),
+            ("opaque=", "userhash=false, opaque="),
+        ] {
+            assert!(parse_with(from, to).is_ok(), "{to}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_login_is_unescaped() {
+        assert_eq!(
+            parse_with("Mufasa", r#"Mu\f"a"#).unwrap_err(),
+            Malformed::Syntax { at: 22 }
+        );
+        assert_eq!(
+            parse_with("Mufasa", r#"M\"uf\\a"#).unwrap().login(),
+            r#"M"uf\a"#
+        );
+    }
+
+    #[test]
+    fn an_answer_without_qop_is_refused_with_its_own_reason() {
+        assert_eq!(refused("qop=auth, ", ""), Malformed::WithoutQop);
+    }
+
+    #[test]
+    fn what_the_challenge_did_not_offer_is_refused_by_name() {
+        for (from, to, what) in [
+            (
+                "algorithm=MD5",
+                "algorithm=MD5-sess",
+                "another algorithm than MD5",
+            ),
+            (
+                "algorithm=MD5",
+                "algorithm=SHA-256",
+                "another algorithm than MD5",
+            ),
+            ("qop=auth", "qop=auth-int", "another qop than auth"),
+            ("opaque=", "userhash=true, opaque=", "userhash"),
+            (
+                "username=\"Mufasa\"",
+                "username*=UTF-8''Mufasa",
+                "username*",
+            ),
+        ] {
+            assert_eq!(refused(from, to), Malformed::NotOffered(what), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_missing_parameter_is_named() {
+        for name in [
+            "username", "realm", "uri", "nonce", "nc", "cnonce", "response",
+        ] {
+            // The other name: `cnonce` holds `nonce`.
+            let missing = refused(&format!(" {name}="), " another=");
+            assert_eq!(missing, Malformed::Missing(name));
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_named() {
+        for (from, to, name) in [
+            ("\"Mufasa\"", "\"\"", "username"),
+            ("\"Mufasa\"", "\"Mufasa:http-auth@example.org\"", "username"),
+            ("\"/dir/index.html\"", "\"\"", "uri"),
+            ("nc=00000001", "nc=1", "nc"),
+            ("nc=00000001", "nc=0000000g", "nc"),
+            ("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "", "cnonce"),
+            (
+                "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+                &"f".repeat(257),
+                "cnonce",
+            ),
+            ("8ca523f5", "8ca523", "response"),
+            ("8ca523f5", "8ca523fg", "response"),
+        ] {
+            assert_eq!(refused(from, to), Malformed::BadValue(name), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_said_twice_is_refused_whatever_it_is() {
+        assert_eq!(
+            refused("opaque=", "UserName=\"Scar\", opaque="),
+            Malformed::Repeated
+        );
+        assert_eq!(refused("opaque=", "x=1, X=2, opaque="), Malformed::Repeated);
+    }
+
+    #[test]
+    fn an_endless_header_is_refused() {
+        assert_eq!(refused("/dir", &"/dir".repeat(2048)), Malformed::TooLong);
+        let many: Vec<_> = (0..23).map(|index| format!("p{index}=1")).collect();
+        assert_eq!(
+            refused("opaque=", &(many.join(", ") + ", opaque=")),
+            Malformed::TooLong
+        );
+    }
+
+    #[test]
+    fn another_scheme_is_no_broken_digest() {
+        assert_eq!(refused("Digest ", "Basic "), Malformed::OtherScheme);
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        assert_eq!(refused("realm=", "realm "), Malformed::Syntax { at: 32 });
+    }
+
+    #[test]
+    fn what_would_let_a_reader_of_logs_repeat_the_request_is_never_printed() {
+        let printed = format!("{:?}", Credentials::parse(ANSWER).unwrap());
+        assert_eq!(
+            printed,
+            r#"Credentials { login: "Mufasa", realm: "http-auth@example.org", .. }"#
+        );
+    }
+}
