@@ -1,1 +1,28 @@
-//! Not written yet.
+//! OpenPGP as this product needs it: pinned keys, and messages that one of them signed.
+//!
+//! The library underneath parses packets and has no opinion. Everything that makes a signature
+//! *count* is decided here: which keys are trusted (by full fingerprint), whether a key may sign,
+//! has expired or was revoked, which hashes are too weak, and which of a message's many possible
+//! shapes are refused. What a key says about itself is checked once, when it is pinned, so that
+//! verifying a message costs little more than its one public-key operation.
+//!
+//! Pure on purpose: no clock, no disk, no network. Time and randomness are arguments.
+
+mod algorithm;
+mod armor;
+mod certificate;
+mod fingerprint;
+mod message;
+mod self_signature;
+mod signing_key;
+mod time;
+mod trust;
+mod verify;
+
+pub use algorithm::{HashAlgorithm, KeyAlgorithm};
+pub use certificate::{Certificate, CertificateError};
+pub use fingerprint::{Fingerprint, NotAFingerprint};
+pub use message::Limits;
+pub use signing_key::{Algorithm, SigningError, SigningKey};
+pub use trust::{Allowances, KeyStatus, PinError, TrustedKey, TrustedKeys};
+pub use verify::{ClaimedIssuer, Refusal, Verified, verify};
