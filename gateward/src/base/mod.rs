@@ -1,0 +1,12 @@
+//! Floor 0: types that cannot hold a wrong value.
+//!
+//! Text from outside becomes one of these at the border and travels as nothing else after it.
+
+pub mod address;
+pub mod id;
+pub mod name;
+pub mod network;
+pub mod random;
+pub mod secret;
+pub mod steady;
+pub mod time;

@@ -1,0 +1,69 @@
+//! Takes expired logins away: exactly those, counted, each named in an event.
+
+use jiff::Timestamp;
+
+use super::door::Door;
+use super::record::{Happened, What};
+use crate::base::id::LoginName;
+use crate::store::temporary_login::{self, Delete};
+use crate::store::{self, Change, CommitError};
+
+/// Why not everything was cleaned up; what was, is recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// How many logins one event names.
+const AT_ONCE: u32 = 200;
+
+/// Deletes every login that ended at or before `now`; returns how many there were.
+///
+/// `by` is `os:NAME` for a command, `None` for the scheduled sweep.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u64, Error> {
+    let mut total = 0;
+    loop {
+        let logins = temporary_login::expired(&door.store.reader, now, AT_ONCE)?;
+        if logins.is_empty() {
+            return Ok(total);
+        }
+        match delete(door, logins.clone(), by, now).await {
+            Ok(()) => total += logins.len() as u64,
+            // Another sweep took some, or one was exchanged again: look anew.
+            Err(CommitError::Precondition) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn delete(
+    door: &Door,
+    logins: Vec<LoginName>,
+    by: Option<&str>,
+    now: Timestamp,
+) -> Result<(), CommitError> {
+    let delete = |login: &LoginName| {
+        Change::DeleteLogin(Delete {
+            login: login.clone(),
+            ended_by: Some(now),
+        })
+    };
+    let changes = logins.iter().map(delete).collect();
+    let happened = Happened {
+        who: by.map(str::to_owned),
+        ..Happened::done(What::LoginsCleanedUp { logins })
+    };
+    door.recorder
+        .commit(None, changes, &[happened], now)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,96 @@
+//! Closes what a crashed program left open, as `unknown`.
+
+use jiff::Timestamp;
+
+use super::door::Door;
+use super::record::{Delivery, Happened, Outcome, What};
+use crate::store::instance::{self, OpenTransaction};
+use crate::store::{self, Change, CommitError};
+
+/// Why not everything could be closed; the next sweep goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Whose transactions are closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Everybody else's: we hold the lock of the one server, so nobody else runs.
+    AllOthers,
+    /// Those whose lease lapsed.
+    Lapsed,
+}
+
+/// How many transactions are closed in one commit.
+const AT_ONCE: u32 = 256;
+
+/// Closes every open transaction of programs that are gone; returns how many there were.
+///
+/// Each transaction closes with its event; a crash in the middle leaves the rest to the next sweep.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u64, Error> {
+    let own = door.recorder.instance().to_string();
+    let reader = &door.store.reader;
+    let gone = match whose {
+        Whose::AllOthers => instance::all(reader)?,
+        Whose::Lapsed => instance::lapsed(reader, now)?,
+    };
+    let mut closed = 0;
+    for instance in gone.into_iter().filter(|instance| *instance != own) {
+        loop {
+            let open = instance::open_transactions(reader, &instance, AT_ONCE)?;
+            if open.is_empty() {
+                break;
+            }
+            for transaction in open {
+                closed += u64::from(close(door, &transaction, now).await?);
+            }
+        }
+        let retire = Change::RetireInstance(instance::Retire { instance });
+        match door.recorder.commit(None, vec![retire], &[], now).await {
+            // Another program noticed, too.
+            Ok(_) | Err(CommitError::Precondition) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(closed)
+}
+
+async fn close(
+    door: &Door,
+    transaction: &OpenTransaction,
+    now: Timestamp,
+) -> Result<bool, CommitError> {
+    let what = What::Ended {
+        status: 0,
+        bytes: 0,
+        duration_us: 0,
+        delivery: Delivery::Unknown,
+    };
+    let happened = Happened {
+        outcome: Outcome::Failed,
+        service: transaction.service.parse().ok(),
+        who: Some(transaction.who.clone()),
+        transaction: Some(transaction.id),
+        ..Happened::done(what)
+    };
+    let change = Change::CloseTransaction(instance::Close(transaction.id));
+    match door
+        .recorder
+        .commit(None, vec![change], &[happened], now)
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(CommitError::Precondition) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

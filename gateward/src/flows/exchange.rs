@@ -1,0 +1,390 @@
+//! The exchange: a signed token in, a temporary login out.
+//!
+//! The same token gives the same login while it lives, however the token is spelled and however
+//! many ask at once. A login never outlives its token, and lives at most a day unless used.
+
+use jiff::{SignedDuration, Timestamp};
+use signed_token::{Group, VerifiedToken};
+
+use super::door::{Door, Refused};
+use super::failures::Attempt;
+use super::keyring::{Keyring, Place};
+use super::policy::Policy;
+use super::record::{self, Happened, Personal, What};
+use crate::base::address::ClientAddress;
+use crate::base::id::{LoginName, Reference};
+use crate::base::name::ServiceName;
+use crate::base::random::Random;
+use crate::base::secret::Secret;
+use crate::base::time::{later, stored};
+use crate::store::temporary_login::{self, TemporaryLogin};
+use crate::store::token_block::{self, BlockedToken};
+use crate::store::{self, Change, CommitError};
+
+/// How long a login lives at a time.
+pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often a decision is made again when others keep changing what it was made on.
+const ATTEMPTS: usize = 8;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum From {
+    /// Somebody over the network; their failures are limited and summarised.
+    Address(ClientAddress),
+    /// A command on this machine, by the operating-system user `os:NAME`.
+    Command(String),
+}
+
+/// A login, and what it was made from.
+#[derive(Debug)]
+pub struct Exchanged {
+    /// The login's name.
+    pub login: LoginName,
+    /// Its password, shown to the caller and nowhere else.
+    pub password: Secret,
+    /// When it ends unless used again.
+    pub expires_at: Timestamp,
+    /// The same token had a living login already.
+    pub repeated: bool,
+}
+
+/// What an operator may be told of a token.
+#[derive(Debug)]
+pub struct Insight {
+    /// The verified token.
+    pub token: VerifiedToken,
+    /// Groups that a grant here names.
+    pub known_groups: Vec<Group>,
+    /// Services that the token's holder may reach.
+    pub services: Vec<ServiceName>,
+    /// When a login made now would end.
+    pub login_ends: Timestamp,
+    /// The token has a living login.
+    pub has_login: bool,
+}
+
+/// Why there is no login.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The token's holder, its issuer, or the operator who pinned the issuer; see the reason.
+    #[error(transparent)]
+    Token(#[from] signed_token::Error),
+    /// The operator took the issuer out.
+    #[error("the issuer {0} is not believed here any more")]
+    IssuerRevoked(openpgp::Fingerprint),
+    /// The operator ended this token.
+    #[error("this token was revoked here")]
+    TokenRevoked,
+    /// The caller waits.
+    #[error("too many failed exchanges from this address; try again in {wait_seconds} s")]
+    TooMany {
+        /// How long.
+        wait_seconds: u64,
+    },
+    /// The operator's: the key of a living login is not in the keyring.
+    #[error("key {0:?} is missing from the keyring")]
+    KeyMissing(String),
+    /// The operator's; the caller may come back.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's; the caller may come back.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Error {
+    /// The reason in one word, as events and floods count it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Token(error) => error.reason(),
+            Self::IssuerRevoked(_) => "issuer-taken-out",
+            Self::TokenRevoked => "token-revoked",
+            Self::TooMany { .. } => "too-many-failures",
+            Self::KeyMissing(_) => "key-missing",
+            Self::Store(_) | Self::Commit(_) => "nothing-can-be-recorded",
+        }
+    }
+}
+
+/// A refusal with what the caller is given to name it by.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub error: Error,
+    /// The reference; `None` when nothing could be recorded.
+    pub reference: Option<Reference>,
+}
+
+/// Exchanges the signed token in `body` for a temporary login.
+///
+/// # Errors
+///
+/// [`Refusal`], recorded unless nothing can be recorded.
+pub async fn exchange(
+    door: &Door,
+    body: &[u8],
+    from: &From,
+    now: Timestamp,
+) -> Result<Exchanged, Refusal> {
+    let address = match from {
+        From::Address(address) => Some(*address),
+        From::Command(_) => None,
+    };
+    if let Some(address) = address {
+        let too_many = door
+            .refuse_for_limit(address, Attempt::Exchange, None, now)
+            .await
+            .map_err(unrecorded)?;
+        if let Some(too_many) = too_many {
+            let error = Error::TooMany {
+                wait_seconds: too_many.wait_seconds,
+            };
+            return Err(Refusal {
+                error,
+                reference: Some(too_many.reference),
+            });
+        }
+    }
+    match make_login(door, body, from, now).await {
+        Ok(exchanged) => Ok(exchanged),
+        Err(error) => Err(refuse(door, error, from, now).await),
+    }
+}
+
+fn unrecorded(error: CommitError) -> Refusal {
+    Refusal {
+        error: error.into(),
+        reference: None,
+    }
+}
+
+/// Records why there is no login, unless that is itself why.
+async fn refuse(door: &Door, error: Error, from: &From, now: Timestamp) -> Refusal {
+    match error {
+        Error::Store(_) | Error::Commit(_) => {
+            return Refusal {
+                error,
+                reference: None,
+            };
+        }
+        Error::Token(_)
+        | Error::IssuerRevoked(_)
+        | Error::TokenRevoked
+        | Error::TooMany { .. }
+        | Error::KeyMissing(_) => {}
+    }
+    let what = What::ExchangeRefused {
+        reason: error.reason().into(),
+        detail: error.to_string(),
+        token_id: None,
+    };
+    let recorded = match from {
+        From::Address(address) => {
+            door.failures
+                .count_attempt(*address, Attempt::Exchange, now);
+            let reason = format!("exchange: {}", error.reason());
+            let refused = Refused {
+                what,
+                reason,
+                service: None,
+                who: None,
+                address: *address,
+            };
+            door.record_refusal(refused, now).await
+        }
+        From::Command(user) => {
+            let reference = Reference::new(&door.random);
+            let happened = Happened {
+                outcome: record::Outcome::Refused,
+                who: Some(user.clone()),
+                reference: Some(reference),
+                ..Happened::done(what)
+            };
+            door.recorder
+                .commit(None, Vec::new(), &[happened], now)
+                .await
+                .map(|_| reference)
+        }
+    };
+    match recorded {
+        Ok(reference) => Refusal {
+            error,
+            reference: Some(reference),
+        },
+        Err(commit) => unrecorded(commit),
+    }
+}
+
+/// Verifies, decides and commits; decides once more when the policy or the login changed meanwhile.
+async fn make_login(
+    door: &Door,
+    body: &[u8],
+    from: &From,
+    now: Timestamp,
+) -> Result<Exchanged, Error> {
+    let mut policy = door.policy.current();
+    let token = signed_token::verify(body, &policy.issuers, now)?;
+    let mut attempt = 0;
+    loop {
+        let existing = admissible(door, &policy, &token)?.filter(|login| login.expires_at > now);
+        let expires_at = later(now, LIFETIME).min(token.valid_until());
+        let repeated = existing.is_some();
+        let (login, change) = match existing {
+            Some(login) => {
+                let to = expires_at;
+                (
+                    login.clone(),
+                    Change::ProlongLogin(temporary_login::Prolong {
+                        login: login.login,
+                        to,
+                    }),
+                )
+            }
+            None => {
+                let login = new_login(&door.keyring, &token, expires_at, now, &door.random);
+                (
+                    login.clone(),
+                    Change::CreateLogin(Box::new(temporary_login::Create(login))),
+                )
+            }
+        };
+        let password = door
+            .keyring
+            .login_password(&login.key_id, &login.salt, &login.identity)
+            .ok_or_else(|| Error::KeyMissing(login.key_id.clone()))?;
+        let happened = exchanged_event(&policy, &token, &login, expires_at, repeated, from);
+        attempt += 1;
+        // A crash before the commit leaves nothing; after it, a login that nobody was told of, which
+        // the same token gives again and the sweep takes away at its end.
+        match door
+            .recorder
+            .commit(Some(policy.revision), vec![change], &[happened], now)
+            .await
+        {
+            Ok(_) => {
+                return Ok(Exchanged {
+                    login: login.login,
+                    password,
+                    expires_at,
+                    repeated,
+                });
+            }
+            Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh()?,
+            Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns the login of `token` if it has one, living or not, or why it may have none.
+fn admissible(
+    door: &Door,
+    policy: &Policy,
+    token: &VerifiedToken,
+) -> Result<Option<TemporaryLogin>, Error> {
+    if policy.is_issuer_revoked(&token.issuer().to_string()) {
+        return Err(Error::IssuerRevoked(token.issuer()));
+    }
+    let identity = *token.identity().as_bytes();
+    let mut names = vec![BlockedToken::Identity(identity)];
+    names.extend(
+        token
+            .aliases()
+            .iter()
+            .map(|id| BlockedToken::Id(id.to_string())),
+    );
+    if token_block::is_any_blocked(&door.store.reader, &names)? {
+        return Err(Error::TokenRevoked);
+    }
+    Ok(temporary_login::find_by_identity(
+        &door.store.reader,
+        &identity,
+    )?)
+}
+
+fn new_login(
+    keyring: &Keyring,
+    token: &VerifiedToken,
+    expires_at: Timestamp,
+    now: Timestamp,
+    random: &Random,
+) -> TemporaryLogin {
+    let login = LoginName::new(random);
+    let place = Place {
+        table: "temporary_login",
+        row: login.as_str(),
+        column: "sealed_mail",
+    };
+    let issuer = token.issuer().to_string();
+    TemporaryLogin {
+        identity: *token.identity().as_bytes(),
+        token_ids: token.aliases().iter().map(ToString::to_string).collect(),
+        key_id: keyring.active_id().to_owned(),
+        salt: random.bytes(),
+        sealed_mail: keyring.seal(place, token.mail().as_str(), random),
+        subject: keyring.pseudonym(&issuer, token.mail().as_str()),
+        groups: token.groups().iter().map(ToString::to_string).collect(),
+        valid_until: token.valid_until(),
+        created_at: now,
+        expires_at,
+        issuer,
+        login,
+    }
+}
+
+fn exchanged_event(
+    policy: &Policy,
+    token: &VerifiedToken,
+    login: &TemporaryLogin,
+    expires_at: Timestamp,
+    repeated: bool,
+    from: &From,
+) -> Happened {
+    let known = policy.known_groups(token.groups());
+    let what = What::Exchanged(Box::new(record::Exchanged {
+        repeated,
+        issuer: login.issuer.clone(),
+        token_id: token.id().to_string(),
+        hash: token.hash_algorithm().to_string(),
+        valid_until: stored(token.valid_until()),
+        expires_at: stored(expires_at),
+        groups: login.groups.clone(),
+        groups_known: known.into_iter().map(ToString::to_string).collect(),
+        subject: login.subject.clone(),
+    }));
+    let mail = Some(token.mail().as_str().to_owned());
+    let address = match from {
+        From::Address(address) => Some(address.to_string()),
+        From::Command(_) => None,
+    };
+    Happened {
+        who: Some(login.login.to_string()),
+        personal: Personal { address, mail },
+        ..Happened::done(what)
+    }
+}
+
+/// Does everything that [`exchange`] does but create, and tells what it saw. Not recorded: nothing
+/// is made, and only the operator may ask.
+///
+/// # Errors
+///
+/// [`Error`], as the exchange would refuse.
+pub fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
+    let policy = door.policy.current();
+    let token = signed_token::verify(body, &policy.issuers, now)?;
+    let existing = admissible(door, &policy, &token)?;
+    let groups: Vec<Group> = token.groups().iter().cloned().collect();
+    Ok(Insight {
+        known_groups: policy.known_groups(&groups).into_iter().cloned().collect(),
+        services: policy
+            .granted_services(&groups, token.mail())
+            .into_iter()
+            .cloned()
+            .collect(),
+        login_ends: later(now, LIFETIME).min(token.valid_until()),
+        has_login: existing.is_some_and(|login| login.expires_at > now),
+        token,
+    })
+}

@@ -1,0 +1,296 @@
+//! Counts failures by address: limits what one address may try, and what a flood may write.
+//!
+//! Up to ten failures a minute from one address for one reason are events of their own. What
+//! comes after is counted: the first of it is recorded at once, under a reference that all of them
+//! are given, and the count when the minute is over. A crash in between loses the count, and the
+//! recorded beginning says that there was more.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::base::address::{AddressBlock, ClientAddress};
+use crate::base::id::Reference;
+use crate::base::random::Random;
+
+/// How many failures of one address and reason are recorded one by one in a window.
+pub const RECORDED_SINGLY: u64 = 10;
+
+/// How many exchanges may fail from one address in a window.
+pub const FAILED_EXCHANGES: u64 = 30;
+
+/// How many Digest answers may be wrong from one address in a window: a real client tries seven
+/// times before it gives up, and several scripts may share an address.
+pub const WRONG_ANSWERS: u64 = 30;
+
+/// How long a window is.
+pub const WINDOW: SignedDuration = SignedDuration::from_secs(60);
+
+/// How many windows are kept apart; what is beyond shares one.
+const WINDOWS: usize = 20_000;
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attempt {
+    /// A signed token for a login.
+    Exchange,
+    /// A Digest or Basic answer.
+    Login,
+}
+
+/// How a failure is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// As an event of its own, with its own reference.
+    Singly,
+    /// As the beginning of a summary, with this reference.
+    OpensSummary(Reference),
+    /// Counted under this reference.
+    Counted(Reference),
+}
+
+/// What a summary says when its window is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Which addresses; `None` where too many failed at once to keep them apart.
+    pub block: Option<AddressBlock>,
+    /// The reason they share.
+    pub reason: String,
+    /// What the callers were given.
+    pub reference: Reference,
+    /// How many were counted beyond those recorded singly.
+    pub count: u64,
+    /// When the window began.
+    pub since: Timestamp,
+    /// When it ended.
+    pub until: Timestamp,
+}
+
+#[derive(Debug)]
+struct Window {
+    since: Timestamp,
+    count: u64,
+    reference: Option<Reference>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    /// By address and reason, for what is written.
+    reasons: HashMap<(Option<AddressBlock>, String), Window>,
+    /// By address and attempt, for what is allowed.
+    attempts: HashMap<(Option<AddressBlock>, Attempt), (Timestamp, u64)>,
+}
+
+/// Counts failures.
+#[derive(Debug, Default)]
+pub struct Failures(Mutex<Tables>);
+
+fn is_over(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) >= WINDOW || now < since
+}
+
+impl Failures {
+    /// Tells how long `address` has to wait before it may attempt this again; `None`: it may.
+    pub fn wait(
+        &self,
+        address: ClientAddress,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> Option<SignedDuration> {
+        let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = match attempt {
+            Attempt::Exchange => FAILED_EXCHANGES,
+            Attempt::Login => WRONG_ANSWERS,
+        };
+        let own = tables.attempts.get(&(Some(address.block()), attempt));
+        // Who has no window of their own, because there are too many, shares one.
+        let (since, count) = own.or_else(|| tables.attempts.get(&(None, attempt)))?;
+        (*count >= limit && !is_over(*since, now))
+            .then(|| WINDOW.saturating_sub(now.duration_since(*since)))
+    }
+
+    /// Counts a failed attempt against the limit of `address`.
+    pub fn count_attempt(&self, address: ClientAddress, attempt: Attempt, now: Timestamp) {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = &mut tables.attempts;
+        let own = (Some(address.block()), attempt);
+        let key = if attempts.len() < WINDOWS || attempts.contains_key(&own) {
+            own
+        } else {
+            (None, attempt)
+        };
+        let window = attempts.entry(key).or_insert((now, 0));
+        if is_over(window.0, now) {
+            *window = (now, 0);
+        }
+        window.1 += 1;
+    }
+
+    /// Counts a failure for `reason` and says how it is to be written down.
+    pub fn count(
+        &self,
+        address: ClientAddress,
+        reason: &str,
+        now: Timestamp,
+        random: &Random,
+    ) -> Writing {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reasons = &mut tables.reasons;
+        let own = (Some(address.block()), reason.to_owned());
+        let key = if reasons.len() < WINDOWS || reasons.contains_key(&own) {
+            own
+        } else {
+            (None, reason.to_owned())
+        };
+        // A window that is over stays until its summary is taken: the count then runs on in it.
+        let window = reasons.entry(key).or_insert(Window {
+            since: now,
+            count: 0,
+            reference: None,
+        });
+        if is_over(window.since, now) && window.reference.is_none() {
+            *window = Window {
+                since: now,
+                count: 0,
+                reference: None,
+            };
+        }
+        window.count += 1;
+        if window.count <= RECORDED_SINGLY {
+            return Writing::Singly;
+        }
+        match window.reference {
+            Some(reference) => Writing::Counted(reference),
+            None => Writing::OpensSummary(*window.reference.insert(Reference::new(random))),
+        }
+    }
+
+    /// Takes out every window that is over and returns the summaries that are due.
+    pub fn take_finished(&self, now: Timestamp) -> Vec<Summary> {
+        self.take(|since| is_over(since, now), now)
+    }
+
+    /// Takes out every window, at the end.
+    pub fn take_all(&self, now: Timestamp) -> Vec<Summary> {
+        self.take(|_| true, now)
+    }
+
+    /// Puts a summary back that could not be written, to be tried again.
+    pub fn put_back(&self, summary: Summary) {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Summary {
+            block,
+            reason,
+            reference,
+            count,
+            since,
+            ..
+        } = summary;
+        let count = count + RECORDED_SINGLY;
+        let window = tables.reasons.entry((block, reason)).or_insert(Window {
+            since,
+            count: 0,
+            reference: None,
+        });
+        window.since = since;
+        window.count += count;
+        window.reference = Some(reference);
+    }
+
+    fn take(&self, is_due: impl Fn(Timestamp) -> bool, now: Timestamp) -> Vec<Summary> {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tables
+            .attempts
+            .retain(|_, (since, _)| !is_over(*since, now));
+        let due = tables.reasons.extract_if(|_, window| is_due(window.since));
+        due.filter_map(|((block, reason), window)| {
+            let reference = window.reference?;
+            let count = window.count.saturating_sub(RECORDED_SINGLY);
+            Some(Summary {
+                block,
+                reason,
+                reference,
+                count,
+                since: window.since,
+                until: now,
+            })
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> ClientAddress {
+        ClientAddress::new(text.parse().unwrap())
+    }
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    #[test]
+    fn a_flood_from_one_address_becomes_one_summary_a_minute() {
+        let failures = Failures::default();
+        let random = Random::new(|bytes| bytes.fill(3));
+        let from = address("192.0.2.1");
+        let singly = (0..10_000)
+            .filter(|_| failures.count(from, "expired", NOW, &random) == Writing::Singly);
+        assert_eq!(singly.count(), 10);
+        assert_eq!(
+            failures.take_finished(NOW + SignedDuration::from_secs(59)),
+            []
+        );
+        let summaries = failures.take_finished(NOW + WINDOW);
+        assert_eq!(summaries.len(), 1);
+        assert_eq!(summaries[0].count, 9_990);
+        assert_eq!(
+            failures.count(from, "expired", NOW + WINDOW, &random),
+            Writing::Singly
+        );
+    }
+
+    #[test]
+    fn a_limit_of_one_address_is_not_another_s() {
+        let failures = Failures::default();
+        for _ in 0..FAILED_EXCHANGES {
+            assert_eq!(
+                failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW),
+                None
+            );
+            failures.count_attempt(address("192.0.2.1"), Attempt::Exchange, NOW);
+        }
+        assert_eq!(
+            failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW),
+            Some(WINDOW)
+        );
+        assert_eq!(
+            failures.wait(address("192.0.2.1"), Attempt::Login, NOW),
+            None
+        );
+        assert_eq!(
+            failures.wait(address("192.0.2.2"), Attempt::Exchange, NOW),
+            None
+        );
+        assert_eq!(
+            failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW + WINDOW),
+            None
+        );
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_stays_bounded() {
+        let failures = Failures::default();
+        let random = Random::new(|bytes| bytes.fill(3));
+        for n in 0..100_000_u32 {
+            let from = ClientAddress::new(std::net::Ipv4Addr::from(n).into());
+            failures.count(from, "expired", NOW, &random);
+            failures.count_attempt(from, Attempt::Exchange, NOW);
+        }
+        let summaries = failures.take_all(NOW);
+        assert_eq!(summaries.len(), 1);
+        assert_eq!(summaries[0].block, None);
+        assert_eq!(summaries[0].count, 80_000 - RECORDED_SINGLY);
+    }
+}

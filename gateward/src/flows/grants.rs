@@ -1,0 +1,99 @@
+//! Grants by command: made and revoked while the server runs, with effect at once.
+
+use jiff::Timestamp;
+
+use super::door::Door;
+use super::policy::Rule;
+use super::record::{Happened, What};
+use crate::store::grant::{self, GrantRow, Origin};
+use crate::store::{self, Change, CommitError, revocation};
+
+/// Why a grant stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's.
+    #[error("there is no grant {0}: `gateward grant list` shows those there are")]
+    NoSuchGrant(String),
+    /// The operator's: the file would bring it back.
+    #[error("grant {0} comes from the configuration file: take it out there and restart")]
+    OfTheFile(String),
+    /// The operator's: it is there already.
+    #[error("the same grant is there already: {0}")]
+    AlreadyThere(String),
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Makes a grant; returns its id.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Result<String, Error> {
+    let row = rule.row(Origin::Command, Some(door.random.bytes()));
+    let same = |other: &&GrantRow| {
+        (
+            &other.subject_kind,
+            &other.subject,
+            &other.service,
+            &other.networks,
+        ) == (&row.subject_kind, &row.subject, &row.service, &row.networks)
+    };
+    if let Some(other) = grant::all(&door.store.reader)?.iter().find(same) {
+        return Err(Error::AlreadyThere(other.id.clone()));
+    }
+    let what = What::GrantCreated {
+        grant: row.id.clone(),
+        subject_kind: row.subject_kind.clone(),
+        networks: row.networks.clone(),
+    };
+    let happened = Happened {
+        service: Some(rule.service.clone()),
+        who: Some(by.to_owned()),
+        ..Happened::done(what)
+    };
+    let id = row.id.clone();
+    let create = Change::CreateGrant(grant::Create {
+        grant: row,
+        at: now,
+    });
+    let changes = vec![create, Change::AdvanceRevocation(revocation::Advance)];
+    door.recorder
+        .commit(None, changes, &[happened], now)
+        .await?;
+    Ok(id)
+}
+
+/// Revokes a grant; answers that run by it are cut within a second.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn revoke(door: &Door, id: &str, by: &str, now: Timestamp) -> Result<(), Error> {
+    let all = grant::all(&door.store.reader)?;
+    let found = all
+        .iter()
+        .find(|row| row.id == id)
+        .ok_or_else(|| Error::NoSuchGrant(id.to_owned()))?;
+    if found.origin == Origin::File {
+        return Err(Error::OfTheFile(id.to_owned()));
+    }
+    let happened = Happened {
+        service: found.service.parse().ok(),
+        who: Some(by.to_owned()),
+        ..Happened::done(What::GrantRevoked {
+            grant: id.to_owned(),
+        })
+    };
+    let delete = Change::DeleteGrant(grant::Delete { id: id.to_owned() });
+    let changes = vec![delete, Change::AdvanceRevocation(revocation::Advance)];
+    match door.recorder.commit(None, changes, &[happened], now).await {
+        Ok(_) => Ok(()),
+        Err(CommitError::Precondition) => Err(Error::NoSuchGrant(id.to_owned())),
+        Err(error) => Err(error.into()),
+    }
+}

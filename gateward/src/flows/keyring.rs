@@ -1,0 +1,437 @@
+//! The keys that lie outside the database, and what each is for.
+//!
+//! One file, the same on all replicas. Every key has an id that rows made with it carry; for each
+//! purpose a sub-key is derived (HKDF-SHA-256, RFC 5869), so no key serves two ends.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{hkdf, hmac};
+use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
+use http_digest::{NonceKey, NonceKeys};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::base::random::Random;
+use crate::base::secret::Secret;
+
+/// Why a keyring cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator edited it, or it was cut.
+    #[error("the keyring cannot be read: {0}")]
+    Syntax(String),
+    /// It has no key that new logins could be made with.
+    #[error("the keyring has no key in use: `gateward key rotate` adds one")]
+    NoActiveKey,
+    /// The operator asked for a key that is not there.
+    #[error("the keyring has no key {0:?}: `gateward key list` shows those it has")]
+    NoSuchKey(String),
+    /// The last active key cannot go before another took its place.
+    #[error("{0:?} is the only key in use: run `gateward key rotate` first")]
+    LastActiveKey(String),
+}
+
+/// Says that a sealed value was not sealed by this keyring for this place.
+#[derive(Debug, thiserror::Error)]
+#[error("a sealed value in {table} cannot be opened: damaged, moved, or its key is missing")]
+pub struct CannotOpen {
+    table: &'static str,
+}
+
+/// Where a sealed value stands; a value moved elsewhere does not open.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The table.
+    pub table: &'static str,
+    /// What names the row.
+    pub row: &'a str,
+    /// The column.
+    pub column: &'static str,
+}
+
+impl Place<'_> {
+    fn binding(&self) -> Vec<u8> {
+        format!("{}\0{}\0{}", self.table, self.row, self.column).into_bytes()
+    }
+}
+
+/// The file, as TOML.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    key: Vec<FileKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileKey {
+    id: String,
+    /// 32 bytes in base64.
+    secret: Zeroizing<String>,
+    created: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retired: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for FileKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileKey({})", self.id)
+    }
+}
+
+/// What may be shown of a key.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyDescription {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Since when nothing new is made with it; `None` while in use.
+    pub retired: Option<Timestamp>,
+}
+
+struct Key {
+    description: KeyDescription,
+    login: hmac::Key,
+    seal: LessSafeKey,
+    pseudonym: hmac::Key,
+    nonce: Zeroizing<[u8; 32]>,
+}
+
+/// The keys, ready for use.
+pub struct Keyring {
+    /// As in the file, oldest first.
+    keys: Vec<Key>,
+    /// The newest that is not retired.
+    active: usize,
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.keys.iter().map(|key| &key.description))
+            .finish()
+    }
+}
+
+/// Fits all the sub-keys.
+struct Bytes32;
+
+impl hkdf::KeyType for Bytes32 {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+fn derive(secret: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
+    let mut derived = Zeroizing::new([0; 32]);
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"gateward keyring v1")
+        .extract(secret)
+        .expand(&[purpose.as_bytes()], Bytes32)
+        .and_then(|okm| okm.fill(derived.as_mut()))
+        .expect("32 bytes are below HKDF's limit of 255 hashes");
+    derived
+}
+
+impl Key {
+    fn prepare(file: &FileKey) -> Result<Self, Error> {
+        let syntax = |reason: &str| Error::Syntax(format!("key {:?}: {reason}", file.id));
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !(1..=32).contains(&file.id.len()) || !file.id.bytes().all(good) {
+            return Err(syntax(
+                "its id has other letters than a-z, A-Z, 0-9 and '-', or more than 32",
+            ));
+        }
+        let decoded = Zeroizing::new(
+            BASE64
+                .decode(file.secret.as_bytes())
+                .map_err(|_| syntax("its secret is not base64"))?,
+        );
+        let secret = Zeroizing::new(
+            <[u8; 32]>::try_from(decoded.as_slice())
+                .map_err(|_| syntax("its secret has not 32 bytes"))?,
+        );
+        let hmac_key =
+            |purpose| hmac::Key::new(hmac::HMAC_SHA256, derive(&secret, purpose).as_ref());
+        let seal = UnboundKey::new(&AES_256_GCM, derive(&secret, "sealing").as_ref())
+            .expect("AES-256 takes 32 bytes");
+        Ok(Self {
+            description: KeyDescription {
+                id: file.id.clone(),
+                created: file.created,
+                retired: file.retired,
+            },
+            login: hmac_key("temporary logins"),
+            seal: LessSafeKey::new(seal),
+            pseudonym: hmac_key("pseudonyms"),
+            nonce: derive(&secret, "nonces"),
+        })
+    }
+}
+
+/// Writes the text of a new keyring with one fresh key.
+pub fn generate(now: Timestamp, random: &Random) -> Secret {
+    write(&File {
+        key: vec![fresh_key(now, random)],
+    })
+}
+
+/// Adds a fresh key to the keyring `text`; it is used for everything new from the next start on.
+///
+/// # Errors
+///
+/// [`Error::Syntax`].
+pub fn rotate(text: &Secret, now: Timestamp, random: &Random) -> Result<Secret, Error> {
+    let mut file = read(text)?;
+    file.key.push(fresh_key(now, random));
+    Ok(write(&file))
+}
+
+/// Marks the key `id` as retired: what was made with it goes on working, nothing new is made.
+///
+/// # Errors
+///
+/// [`Error::NoSuchKey`], [`Error::LastActiveKey`], [`Error::Syntax`].
+pub fn retire(text: &Secret, id: &str, now: Timestamp) -> Result<Secret, Error> {
+    let mut file = read(text)?;
+    let others_in_use = file
+        .key
+        .iter()
+        .any(|key| key.id != id && key.retired.is_none());
+    let key = file
+        .key
+        .iter_mut()
+        .find(|key| key.id == id)
+        .ok_or_else(|| Error::NoSuchKey(id.to_owned()))?;
+    if !others_in_use {
+        return Err(Error::LastActiveKey(id.to_owned()));
+    }
+    key.retired.get_or_insert(now);
+    Ok(write(&file))
+}
+
+fn fresh_key(now: Timestamp, random: &Random) -> FileKey {
+    let secret = Zeroizing::new(random.bytes::<32>());
+    FileKey {
+        id: format!("k-{}", HEXLOWER.encode(&random.bytes::<4>())),
+        secret: Zeroizing::new(BASE64.encode(secret.as_ref())),
+        created: now.round(jiff::Unit::Second).unwrap_or(now),
+        retired: None,
+    }
+}
+
+fn read(text: &Secret) -> Result<File, Error> {
+    // The parser's message could quote the line, and with it a secret.
+    toml::from_str(text.expose()).map_err(|error| {
+        let at = error
+            .span()
+            .map_or(0, |span| text.expose()[..span.start].lines().count());
+        Error::Syntax(format!("line {at}"))
+    })
+}
+
+fn write(file: &File) -> Secret {
+    let body = toml::to_string(file).expect("keys are plain tables");
+    Secret::new(format!(
+        "# Gateward's keyring. Whoever has it and the database can log in as every temporary login.\n\
+         # Back it up apart from the database; without it nobody can log in any more.\n\n{body}"
+    ))
+}
+
+impl Keyring {
+    /// Reads a keyring from the text of its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Syntax`], [`Error::NoActiveKey`]: the operator's to mend.
+    pub fn parse(text: &Secret) -> Result<Self, Error> {
+        let keys = read(text)?
+            .key
+            .iter()
+            .map(Key::prepare)
+            .collect::<Result<Vec<_>, _>>()?;
+        let active = keys
+            .iter()
+            .rposition(|key| key.description.retired.is_none())
+            .ok_or(Error::NoActiveKey)?;
+        Ok(Self { keys, active })
+    }
+
+    /// Returns what may be shown, oldest key first.
+    pub fn descriptions(&self) -> impl Iterator<Item = &KeyDescription> {
+        self.keys.iter().map(|key| &key.description)
+    }
+
+    /// Returns the id of the key that new logins are made with.
+    pub fn active_id(&self) -> &str {
+        &self.keys[self.active].description.id
+    }
+
+    /// Tells whether the key `id` is here.
+    pub fn has(&self, id: &str) -> bool {
+        self.key(id).is_some()
+    }
+
+    fn key(&self, id: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.description.id == id)
+    }
+
+    /// Makes the password of a temporary login: 26 letters of base32, 130 bits.
+    ///
+    /// It is a keyed hash over the login's salt and its token's identity: neither the database nor
+    /// the keyring alone suffices to know it. `None` when the key `id` is missing.
+    pub fn login_password(&self, id: &str, salt: &[u8; 16], identity: &[u8; 32]) -> Option<Secret> {
+        let mut context = hmac::Context::with_key(&self.key(id)?.login);
+        context.update(b"password of a temporary login v1");
+        context.update(salt);
+        context.update(identity);
+        let mut text = BASE32_NOPAD.encode(&context.sign().as_ref()[..17]);
+        text.truncate(26);
+        Some(Secret::new(text))
+    }
+
+    /// Makes the pseudonym of a person: the same for the same issuer and mail address, on every
+    /// login, and worth nothing without the keyring. The oldest key makes it, so that rotation
+    /// does not tear one person in two.
+    pub fn pseudonym(&self, issuer: &str, mail: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.keys[0].pseudonym);
+        context.update(issuer.as_bytes());
+        context.update(b"\0");
+        context.update(mail.as_bytes());
+        HEXLOWER.encode(&context.sign().as_ref()[..16])
+    }
+
+    /// Seals `plain` for `place` with the active key (AES-256-GCM): key id, nonce, ciphertext.
+    pub fn seal(&self, place: Place<'_>, plain: &str, random: &Random) -> Vec<u8> {
+        let key = &self.keys[self.active];
+        let nonce = random.bytes::<NONCE_LEN>();
+        let id = key.description.id.as_bytes();
+        let mut sealed = vec![u8::try_from(id.len()).expect("ids have at most 32 bytes")];
+        sealed.extend_from_slice(id);
+        sealed.extend_from_slice(&nonce);
+        let mut text = plain.as_bytes().to_vec();
+        key.seal
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(place.binding()),
+                &mut text,
+            )
+            .expect("a mail address is below AES-GCM's limit");
+        sealed.append(&mut text);
+        sealed
+    }
+
+    /// Opens what [`Keyring::seal`] sealed for the same `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`CannotOpen`].
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Secret, CannotOpen> {
+        let open = || {
+            let (length, rest) = sealed.split_first()?;
+            let (id, rest) = rest.split_at_checked(usize::from(*length))?;
+            let (nonce, text) = rest.split_at_checked(NONCE_LEN)?;
+            let key = self.key(std::str::from_utf8(id).ok()?)?;
+            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+            let mut text = Zeroizing::new(text.to_vec());
+            let plain = key
+                .seal
+                .open_in_place(nonce, Aad::from(place.binding()), &mut text)
+                .ok()?;
+            Some(Secret::new(std::str::from_utf8(plain).ok()?.to_owned()))
+        };
+        open().ok_or(CannotOpen { table: place.table })
+    }
+
+    /// Returns the keys of Digest nonces: the active one signs, all are believed.
+    pub fn nonce_keys(&self) -> NonceKeys {
+        let key = |key: &Key| NonceKey::new(*key.nonce);
+        let others = self
+            .keys
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != self.active);
+        NonceKeys::new(
+            key(&self.keys[self.active]),
+            others.map(|(_, other)| key(other)).collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::*;
+
+    fn random() -> Random {
+        let count = AtomicU8::new(1);
+        Random::new(move |bytes| bytes.fill(count.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    const PLACE: Place<'_> = Place {
+        table: "temporary_login",
+        row: "A",
+        column: "sealed_mail",
+    };
+
+    #[test]
+    fn a_sealed_value_opens_only_where_it_was_sealed() {
+        let random = random();
+        let keyring = Keyring::parse(&generate(Timestamp::UNIX_EPOCH, &random)).unwrap();
+        let sealed = keyring.seal(PLACE, "a@example.org", &random);
+        assert_eq!(
+            keyring.open(PLACE, &sealed).unwrap().expose(),
+            "a@example.org"
+        );
+        assert!(keyring.open(Place { row: "B", ..PLACE }, &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(keyring.open(PLACE, &damaged).is_err(), "byte {at}");
+            assert!(keyring.open(PLACE, &sealed[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_retired_key_still_makes_the_passwords_of_its_logins() {
+        let random = random();
+        let first = generate(Timestamp::UNIX_EPOCH, &random);
+        let id = Keyring::parse(&first).unwrap().active_id().to_owned();
+        let before = Keyring::parse(&first)
+            .unwrap()
+            .login_password(&id, &[1; 16], &[2; 32])
+            .unwrap();
+        let both = rotate(&first, Timestamp::UNIX_EPOCH, &random).unwrap();
+        let after = Keyring::parse(&retire(&both, &id, Timestamp::UNIX_EPOCH).unwrap()).unwrap();
+        assert_ne!(after.active_id(), id);
+        assert_eq!(
+            after
+                .login_password(&id, &[1; 16], &[2; 32])
+                .unwrap()
+                .expose(),
+            before.expose()
+        );
+        assert_eq!(before.expose().len(), 26);
+    }
+
+    #[test]
+    fn the_last_key_in_use_cannot_be_retired() {
+        let random = random();
+        let text = generate(Timestamp::UNIX_EPOCH, &random);
+        let id = Keyring::parse(&text).unwrap().active_id().to_owned();
+        assert!(matches!(
+            retire(&text, &id, Timestamp::UNIX_EPOCH),
+            Err(Error::LastActiveKey(_))
+        ));
+    }
+
+    #[test]
+    fn an_error_about_the_keyring_never_quotes_a_secret() {
+        let text = Secret::new("[[key]]\nid = \"k\"\nsecret = \"c2VjcmV0\ncreated = 1\n".into());
+        assert_eq!(
+            Keyring::parse(&text).unwrap_err().to_string(),
+            "the keyring cannot be read: line 3"
+        );
+    }
+}

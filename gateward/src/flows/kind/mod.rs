@@ -1,0 +1,61 @@
+//! What a request to a service means, in the words of grants.
+//!
+//! A kind is one file: it turns a parsed request into a [`Meaning`]. Admission sees only that,
+//! and no other file asks which kind a service has.
+
+mod plain;
+
+use http::Method;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing changes.
+    Read,
+}
+
+/// What a request means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meaning {
+    /// What is asked for.
+    pub action: Action,
+    /// What it concerns, below the service's path: what the upstream is asked for.
+    pub what: String,
+}
+
+/// Why a request means nothing to a service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotUnderstood {
+    /// The caller's: another method.
+    #[error("{method} is not served here, only {allowed}")]
+    Method {
+        /// The one that was used.
+        method: String,
+        /// The value of `Allow` (RFC 9110 section 10.2.1).
+        allowed: &'static str,
+    },
+    /// The caller's: a path that two parsers could read differently.
+    #[error("the path cannot be read in one way only: {0}")]
+    Path(&'static str),
+}
+
+/// The kinds of service there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Anything that is read by path.
+    Plain,
+}
+
+impl Kind {
+    /// Turns a request into its meaning; `path` is what follows the service's own path, not decoded.
+    ///
+    /// # Errors
+    ///
+    /// [`NotUnderstood`], whoever asks.
+    pub fn meaning(self, method: &Method, path: &str) -> Result<Meaning, NotUnderstood> {
+        match self {
+            Self::Plain => plain::meaning(method, path),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Ends temporary logins before their time, and their tokens with them.
+
+use jiff::Timestamp;
+
+use super::door::Door;
+use super::record::{Happened, What};
+use crate::base::id::LoginName;
+use crate::store::temporary_login::{self, Delete, TemporaryLogin};
+use crate::store::token_block::{Block, BlockedToken, Unblock};
+use crate::store::{self, Change, CommitError, revocation};
+
+/// Why nothing was ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's: no such login.
+    #[error("there is no login {0}: `gateward login list` shows those there are")]
+    NoSuchLogin(LoginName),
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Whether the token may be exchanged again afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Afterwards {
+    /// The token is blocked in every spelling.
+    Blocked,
+    /// The token gives a new login, with another password.
+    AllowedAgain,
+}
+
+/// Ends `login` at once; its running answers are cut within a second.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn revoke(
+    door: &Door,
+    login: &LoginName,
+    afterwards: Afterwards,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let found = temporary_login::find(&door.store.reader, login)?
+        .ok_or_else(|| Error::NoSuchLogin(login.clone()))?;
+    let changes = ending(&found, afterwards, by, now);
+    let happened = [event(&found, afterwards, by)];
+    match door.recorder.commit(None, changes, &happened, now).await {
+        Ok(_) => Ok(()),
+        Err(CommitError::Precondition) => Err(Error::NoSuchLogin(login.clone())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends whatever login the token `id` has and blocks the token, also one that was never seen here.
+///
+/// `id` is the token's id as SeisComP counts it; it is matched against every spelling. With
+/// [`Afterwards::AllowedAgain`] the block is lifted instead. Returns how many logins ended.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn revoke_token(
+    door: &Door,
+    id: &signed_token::TokenId,
+    afterwards: Afterwards,
+    by: &str,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let id = id.to_string();
+    let logins = temporary_login::all(&door.store.reader)?;
+    let found: Vec<_> = logins
+        .into_iter()
+        .filter(|login| login.token_ids.contains(&id))
+        .collect();
+    let mut changes: Vec<Change> = found
+        .iter()
+        .flat_map(|login| ending(login, afterwards, by, now))
+        .collect();
+    let mut happened: Vec<Happened> = found
+        .iter()
+        .map(|login| event(login, afterwards, by))
+        .collect();
+    let by_id = BlockedToken::Id(id.clone());
+    changes.push(match afterwards {
+        Afterwards::Blocked => Change::BlockToken(Block {
+            token: by_id,
+            at: now,
+            by: by.to_owned(),
+        }),
+        Afterwards::AllowedAgain => Change::UnblockToken(Unblock(by_id)),
+    });
+    if found.is_empty() {
+        changes.push(Change::AdvanceRevocation(revocation::Advance));
+        let what = match afterwards {
+            Afterwards::Blocked => What::TokenBlocked { token_id: id },
+            Afterwards::AllowedAgain => What::TokenAllowedAgain { token_id: id },
+        };
+        happened.push(Happened {
+            who: Some(by.to_owned()),
+            ..Happened::done(what)
+        });
+    }
+    door.recorder.commit(None, changes, &happened, now).await?;
+    Ok(found.len())
+}
+
+/// Login, block and counter in one: a crash leaves all or nothing.
+fn ending(login: &TemporaryLogin, afterwards: Afterwards, by: &str, now: Timestamp) -> Vec<Change> {
+    let token = BlockedToken::Identity(login.identity);
+    vec![
+        Change::DeleteLogin(Delete {
+            login: login.login.clone(),
+            ended_by: None,
+        }),
+        match afterwards {
+            Afterwards::Blocked => Change::BlockToken(Block {
+                token,
+                at: now,
+                by: by.to_owned(),
+            }),
+            Afterwards::AllowedAgain => Change::UnblockToken(Unblock(token)),
+        },
+        Change::AdvanceRevocation(revocation::Advance),
+    ]
+}
+
+fn event(login: &TemporaryLogin, afterwards: Afterwards, by: &str) -> Happened {
+    let what = What::LoginRevoked {
+        login: login.login.clone(),
+        token_id: login.token_ids.first().cloned().unwrap_or_default(),
+        token_blocked: afterwards == Afterwards::Blocked,
+    };
+    Happened {
+        who: Some(by.to_owned()),
+        ..Happened::done(what)
+    }
+}

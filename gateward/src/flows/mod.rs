@@ -1,0 +1,20 @@
+//! Floor 2: one file, one transaction that a user would name.
+//!
+//! A flow takes the time and its randomness as arguments, decides, and proposes changes with
+//! their events to the one writer. What it cannot have, it says in an error of its own.
+
+pub mod admit;
+pub mod authenticate;
+pub mod clean_up;
+pub mod close_lapsed;
+pub mod door;
+pub mod exchange;
+pub mod failures;
+pub mod grants;
+pub mod issuers;
+pub mod keyring;
+pub mod kind;
+pub mod logins;
+pub mod policy;
+pub mod record;
+pub mod users;

@@ -1,0 +1,328 @@
+//! Who may reach what, as it stands under one value of the revocation counter.
+//!
+//! The configuration file and commands write grants into the store; this reads them into a form
+//! that answers fast, and is read again whenever the counter has moved.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use openpgp::TrustedKeys;
+use signed_token::{Group, Mail};
+
+use super::record::{Happened, Recorder, What};
+use crate::base::name::ServiceName;
+use crate::base::network::Network;
+use crate::store::grant::{GrantRow, Origin};
+use crate::store::revocation::Revision;
+use crate::store::{self, Change, CommitError, Reader, grant, issuer, revocation};
+
+/// Whom a grant names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Everybody whose signed token lists this group.
+    Group(Group),
+    /// One mail address.
+    Mail(Mail),
+    /// Every mail address of one domain, in lower case.
+    MailDomain(String),
+}
+
+/// Says why a mail domain cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no mail domain: example.org, without @")]
+pub struct NotADomain(String);
+
+impl Subject {
+    /// Takes a mail domain, in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`NotADomain`].
+    pub fn mail_domain(text: &str) -> Result<Self, NotADomain> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+        if text.contains('.') && text.len() <= 253 && text.bytes().all(good) {
+            Ok(Self::MailDomain(text.to_ascii_lowercase()))
+        } else {
+            Err(NotADomain(text.to_owned()))
+        }
+    }
+
+    /// As it is stored: its kind and its text.
+    pub fn stored(&self) -> (&'static str, String) {
+        match self {
+            Self::Group(group) => ("group", group.to_string()),
+            Self::Mail(mail) => ("mail", mail.as_str().to_owned()),
+            Self::MailDomain(domain) => ("mail-domain", domain.clone()),
+        }
+    }
+
+    fn from_stored(kind: &str, text: &str) -> Option<Self> {
+        match kind {
+            "group" => text.parse().ok().map(Self::Group),
+            "mail" => text.parse().ok().map(Self::Mail),
+            "mail-domain" => Self::mail_domain(text).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// A rule before it has an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Whom it names.
+    pub subject: Subject,
+    /// What they may reach.
+    pub service: ServiceName,
+    /// Only these networks, where the service's kind has networks; empty for all.
+    pub networks: Vec<Network>,
+}
+
+impl Rule {
+    /// Makes the stored form. A rule of the file has an id made from its content, so that the same
+    /// file gives the same ids on every replica; a command's is random.
+    pub fn row(&self, origin: Origin, random_id: Option<[u8; 5]>) -> GrantRow {
+        let (kind, subject) = self.subject.stored();
+        let networks = serde_json::to_string(&self.networks).expect("networks are text");
+        let id = random_id.unwrap_or_else(|| {
+            let content = format!("{kind}\0{subject}\0{}\0{networks}", self.service);
+            let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content.as_bytes());
+            *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
+        });
+        let prefix = match origin {
+            Origin::File => "f",
+            Origin::Command => "g",
+        };
+        GrantRow {
+            id: format!("{prefix}-{}", data_encoding::HEXLOWER.encode(&id)),
+            origin,
+            subject_kind: kind.to_owned(),
+            subject,
+            service: self.service.to_string(),
+            networks,
+        }
+    }
+}
+
+/// Policy under one value of the revocation counter.
+#[derive(Debug)]
+pub struct Policy {
+    /// The value.
+    pub revision: Revision,
+    /// The issuers of the configuration file, pinned.
+    pub issuers: Arc<TrustedKeys>,
+    revoked_issuers: HashSet<String>,
+    grants: HashMap<ServiceName, HashMap<Subject, String>>,
+    groups: HashSet<Group>,
+}
+
+impl Policy {
+    fn read(reader: &Reader, issuers: Arc<TrustedKeys>) -> Result<Self, store::Error> {
+        // The counter first: rows that are newer than it are caught by the writer, never older ones.
+        let revision = revocation::current(reader)?;
+        let mut grants: HashMap<ServiceName, HashMap<Subject, String>> = HashMap::new();
+        let mut groups = HashSet::new();
+        for row in grant::all(reader)? {
+            let damaged = || store::Error::Damaged {
+                table: "grants",
+                reason: format!("grant {} cannot be read", row.id),
+            };
+            let subject =
+                Subject::from_stored(&row.subject_kind, &row.subject).ok_or_else(damaged)?;
+            let service = row.service.parse().map_err(|_| damaged())?;
+            if let Subject::Group(group) = &subject {
+                groups.insert(group.clone());
+            }
+            grants
+                .entry(service)
+                .or_default()
+                .entry(subject)
+                .or_insert(row.id);
+        }
+        let revoked = issuer::all(reader)?
+            .into_iter()
+            .filter(|issuer| issuer.revoked_at.is_some());
+        let revoked_issuers = revoked.map(|issuer| issuer.fingerprint).collect();
+        Ok(Self {
+            revision,
+            issuers,
+            revoked_issuers,
+            grants,
+            groups,
+        })
+    }
+
+    /// Tells whether a command took this issuer out.
+    pub fn is_issuer_revoked(&self, fingerprint: &str) -> bool {
+        self.revoked_issuers.contains(fingerprint)
+    }
+
+    /// Returns those of `groups` that a grant names.
+    pub fn known_groups<'a>(
+        &'a self,
+        groups: impl IntoIterator<Item = &'a Group>,
+    ) -> BTreeSet<&'a Group> {
+        groups
+            .into_iter()
+            .filter(|group| self.groups.contains(group))
+            .collect()
+    }
+
+    /// Returns the id of a grant by which somebody with `groups` and `mail` may reach `service`.
+    pub fn grant(&self, service: &ServiceName, groups: &[Group], mail: &Mail) -> Option<&str> {
+        let grants = self.grants.get(service)?;
+        let by_group = || {
+            groups
+                .iter()
+                .find_map(|group| grants.get(&Subject::Group(group.clone())))
+        };
+        let by_mail = || grants.get(&Subject::Mail(mail.clone()));
+        let by_domain = || grants.get(&Subject::MailDomain(mail.domain().to_ascii_lowercase()));
+        by_group()
+            .or_else(by_mail)
+            .or_else(by_domain)
+            .map(String::as_str)
+    }
+
+    /// Returns the services that somebody with `groups` and `mail` may reach.
+    pub fn granted_services(&self, groups: &[Group], mail: &Mail) -> BTreeSet<&ServiceName> {
+        self.grants
+            .keys()
+            .filter(|service| self.grant(service, groups, mail).is_some())
+            .collect()
+    }
+}
+
+/// The policy in force, read again when the counter has moved.
+#[derive(Debug)]
+pub struct PolicyCache {
+    reader: Reader,
+    current: ArcSwap<Policy>,
+}
+
+impl PolicyCache {
+    /// Reads the policy; `issuers` are those of the configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`].
+    pub fn load(reader: Reader, issuers: TrustedKeys) -> Result<Self, store::Error> {
+        let policy = Policy::read(&reader, Arc::new(issuers))?;
+        Ok(Self {
+            reader,
+            current: ArcSwap::from_pointee(policy),
+        })
+    }
+
+    /// Returns the policy as last read; what is decided under an old one, the writer refuses.
+    pub fn current(&self) -> Arc<Policy> {
+        self.current.load_full()
+    }
+
+    /// Reads the policy again.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`]; the old one stays.
+    pub fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
+        let policy = Arc::new(Policy::read(
+            &self.reader,
+            Arc::clone(&self.current().issuers),
+        )?);
+        self.current.store(Arc::clone(&policy));
+        Ok(policy)
+    }
+}
+
+/// Why the file's rules could not be written to the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's to mend, or to wait for.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's to mend, or to wait for.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Writes what the configuration file says about grants and issuers to the store: the file wins
+/// over what an earlier file said, and leaves alone what commands made.
+///
+/// # Errors
+///
+/// [`Error`]; nothing was changed then.
+pub async fn write_file_rules(
+    reader: &Reader,
+    recorder: &Recorder,
+    rules: &[Rule],
+    issuers: &TrustedKeys,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let wanted: HashMap<String, GrantRow> = rules
+        .iter()
+        .map(|rule| rule.row(Origin::File, None))
+        .map(|row| (row.id.clone(), row))
+        .collect();
+    let present: HashSet<String> = grant::all(reader)?
+        .into_iter()
+        .filter(|row| row.origin == Origin::File)
+        .map(|row| row.id)
+        .collect();
+    let removed = present.iter().filter(|id| !wanted.contains_key(*id));
+    let added = wanted.values().filter(|row| !present.contains(&row.id));
+
+    let noted = issuer::all(reader)?;
+    let trusted: BTreeSet<String> = issuers
+        .iter()
+        .map(|key| key.fingerprint().to_string())
+        .collect();
+
+    let removed: Vec<_> = removed
+        .map(|id| Change::DeleteGrant(grant::Delete { id: id.clone() }))
+        .collect();
+    let added: Vec<_> = added
+        .map(|row| {
+            Change::CreateGrant(grant::Create {
+                grant: row.clone(),
+                at: now,
+            })
+        })
+        .collect();
+    let new_issuers = trusted
+        .iter()
+        .filter(|one| noted.iter().all(|row| row.fingerprint != **one));
+    let gone_issuers = noted
+        .iter()
+        .filter(|row| !trusted.contains(&row.fingerprint) && row.revoked_at.is_none());
+    let new_issuers = new_issuers.map(|one| {
+        Change::NoteIssuer(issuer::Note {
+            fingerprint: one.clone(),
+        })
+    });
+    let gone_issuers = gone_issuers.map(|row| {
+        Change::ForgetIssuer(issuer::Forget {
+            fingerprint: row.fingerprint.clone(),
+        })
+    });
+
+    let what = What::PolicyLoaded {
+        grants_added: added.len(),
+        grants_removed: removed.len(),
+        issuers: trusted.iter().cloned().collect(),
+    };
+    let mut changes: Vec<Change> = removed
+        .into_iter()
+        .chain(added)
+        .chain(new_issuers)
+        .chain(gone_issuers)
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.push(Change::AdvanceRevocation(revocation::Advance));
+    recorder
+        .commit(None, changes, &[Happened::done(what)], now)
+        .await?;
+    Ok(())
+}

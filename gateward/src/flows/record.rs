@@ -1,0 +1,454 @@
+//! The only door to the event store: what can happen, and how it is written down.
+//!
+//! Every event has a kind, an outcome and what its kind needs; what names a person goes into a
+//! part of its own that can be erased later. A commit that fails opens a *gap*, which is recorded
+//! as soon as anything can be recorded again.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::base::address::ClientAddress;
+use crate::base::id::{EventId, InstanceId, LoginName, Reference, TransactionId};
+use crate::base::name::ServiceName;
+use crate::base::random::Random;
+use crate::base::time::stored;
+use crate::store::event::{NewEvent, SearchColumns};
+use crate::store::revocation::Revision;
+use crate::store::{Change, CommitError, Committed, Proposal, Writer};
+
+/// How it came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// We said no.
+    Refused,
+    /// It went wrong.
+    Failed,
+}
+
+impl Outcome {
+    /// As it is stored and searched for.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Whether an answer arrived, as far as we can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// All of it was handed to the transport.
+    Complete,
+    /// The client went away, or stopped reading.
+    Cut,
+    /// We cut it: the caller's rights ended.
+    Revoked,
+    /// The upstream stopped in the middle.
+    UpstreamFailed,
+    /// The program that carried it is gone.
+    Unknown,
+    /// Recorded before the first byte left: delivery was not observed.
+    NotObserved,
+}
+
+/// What happened; the name of the variant, in snake case, is the event's `kind`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "docs/formats.md describes each kind and field")]
+pub enum What {
+    Started {
+        version: &'static str,
+        mode: String,
+    },
+    Stopped {
+        reason: &'static str,
+    },
+    PolicyLoaded {
+        grants_added: usize,
+        grants_removed: usize,
+        issuers: Vec<String>,
+    },
+    Exchanged(Box<Exchanged>),
+    ExchangeRefused {
+        reason: String,
+        detail: String,
+        token_id: Option<String>,
+    },
+    AuthenticationFailed {
+        reason: &'static str,
+        detail: String,
+    },
+    Admitted {
+        method: String,
+        path: String,
+        grant: String,
+        subject: String,
+    },
+    Released {
+        method: String,
+        path: String,
+        grant: String,
+        subject: String,
+        status: u16,
+        bytes: u64,
+        duration_us: u64,
+        delivery: Delivery,
+    },
+    Ended {
+        status: u16,
+        bytes: u64,
+        duration_us: u64,
+        delivery: Delivery,
+    },
+    RequestRefused {
+        method: String,
+        path: String,
+        reason: &'static str,
+        detail: String,
+    },
+    FailuresSummarised {
+        reason: String,
+        block_of: &'static str,
+    },
+    FailuresCounted {
+        reason: String,
+        count: u64,
+        since: String,
+        until: String,
+    },
+    Gap {
+        refused: u64,
+        since: String,
+        until: String,
+        reason: String,
+    },
+    LoginRevoked {
+        login: LoginName,
+        token_id: String,
+        token_blocked: bool,
+    },
+    TokenBlocked {
+        token_id: String,
+    },
+    TokenAllowedAgain {
+        token_id: String,
+    },
+    LoginsCleanedUp {
+        logins: Vec<LoginName>,
+    },
+    GrantCreated {
+        grant: String,
+        subject_kind: String,
+        networks: String,
+    },
+    GrantRevoked {
+        grant: String,
+    },
+    IssuerRevoked {
+        issuer: String,
+    },
+    UserCreated {
+        user: String,
+        role: String,
+    },
+    KeyRotated {
+        key: String,
+    },
+    KeyRetired {
+        key: String,
+    },
+    OperatorRequest {
+        method: String,
+        path: String,
+        status: u16,
+    },
+}
+
+/// A signed token became (or prolonged) a temporary login.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exchanged {
+    /// The same token had a living login already.
+    pub repeated: bool,
+    /// Fingerprint of the issuer.
+    pub issuer: String,
+    /// The token's id as SeisComP counts it.
+    pub token_id: String,
+    /// The hash that was signed.
+    pub hash: String,
+    /// The token's own end.
+    pub valid_until: String,
+    /// The login's end.
+    pub expires_at: String,
+    /// Groups in the token.
+    pub groups: Vec<String>,
+    /// Those that a grant here names.
+    pub groups_known: Vec<String>,
+    /// Pseudonym of the person.
+    pub subject: String,
+}
+
+/// What names a person or where they are; kept apart, so that it can be erased.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Personal {
+    /// Where the request came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The mail address of the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+}
+
+impl Personal {
+    /// From this address, nobody named.
+    pub fn at(address: ClientAddress) -> Self {
+        Self {
+            address: Some(address.to_string()),
+            mail: None,
+        }
+    }
+}
+
+/// An event to be written.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// What.
+    pub what: What,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Which service it concerns.
+    pub service: Option<ServiceName>,
+    /// Temporary login, user, or `os:NAME`.
+    pub who: Option<String>,
+    /// The request's id.
+    pub transaction: Option<TransactionId>,
+    /// What the caller was given.
+    pub reference: Option<Reference>,
+    /// Who and where, in person.
+    pub personal: Personal,
+}
+
+impl Happened {
+    /// Says that `what` was done; the fields that concern it are set by name.
+    pub fn done(what: What) -> Self {
+        Self {
+            what,
+            outcome: Outcome::Done,
+            service: None,
+            who: None,
+            transaction: None,
+            reference: None,
+            personal: Personal::default(),
+        }
+    }
+}
+
+/// A stretch of time in which something could not be recorded, and was therefore not done.
+#[derive(Debug, Clone)]
+struct Gap {
+    refused: u64,
+    since: Timestamp,
+    until: Timestamp,
+    reason: String,
+}
+
+/// Writes events, each with its changes, in one commit.
+#[derive(Debug)]
+pub struct Recorder {
+    writer: Writer,
+    random: Random,
+    instance: InstanceId,
+    gap: Mutex<Option<Gap>>,
+}
+
+impl Recorder {
+    /// Records for one run of the program.
+    pub fn new(writer: Writer, random: Random, instance: InstanceId) -> Self {
+        Self {
+            writer,
+            random,
+            instance,
+            gap: Mutex::new(None),
+        }
+    }
+
+    /// The run of the program that this records for.
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// Commits `changes` with what `happened`, or nothing of both.
+    ///
+    /// `decided_under` is the revocation counter of the decision; `None` for what has happened
+    /// whatever the policy says.
+    ///
+    /// # Errors
+    ///
+    /// See [`CommitError`]. What could not be recorded is counted into the gap.
+    pub async fn commit(
+        &self,
+        decided_under: Option<Revision>,
+        changes: Vec<Change>,
+        happened: &[Happened],
+        now: Timestamp,
+    ) -> Result<Committed, CommitError> {
+        let events = happened
+            .iter()
+            .map(|happened| self.event(happened, now))
+            .collect();
+        let committed = self
+            .writer
+            .commit(Proposal {
+                decided_under,
+                changes,
+                events,
+            })
+            .await;
+        if let Err(CommitError::Unavailable(reason) | CommitError::Unknown(reason)) = &committed {
+            let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+            let gap = gap.get_or_insert(Gap {
+                refused: 0,
+                since: now,
+                until: now,
+                reason: reason.clone(),
+            });
+            gap.refused += 1;
+            gap.until = now;
+        }
+        committed
+    }
+
+    /// Why nothing could be recorded last time, while that has not been recorded itself.
+    pub fn trouble(&self) -> Option<String> {
+        let gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        gap.as_ref().map(|gap| gap.reason.clone())
+    }
+
+    /// Records the gap, if there is one and recording works again.
+    ///
+    /// A crash before it is recorded loses the count, never an event: what it counts was refused.
+    ///
+    /// # Errors
+    ///
+    /// See [`CommitError`]: it still does not work.
+    pub async fn close_gap(&self, now: Timestamp) -> Result<(), CommitError> {
+        let Some(gap) = self
+            .gap
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+        else {
+            return Ok(());
+        };
+        let happened = Happened {
+            outcome: Outcome::Failed,
+            ..Happened::done(What::Gap {
+                refused: gap.refused,
+                since: stored(gap.since),
+                until: stored(gap.until),
+                reason: gap.reason,
+            })
+        };
+        let events = vec![self.event(&happened, now)];
+        self.writer
+            .commit(Proposal {
+                decided_under: None,
+                changes: Vec::new(),
+                events,
+            })
+            .await?;
+        // What failed while this was written stays counted.
+        let mut left = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(still) = left.as_mut() {
+            still.refused -= gap.refused;
+            if still.refused == 0 {
+                *left = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, happened: &Happened, now: Timestamp) -> NewEvent {
+        let Happened {
+            what,
+            outcome,
+            service,
+            who,
+            transaction,
+            reference,
+            personal,
+        } = happened;
+        let mut body = object(what);
+        let kind = body
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let mut put = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                body.insert(name.to_owned(), value.into());
+            }
+        };
+        put("outcome", Some(outcome.as_str().to_owned()));
+        put("service", service.as_ref().map(ToString::to_string));
+        put("who", who.clone());
+        put("transaction", transaction.map(|id| id.to_string()));
+        put(
+            "reference",
+            reference.map(|reference| reference.to_string()),
+        );
+        NewEvent {
+            id: EventId::new(now, &self.random),
+            instance: self.instance,
+            occurred_at: now,
+            salt: self.random.bytes(),
+            body: Value::Object(body).to_string(),
+            personal_salt: self.random.bytes(),
+            personal: Value::Object(object(personal)).to_string(),
+            search: SearchColumns {
+                kind,
+                outcome: outcome.as_str(),
+                service: service.as_ref().map(ToString::to_string),
+                who: who.clone(),
+                transaction: *transaction,
+                reference: *reference,
+            },
+        }
+    }
+}
+
+/// Turns `value` into a JSON object whose keys are in the order of the alphabet: together with
+/// integers, strings and booleans only, its text is canonical (RFC 8785).
+fn object(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value).expect("events are plain structs") {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_an_event_is_canonical_json() {
+        let what = What::Ended {
+            status: 200,
+            bytes: 1,
+            duration_us: 2,
+            delivery: Delivery::Cut,
+        };
+        let text = Value::Object(object(&what)).to_string();
+        assert_eq!(
+            text,
+            r#"{"bytes":1,"delivery":"cut","duration_us":2,"kind":"ended","status":200}"#
+        );
+    }
+}

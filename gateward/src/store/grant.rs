@@ -1,0 +1,115 @@
+//! Grants: who may reach what.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::{Error, Reader};
+use crate::base::time::stored;
+
+/// Where a grant comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration file: follows it at every start.
+    File,
+    /// `gateward grant create`: stays until revoked.
+    Command,
+}
+
+impl Origin {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// One grant, as text; `flows::policy` makes sense of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// Its id.
+    pub id: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// `group`, `mail` or `mail-domain`.
+    pub subject_kind: String,
+    /// The group's path, the address or the domain.
+    pub subject: String,
+    /// The service's name.
+    pub service: String,
+    /// JSON array of networks; empty for the whole service.
+    pub networks: String,
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<GrantRow> {
+    Ok(GrantRow {
+        id: row.get(0)?,
+        origin: if row.get_ref(1)?.as_str()? == Origin::File.as_str() {
+            Origin::File
+        } else {
+            Origin::Command
+        },
+        subject_kind: row.get(2)?,
+        subject: row.get(3)?,
+        service: row.get(4)?,
+        networks: row.get(5)?,
+    })
+}
+
+/// Returns every grant, in a stable order.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub fn all(reader: &Reader) -> Result<Vec<GrantRow>, Error> {
+    reader.read(|connection| {
+        connection
+            .prepare_cached("SELECT id, origin, subject_kind, subject, service, networks FROM grants ORDER BY service, subject_kind, subject, id")?
+            .query_map([], row)?
+            .collect()
+    })
+}
+
+/// Adds a grant; one with the same id is refused.
+#[derive(Debug)]
+pub struct Create {
+    /// The grant.
+    pub grant: GrantRow,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Create {
+    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+        let grant = &self.grant;
+        connection
+            .prepare_cached(
+                "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                grant.id,
+                grant.origin.as_str(),
+                grant.subject_kind,
+                grant.subject,
+                grant.service,
+                grant.networks,
+                stored(self.at)
+            ])
+    }
+}
+
+/// Takes a grant away; one that is gone already is refused.
+#[derive(Debug)]
+pub struct Delete {
+    /// The grant's id.
+    pub id: String,
+}
+
+impl Delete {
+    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+        connection
+            .prepare_cached("DELETE FROM grants WHERE id = ?1")?
+            .execute([&self.id])
+    }
+}

@@ -1,0 +1,190 @@
+//! What only SQLite does: opening, migrating, the lock of the one server, pooled readers.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Error;
+
+/// The migrations, oldest first; the schema's version is how many ran.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// How long one attempt waits for another process's write lock; the writer tries again.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Opens a connection that writes durably: a commit is on the disk before it returns.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Brings the schema up to this program's version, or says that it is newer.
+///
+/// A crash in the middle leaves the old schema: each migration is one transaction.
+pub(super) fn migrate(path: &Path) -> Result<(), Error> {
+    let unreachable = |source| Error::Unreachable {
+        path: path.to_owned(),
+        source,
+    };
+    // Before SQLite makes the file: nobody else reads it, not even for a moment.
+    make_private(path)
+        .map_err(|error| unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+    let mut connection = open(path).map_err(unreachable)?;
+    let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    for (index, sql) in MIGRATIONS.iter().enumerate() {
+        let step = connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(unreachable)?;
+        let version = schema_version(&step).map_err(unreachable)?;
+        if oldest_binary(&step).map_err(unreachable)? > known {
+            return Err(Error::TooNew {
+                path: path.to_owned(),
+                version,
+                known,
+            });
+        }
+        if usize::try_from(version).is_ok_and(|version| version <= index) {
+            step.execute_batch(sql)
+                .and_then(|()| step.commit())
+                .map_err(unreachable)?;
+        }
+    }
+    Ok(())
+}
+
+fn has_schema(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_state'",
+        [],
+        |row| row.get::<_, i64>(0).map(|count| count > 0),
+    )
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    if !has_schema(connection)? {
+        return Ok(0);
+    }
+    connection.query_row("SELECT version FROM schema_state", [], |row| row.get(0))
+}
+
+fn oldest_binary(connection: &Connection) -> rusqlite::Result<i64> {
+    if !has_schema(connection)? {
+        return Ok(0);
+    }
+    connection.query_row("SELECT oldest_binary FROM schema_state", [], |row| {
+        row.get(0)
+    })
+}
+
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+/// Held while a server runs on the file; the operating system lets go of it however it ends.
+#[derive(Debug)]
+pub struct ServeLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl ServeLock {
+    /// Takes the lock of the store at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Served`] while another server has it.
+    pub fn take(path: &Path) -> Result<Self, Error> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".serve-lock");
+        let unreachable = |error: std::io::Error| Error::Unreachable {
+            path: path.to_owned(),
+            source: rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
+        };
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(PathBuf::from(name))
+            .map_err(unreachable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Served(path.to_owned())),
+            Err(std::fs::TryLockError::Error(error)) => Err(unreachable(error)),
+        }
+    }
+}
+
+/// Reads the store; cheap to clone, any number at once.
+///
+/// Reads are point lookups on an index, microseconds long, and in WAL mode no writer blocks them;
+/// that is why they run where they are called. What takes longer belongs into a thread.
+#[derive(Debug, Clone)]
+pub struct Reader(Arc<Pool>);
+
+#[derive(Debug)]
+struct Pool {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// How many connections wait for their next read; more are opened when needed and closed after.
+const IDLE_READERS: usize = 16;
+
+impl Reader {
+    pub(super) fn new(path: &Path) -> Self {
+        Self(Arc::new(Pool {
+            path: path.to_owned(),
+            idle: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Runs `query` on a connection that cannot write.
+    pub(super) fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let unreachable = |source| Error::Unreachable {
+            path: self.0.path.clone(),
+            source,
+        };
+        let kept = self
+            .0
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => self.connect().map_err(unreachable)?,
+        };
+        // After an error the connection is dropped: the next read starts afresh.
+        let answer = query(&connection).map_err(unreachable)?;
+        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+        Ok(answer)
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        // No CREATE: a file that went away is an error here, not a new empty store.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.0.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "query_only", "on")?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    }
+}
