@@ -173,6 +173,18 @@ impl PreparedKey {
         }
     }
 
+    /// Whether `hash` is strong enough for this kind of key: Ed25519 signatures need 256 bits
+    /// (RFC 9580 section 5.2.3.3 and 5.2.3.4); the library sees to the other curves.
+    pub(crate) fn takes(&self, hash: HashAlgorithm) -> bool {
+        !matches!(
+            (&self.fast, hash),
+            (
+                Fast::Ed25519(_),
+                HashAlgorithm::Sha1 | HashAlgorithm::Sha224
+            )
+        )
+    }
+
     /// Whether `signature` is this key's over `digest`. Says nothing about what the key may do.
     pub(crate) fn made(
         &self,
@@ -181,7 +193,7 @@ impl PreparedKey {
         hash: HashAlgorithm,
         digest: &[u8],
     ) -> bool {
-        if algorithm != self.algorithm {
+        if algorithm != self.algorithm || !self.takes(hash) {
             return false;
         }
         match (&self.fast, signature) {

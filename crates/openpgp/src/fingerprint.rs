@@ -76,7 +76,7 @@ impl FromStr for Fingerprint {
                     .ok_or(NotAFingerprint)
             })
             .collect::<Result<_, _>>()?;
-        if digits.len() % 2 != 0 {
+        if !digits.len().is_multiple_of(2) {
             return Err(NotAFingerprint);
         }
         let bytes: Vec<u8> = digits.chunks_exact(2).map(|d| d[0] << 4 | d[1]).collect();

@@ -30,8 +30,10 @@ pub struct SigningKey {
 pub enum Algorithm {
     /// Ed25519 in the form that GnuPG uses; made in no time.
     Ed25519,
-    /// RSA with 2048 bits; takes up to some seconds to make.
+    /// RSA with 2048 bits; takes some seconds to make.
     Rsa2048,
+    /// RSA with 4096 bits; takes up to a minute to make.
+    Rsa4096,
 }
 
 /// Why a key was not made, read, or could not sign.
@@ -72,6 +74,7 @@ impl SigningKey {
         let kind = match algorithm {
             Algorithm::Ed25519 => KeyType::Ed25519Legacy,
             Algorithm::Rsa2048 => KeyType::Rsa(2048),
+            Algorithm::Rsa4096 => KeyType::Rsa(4096),
         };
         let (public, secret) = kind.generate(ChaCha20Rng::from_seed(seed))?;
         let inner = PubKeyInner::new(KeyVersion::V4, kind.to_alg(), created, None, public)?;

@@ -216,21 +216,10 @@ pub fn verify(
     let signed_at = time::from_library(config.created().ok_or(Refusal::Undated)?);
 
     let claim = Claim::of(config);
-    let candidates = || trusted.iter().flat_map(|issuer| claim.matching(issuer));
-    if candidates().next().is_none() {
-        return Err(Refusal::UnknownIssuer(claim.told()));
-    }
-    if hash == HashAlgorithm::Sha1 && candidates().all(|(issuer, _)| !issuer.allowances().sha1) {
-        return Err(candidates()
-            .next()
-            .map_or(Refusal::WeakHash, |(issuer, _)| {
-                Refusal::Sha1NotAllowed(issuer.fingerprint())
-            }));
-    }
-
+    let candidates = claim.candidates(trusted, hash)?;
     let digest = digest(&message, config, hash).ok_or(Refusal::BadSignature)?;
-    let (issuer, key) = candidates()
-        .filter(|(issuer, _)| hash != HashAlgorithm::Sha1 || issuer.allowances().sha1)
+    let (issuer, key) = candidates
+        .into_iter()
         .find(|(_, key)| made_by(key, &message, config, hash, &digest))
         .ok_or(Refusal::BadSignature)?;
 
@@ -270,21 +259,38 @@ impl Claim {
         }
     }
 
-    /// Where a fingerprint is named, key ids are not looked at.
-    fn matching<'a>(
+    /// The trusted keys that may have made the signature, and for which its hash will do.
+    fn candidates<'a>(
         &self,
-        issuer: &'a TrustedKey,
-    ) -> impl Iterator<Item = (&'a TrustedKey, &'a ComponentKey)> {
-        issuer
-            .keys()
-            .filter(|key| {
-                if self.fingerprints.is_empty() {
-                    self.key_ids.contains(&key.key_id)
-                } else {
-                    self.fingerprints.contains(&key.fingerprint)
-                }
-            })
-            .map(move |key| (issuer, key))
+        trusted: &'a TrustedKeys,
+        hash: HashAlgorithm,
+    ) -> Result<Vec<(&'a TrustedKey, &'a ComponentKey)>, Refusal> {
+        let mut candidates: Vec<_> = trusted
+            .iter()
+            .flat_map(|issuer| issuer.keys().map(move |key| (issuer, key)))
+            .filter(|(_, key)| self.names(key))
+            .collect();
+        let (first_issuer, _) = *candidates
+            .first()
+            .ok_or(Refusal::UnknownIssuer(self.told()))?;
+        candidates.retain(|(_, key)| key.prepared.takes(hash));
+        if candidates.is_empty() {
+            return Err(Refusal::WeakHash);
+        }
+        candidates.retain(|(issuer, _)| hash != HashAlgorithm::Sha1 || issuer.allowances().sha1);
+        if candidates.is_empty() {
+            return Err(Refusal::Sha1NotAllowed(first_issuer.fingerprint()));
+        }
+        Ok(candidates)
+    }
+
+    /// Where a fingerprint is named, key ids are not looked at.
+    fn names(&self, key: &ComponentKey) -> bool {
+        if self.fingerprints.is_empty() {
+            self.key_ids.contains(&key.key_id)
+        } else {
+            self.fingerprints.contains(&key.fingerprint)
+        }
     }
 
     fn told(&self) -> ClaimedIssuer {
