@@ -90,7 +90,7 @@ impl FromStr for TokenIdentity {
 /// The id that SeisComP gives to one spelling of a token: 24 characters of base64url.
 ///
 /// Block lists made there can be used here. An alias, not an identity: the same token in another
-/// spelling has another id; [`VerifiedToken::aliases`](crate::VerifiedToken::aliases) has them.
+/// spelling has another id; [`Token::aliases`](crate::Token::aliases) has them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenId([u8; 18]);
 
