@@ -23,6 +23,6 @@ pub use algorithm::{HashAlgorithm, KeyAlgorithm};
 pub use certificate::{Certificate, CertificateError};
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use message::Limits;
-pub use signing_key::{Algorithm, SigningError, SigningKey};
+pub use signing_key::{Algorithm, LibraryError, SigningError, SigningKey};
 pub use trust::{Allowances, KeyStatus, PinError, TrustedKey, TrustedKeys};
 pub use verify::{ClaimedIssuer, Refusal, Verified, verify};

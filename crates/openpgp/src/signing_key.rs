@@ -46,8 +46,19 @@ pub enum SigningError {
     #[error("not one armored secret key of version 4 without a passphrase")]
     NotASecretKey,
     /// The library refused, which good input should not make it do.
-    #[error("OpenPGP library: {0}")]
-    Library(#[from] pgp::errors::Error),
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+}
+
+/// What the OpenPGP library said, for the operator to report.
+#[derive(Debug, thiserror::Error)]
+#[error("OpenPGP library: {0}")]
+pub struct LibraryError(pgp::errors::Error);
+
+impl From<pgp::errors::Error> for SigningError {
+    fn from(error: pgp::errors::Error) -> Self {
+        Self::Library(LibraryError(error))
+    }
 }
 
 impl std::fmt::Debug for SigningKey {

@@ -36,13 +36,20 @@ impl Verified {
     }
 
     /// The same text in the one spelling that all its re-spellings share: LF line ends, no
-    /// blanks before them, no line ends at the end.
+    /// blanks before them, no line ends at the end, no carriage returns anywhere.
     ///
     /// A signature over text covers line ends only as such, so one signed text can arrive in
     /// several spellings that all verify. Compare signed texts by this form, never by payload.
     pub fn canonical_text(&self) -> Vec<u8> {
-        let mut canonical = Vec::with_capacity(self.payload.len());
-        for line in self.payload.split(|byte| *byte == b'\n') {
+        // A literal in text mode loses stray carriage returns too, cleartext keeps them.
+        let text: Vec<u8> = self
+            .payload
+            .iter()
+            .copied()
+            .filter(|byte| *byte != b'\r')
+            .collect();
+        let mut canonical = Vec::with_capacity(text.len());
+        for line in text.split(|byte| *byte == b'\n') {
             canonical.extend_from_slice(crate::armor::without_trailing_blanks(line));
             canonical.push(b'\n');
         }

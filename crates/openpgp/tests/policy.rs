@@ -22,8 +22,8 @@ use pgp::{
         SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId,
     },
     types::{
-        Duration, KeyDetails, KeyVersion, PacketHeaderVersion, Password, SignedUser,
-        SigningKey as _, Tag, Timestamp as PacketTime,
+        Duration, KeyDetails, KeyVersion, PacketHeaderVersion, Password, SignedUser, Tag,
+        Timestamp as PacketTime,
     },
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -54,14 +54,14 @@ struct Maker {
     subkeys: Vec<SignedPublicSubKey>,
 }
 
-fn inner(kind: KeyType, version: KeyVersion, seed: u8) -> (PubKeyInner, pgp::types::SecretParams) {
+fn inner(kind: &KeyType, version: KeyVersion, seed: u8) -> (PubKeyInner, pgp::types::SecretParams) {
     let (public, secret) = kind.generate(ChaCha20Rng::from_seed([seed; 32])).unwrap();
     let made = PacketTime::from_secs(MADE);
     let inner = PubKeyInner::new(version, kind.to_alg(), made, None, public).unwrap();
     (inner, secret)
 }
 
-fn maker(kind: KeyType, version: KeyVersion, seed: u8) -> Maker {
+fn maker(kind: &KeyType, version: KeyVersion, seed: u8) -> Maker {
     let (inner, secret) = inner(kind, version, seed);
     let public = PublicKey::from_inner(inner).unwrap();
     Maker {
@@ -75,15 +75,15 @@ fn maker(kind: KeyType, version: KeyVersion, seed: u8) -> Maker {
 }
 
 fn ed25519(seed: u8) -> Maker {
-    maker(KeyType::Ed25519Legacy, KeyVersion::V4, seed)
+    maker(&KeyType::Ed25519Legacy, KeyVersion::V4, seed)
 }
 
 fn rsa(seed: u8) -> Maker {
-    maker(KeyType::Rsa(2048), KeyVersion::V4, seed)
+    maker(&KeyType::Rsa(2048), KeyVersion::V4, seed)
 }
 
 fn subkey(seed: u8) -> SecretSubkey {
-    let (inner, secret) = inner(KeyType::Ed25519Legacy, KeyVersion::V4, seed);
+    let (inner, secret) = inner(&KeyType::Ed25519Legacy, KeyVersion::V4, seed);
     SecretSubkey::new(PublicSubkey::from_inner(inner).unwrap(), secret).unwrap()
 }
 
@@ -245,9 +245,9 @@ fn verify(message: &str, trusted: &TrustedKeys) -> Result<Verified, Refusal> {
 // ---- messages, from their parts ---------------------------------------------------------------
 
 fn sign(signer: &impl pgp::types::SigningKey, config: SignatureConfig) -> String {
-    let signed = TEXT.replace('\n', "\r\n");
+    let network_text = TEXT.replace('\n', "\r\n");
     let signature = config
-        .sign(signer, &Password::empty(), signed.as_bytes())
+        .sign(signer, &Password::empty(), network_text.as_bytes())
         .unwrap();
     cleartext(signature)
 }
@@ -348,17 +348,17 @@ fn a_secret_key_is_refused_as_a_certificate() {
 
 #[test]
 fn the_new_form_of_ed25519_and_version_6_keys_verify() {
-    let new = maker(KeyType::Ed25519, KeyVersion::V4, 1).signing();
+    let new = maker(&KeyType::Ed25519, KeyVersion::V4, 1).signing();
     new.verify(&text_by(&new.secret, vec![])).unwrap();
 
-    let six = maker(KeyType::Ed25519, KeyVersion::V6, 1).direct(MADE, vec![flags(true)]);
+    let six = maker(&KeyType::Ed25519, KeyVersion::V6, 1).direct(MADE, vec![flags(true)]);
     let verified = six.verify(&text_by(&six.secret, vec![])).unwrap();
     assert_eq!(verified.issuer().as_bytes().len(), 32);
 }
 
 #[test]
 fn a_version_6_key_is_not_spoken_for_by_its_user_ids() {
-    let six = maker(KeyType::Ed25519, KeyVersion::V6, 1).signing();
+    let six = maker(&KeyType::Ed25519, KeyVersion::V6, 1).signing();
     assert_eq!(six.pin().unwrap_err(), PinError::NoSelfSignature);
 }
 
@@ -537,6 +537,133 @@ fn a_primary_key_that_may_not_sign_does_not() {
     assert_eq!(
         key.verify(&text_by(&key.secret, vec![])),
         Err(Refusal::MayNotSign(key.fingerprint()))
+    );
+}
+
+/// A signing subkey whose own papers are in order, under `key`.
+fn with_good_subkey(key: Maker, subkey: &SecretSubkey) -> Maker {
+    let answer = key.answer(subkey);
+    key.with_subkey(subkey, Some(answer))
+}
+
+#[test]
+fn a_good_subkey_does_not_outlive_its_primary_key() {
+    let subkey = subkey(2);
+    let message = text_by(&subkey, vec![]);
+    let expired = ed25519(1).certified(MADE, vec![flags(false), expires(3_600)]);
+    let expired = with_good_subkey(expired, &subkey);
+    assert_eq!(
+        expired.verify(&message),
+        Err(Refusal::Expired(expired.fingerprint(), at(MADE + 3_600)))
+    );
+
+    let mut revoked = with_good_subkey(ed25519(1).signing(), &subkey);
+    let revocation = config(&revoked.secret, SignatureType::KeyRevocation, MADE, vec![])
+        .sign_key(&revoked.secret, &Password::empty(), revoked.public())
+        .unwrap();
+    revoked.revocations.push(revocation);
+    assert_eq!(
+        revoked.verify(&message),
+        Err(Refusal::Revoked(revoked.fingerprint()))
+    );
+}
+
+#[test]
+fn the_status_of_a_key_is_that_of_the_best_key_that_signs() {
+    let subkey = subkey(2);
+    let certifies = ed25519(1).certified(MADE, vec![flags(false)]);
+    let key = with_good_subkey(certifies, &subkey);
+    assert_eq!(key.status(), KeyStatus::Usable { expires: None });
+
+    let ends = ed25519(1).certified(MADE, vec![flags(false), expires(864_000)]);
+    let key = with_good_subkey(ends, &subkey);
+    let expires = Some(at(MADE + 864_000));
+    assert_eq!(key.status(), KeyStatus::Usable { expires });
+}
+
+#[test]
+fn a_short_subkey_is_not_made_good_by_a_long_primary_key() {
+    let (inner, secret) = inner(&KeyType::Rsa(1024), KeyVersion::V4, 2);
+    let short = SecretSubkey::new(PublicSubkey::from_inner(inner).unwrap(), secret).unwrap();
+    let key = with_good_subkey(ed25519(1).certified(MADE, vec![flags(false)]), &short);
+    assert!(matches!(key.pin().unwrap_err(), PinError::Short(_)));
+
+    let key = with_good_subkey(ed25519(1).signing(), &short);
+    let refusal = key.verify(&text_by(&short, vec![])).unwrap_err();
+    assert!(matches!(refusal, Refusal::UnknownIssuer(_)), "{refusal}");
+
+    let allow = Allowances {
+        sha1: false,
+        short: true,
+    };
+    let trusted = [key.pin_allowing(allow).unwrap()].into_iter().collect();
+    verify(&text_by(&short, vec![]), &trusted).unwrap();
+}
+
+#[test]
+fn text_after_the_message_is_refused() {
+    let key = ed25519(1).signing();
+    let message = text_by(&key.secret, vec![]);
+    key.verify(&format!("\n{message} \r\n\n")).unwrap();
+    let refusal = key.verify(&format!("{message}x")).unwrap_err();
+    assert_eq!(refusal, Refusal::Malformed("text after the message"));
+}
+
+#[test]
+fn a_self_signature_with_a_critical_unknown_part_does_not_count() {
+    let key = ed25519(1);
+    let mut unknown = config(
+        &key.secret,
+        SignatureType::CertPositive,
+        MADE,
+        vec![flags(true)],
+    );
+    let data = SubpacketData::Experimental(101, vec![1].into());
+    unknown
+        .hashed_subpackets
+        .push(Subpacket::critical(data).unwrap());
+    assert_eq!(
+        key.certify(unknown).pin().unwrap_err(),
+        PinError::NoSelfSignature
+    );
+}
+
+#[test]
+fn md5_in_a_self_signature_does_not_count() {
+    let key = rsa(1);
+    let mut weak = config(
+        &key.secret,
+        SignatureType::CertPositive,
+        MADE,
+        vec![flags(true)],
+    );
+    weak.hash_alg = HashAlgorithm::Md5;
+    let allow = Allowances {
+        sha1: true,
+        short: true,
+    };
+    let refusal = key.certify(weak).pin_allowing(allow).unwrap_err();
+    assert_eq!(refusal, PinError::NoSelfSignature);
+}
+
+#[test]
+fn a_binding_ends_when_the_subkeys_answer_ends() {
+    let subkey = subkey(2);
+    let brief = SubpacketData::SignatureExpirationTime(Duration::from_secs(3_600));
+    let key = ed25519(1).signing();
+    let answer = config(&subkey, SignatureType::KeyBinding, MADE, vec![brief])
+        .sign_primary_key_binding(
+            &subkey,
+            subkey.public_key(),
+            &Password::empty(),
+            key.public(),
+        )
+        .unwrap();
+    let key = key.with_subkey(&subkey, Some(answer));
+    let refusal = key.verify(&text_by(&subkey, vec![])).unwrap_err();
+    assert!(
+        matches!(refusal, Refusal::Expired(_, ends) if ends == at(MADE + 3_600)),
+        "{refusal}"
     );
 }
 

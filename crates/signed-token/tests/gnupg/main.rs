@@ -575,6 +575,8 @@ fn a_revoked_subkey_vouches_for_nothing() {
         reason(&MADE.subkey_signed, &MADE.subkey_revoked),
         "revoked-issuer"
     );
+    let key = pinned(&MADE.subkey_revoked, Allowances::default()).unwrap();
+    assert_eq!(key.status(NOW), KeyStatus::Revoked);
 }
 
 #[test]
@@ -583,6 +585,8 @@ fn an_expired_subkey_vouches_for_nothing() {
         reason(&MADE.subkey_expired_signed, &MADE.subkey_expired),
         "expired-issuer"
     );
+    let key = pinned(&MADE.subkey_expired, Allowances::default()).unwrap();
+    assert!(matches!(key.status(NOW), KeyStatus::Expired(_)));
 }
 
 #[test]
