@@ -11,9 +11,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use openpgp::{
-    Algorithm, Allowances, Certificate, Limits, SigningKey, TrustedKey, TrustedKeys, verify,
-};
+use openpgp::{Algorithm, Allowances, Certificate, Limits, SigningKey, TrustedKey, TrustedKeys, verify};
 
 const ROUNDS: usize = 3;
 const PER_ROUND: Duration = Duration::from_secs(2);
@@ -30,41 +28,21 @@ struct Case {
 }
 
 const CASES: [Case; 3] = [
-    Case {
-        openssl: "rsa2048",
-        algorithm: Algorithm::Rsa2048,
-        wanted: 0.5,
-    },
-    Case {
-        openssl: "rsa4096",
-        algorithm: Algorithm::Rsa4096,
-        wanted: 0.5,
-    },
-    Case {
-        openssl: "ed25519",
-        algorithm: Algorithm::Ed25519,
-        wanted: 1.0,
-    },
+    Case { openssl: "rsa2048", algorithm: Algorithm::Rsa2048, wanted: 0.5 },
+    Case { openssl: "rsa4096", algorithm: Algorithm::Rsa4096, wanted: 0.5 },
+    Case { openssl: "ed25519", algorithm: Algorithm::Ed25519, wanted: 1.0 },
 ];
 
 fn main() {
     let now: Timestamp = "2026-11-02T10:11:12Z".parse().expect("a time");
-    println!(
-        "{:<8} {:>12} {:>12} {:>6}  wanted",
-        "key", "messages/s", "openssl/s", "ratio"
-    );
+    println!("{:<8} {:>12} {:>12} {:>6}  wanted", "key", "messages/s", "openssl/s", "ratio");
     for case in CASES {
         let (message, trusted) = signed(case.algorithm, now);
         let (mut ours, mut openssl) = (0_f64, 0_f64);
         for _ in 0..ROUNDS {
             openssl = openssl.max(openssl_rate(case.openssl));
             ours = ours.max(rate(|| {
-                let verified = verify(
-                    black_box(message.as_bytes()),
-                    &trusted,
-                    Limits::default(),
-                    now,
-                );
+                let verified = verify(black_box(message.as_bytes()), &trusted, Limits::default(), now);
                 black_box(verified.expect("the signature is good"));
             }));
         }
@@ -83,10 +61,7 @@ fn signed(algorithm: Algorithm, now: Timestamp) -> (String, TrustedKeys) {
     let certificate = Certificate::parse(public.as_bytes()).expect("a certificate");
     let trusted = TrustedKey::pin(certificate, &key.fingerprint(), Allowances::default());
     let message = key.sign_cleartext(TOKEN, now).expect("a message");
-    (
-        message,
-        [trusted.expect("a good key")].into_iter().collect(),
-    )
+    (message, [trusted.expect("a good key")].into_iter().collect())
 }
 
 fn rate(mut once: impl FnMut()) -> f64 {
@@ -104,10 +79,8 @@ fn rate(mut once: impl FnMut()) -> f64 {
 /// The last number of the line about this key is verifications a second.
 fn openssl_rate(key: &str) -> f64 {
     let seconds = PER_ROUND.as_secs().to_string();
-    let output = Command::new("openssl")
-        .args(["speed", "-seconds", &seconds, key])
-        .output()
-        .expect("openssl runs");
+    let output =
+        Command::new("openssl").args(["speed", "-seconds", &seconds, key]).output().expect("openssl runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = text
         .lines()

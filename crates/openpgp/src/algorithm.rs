@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc};
 use aws_lc_rs::{
     digest::{self, Digest},
     signature::{
-        ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-        RsaParameters,
+        ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters,
     },
 };
 use pgp::{
@@ -102,8 +101,9 @@ impl KeyAlgorithm {
             PublicParams::RSA(_) => {
                 rsa_numbers(params).map_or(Self::Unsupported, |rsa| Self::Rsa(rsa.bits()))
             }
-            PublicParams::Ed25519(_)
-            | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. }) => Self::Ed25519,
+            PublicParams::Ed25519(_) | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. }) => {
+                Self::Ed25519
+            }
             PublicParams::Ed448(_) => Self::Ed448,
             PublicParams::ECDSA(ecdsa) => match ecdsa.curve() {
                 ECCCurve::P256 => Self::EcdsaP256,
@@ -161,28 +161,16 @@ impl PreparedKey {
                 .and_then(|rsa| PreparedRsa::new(&rsa))
                 .map_or(Fast::No, |rsa| Fast::Rsa(Arc::new(rsa))),
             PublicParams::Ed25519(params) => ed25519(params.key.as_bytes()),
-            PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { key }) => {
-                ed25519(key.as_bytes())
-            }
+            PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { key }) => ed25519(key.as_bytes()),
             _ => Fast::No,
         };
-        Self {
-            algorithm: key.algorithm(),
-            fast,
-            library: Arc::new(key),
-        }
+        Self { algorithm: key.algorithm(), fast, library: Arc::new(key) }
     }
 
     /// Whether `hash` is strong enough for this kind of key: Ed25519 signatures need 256 bits
     /// (RFC 9580 section 5.2.3.3 and 5.2.3.4); the library sees to the other curves.
     pub(crate) fn takes(&self, hash: HashAlgorithm) -> bool {
-        !matches!(
-            (&self.fast, hash),
-            (
-                Fast::Ed25519(_),
-                HashAlgorithm::Sha1 | HashAlgorithm::Sha224
-            )
-        )
+        !matches!((&self.fast, hash), (Fast::Ed25519(_), HashAlgorithm::Sha1 | HashAlgorithm::Sha224))
     }
 
     /// Whether `signature` is this key's over `digest`. Says nothing about what the key may do.
@@ -211,18 +199,14 @@ impl PreparedKey {
                 },
                 _ => false,
             },
-            (Fast::Ed25519(key), SignatureBytes::Native(bytes)) => {
-                key.verify_sig(digest, bytes).is_ok()
-            }
+            (Fast::Ed25519(key), SignatureBytes::Native(bytes)) => key.verify_sig(digest, bytes).is_ok(),
             (Fast::Rsa(_), SignatureBytes::Native(_)) => false,
             (Fast::No, _) => self.library_says(signature, hash, digest),
         }
     }
 
     fn library_says(&self, signature: &SignatureBytes, hash: HashAlgorithm, digest: &[u8]) -> bool {
-        self.library
-            .verify(hash.in_library(), digest, signature)
-            .is_ok()
+        self.library.verify(hash.in_library(), digest, signature).is_ok()
     }
 }
 
@@ -247,8 +231,7 @@ impl PreparedRsa {
             return None;
         }
         let der = rsa.to_pkcs1();
-        let parse =
-            |parameters: &'static RsaParameters| ParsedPublicKey::new(parameters, &der).ok();
+        let parse = |parameters: &'static RsaParameters| ParsedPublicKey::new(parameters, &der).ok();
         Some(Self {
             modulus_length: rsa.modulus.len(),
             sha1: parse(&RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY)?,
@@ -258,10 +241,7 @@ impl PreparedRsa {
         })
     }
 
-    fn for_hash(
-        &self,
-        hash: HashAlgorithm,
-    ) -> Option<(&ParsedPublicKey, &'static digest::Algorithm)> {
+    fn for_hash(&self, hash: HashAlgorithm) -> Option<(&ParsedPublicKey, &'static digest::Algorithm)> {
         match hash {
             HashAlgorithm::Sha1 => Some((&self.sha1, &digest::SHA1_FOR_LEGACY_USE_ONLY)),
             HashAlgorithm::Sha256 => Some((&self.sha256, &digest::SHA256)),
@@ -311,10 +291,7 @@ fn rsa_numbers(params: &PublicParams) -> Option<RsaNumbers> {
     let mut rest = bytes.as_slice();
     let modulus = Mpi::try_from_reader(&mut rest).ok()?;
     let exponent = Mpi::try_from_reader(&mut rest).ok()?;
-    Some(RsaNumbers {
-        modulus: modulus.as_ref().to_vec(),
-        exponent: exponent.as_ref().to_vec(),
-    })
+    Some(RsaNumbers { modulus: modulus.as_ref().to_vec(), exponent: exponent.as_ref().to_vec() })
 }
 
 impl RsaNumbers {
@@ -328,10 +305,7 @@ impl RsaNumbers {
 
     /// `RSAPublicKey` of RFC 8017 appendix A.1.1.
     fn to_pkcs1(&self) -> Vec<u8> {
-        let numbers = [
-            der(0x02, &unsigned(&self.modulus)),
-            der(0x02, &unsigned(&self.exponent)),
-        ];
+        let numbers = [der(0x02, &unsigned(&self.modulus)), der(0x02, &unsigned(&self.exponent))];
         der(0x30, &numbers.concat())
     }
 }

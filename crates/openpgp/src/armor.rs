@@ -40,30 +40,19 @@ impl<'a> Iterator for Lines<'a> {
             return None;
         }
         let newline = self.rest.iter().position(|byte| *byte == b'\n');
-        let (line, rest) = self
-            .rest
-            .split_at(newline.map_or(self.rest.len(), |at| at + 1));
+        let (line, rest) = self.rest.split_at(newline.map_or(self.rest.len(), |at| at + 1));
         self.rest = rest;
         let body = line.strip_suffix(b"\n").unwrap_or(line);
         let body = body.strip_suffix(b"\r").unwrap_or(body);
         // A bare CR at the very end of the input is a blank, not a line end.
-        let end_length = if line.ends_with(b"\n") {
-            line.len() - body.len()
-        } else {
-            0
-        };
-        Some(Line {
-            text: without_trailing_blanks(line),
-            end: &line[line.len() - end_length..],
-        })
+        let end_length = if line.ends_with(b"\n") { line.len() - body.len() } else { 0 };
+        Some(Line { text: without_trailing_blanks(line), end: &line[line.len() - end_length..] })
     }
 }
 
 /// What GnuPG removes from a line before it hashes it: blanks, tabs and carriage returns.
 pub(crate) fn without_trailing_blanks(line: &[u8]) -> &[u8] {
-    let kept = line
-        .iter()
-        .rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    let kept = line.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     &line[..kept.map_or(0, |last| last + 1)]
 }
 
@@ -88,9 +77,7 @@ fn decode_body(lines: &mut Lines<'_>, end: &[u8]) -> Result<Vec<u8>, Broken> {
     let mut checksum_seen = false;
     for line in lines.by_ref() {
         if line.text == end {
-            return BASE64
-                .decode(encoded)
-                .map_err(|_| Broken("armor is not base64"));
+            return BASE64.decode(encoded).map_err(|_| Broken("armor is not base64"));
         }
         if checksum_seen {
             return Err(Broken("text after the armor's checksum"));
@@ -123,10 +110,7 @@ mod tests {
 
     #[test]
     fn windows_line_ends_and_trailing_blanks_are_harmless() {
-        assert_eq!(
-            decoded("\r\naGVs \r\nbG8=\t\r\n-----END X-----\r\n").unwrap(),
-            b"hello"
-        );
+        assert_eq!(decoded("\r\naGVs \r\nbG8=\t\r\n-----END X-----\r\n").unwrap(), b"hello");
     }
 
     #[test]
@@ -147,11 +131,8 @@ mod tests {
 
     #[test]
     fn lines_keep_their_ends() {
-        let ends: Vec<_> = Lines::new(b"a\nb \r\n\r\nc\r")
-            .map(|l| (l.text, l.end))
-            .collect();
-        let expected: [(&[u8], &[u8]); 4] =
-            [(b"a", b"\n"), (b"b", b"\r\n"), (b"", b"\r\n"), (b"c", b"")];
+        let ends: Vec<_> = Lines::new(b"a\nb \r\n\r\nc\r").map(|l| (l.text, l.end)).collect();
+        let expected: [(&[u8], &[u8]); 4] = [(b"a", b"\n"), (b"b", b"\r\n"), (b"", b"\r\n"), (b"c", b"")];
         assert_eq!(ends, expected);
     }
 }

@@ -53,9 +53,7 @@ impl Certificate {
         let binary = match bytes.first() {
             None => return Err(CertificateError::NotAKey("it is empty")),
             // The first bit of every packet is set (RFC 9580 section 4.2), of every letter not.
-            Some(first) if first & 0x80 != 0 && !bytes.starts_with(b"\xEF\xBB\xBF") => {
-                bytes.to_vec()
-            }
+            Some(first) if first & 0x80 != 0 && !bytes.starts_with(b"\xEF\xBB\xBF") => bytes.to_vec(),
             Some(_) => dearmor(bytes)?,
         };
         let keys = PublicOrSecret::from_bytes_many(binary.as_slice())

@@ -42,9 +42,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02X}"))
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 }
 
@@ -70,11 +68,7 @@ impl FromStr for Fingerprint {
             .unwrap_or(text)
             .chars()
             .filter(|c| *c != ' ')
-            .map(|c| {
-                c.to_digit(16)
-                    .and_then(|d| u8::try_from(d).ok())
-                    .ok_or(NotAFingerprint)
-            })
+            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(NotAFingerprint))
             .collect::<Result<_, _>>()?;
         if !digits.len().is_multiple_of(2) {
             return Err(NotAFingerprint);
@@ -112,15 +106,9 @@ mod tests {
 
     #[test]
     fn a_key_id_is_not_a_fingerprint() {
-        assert_eq!(
-            "4169CE9D00970757".parse::<Fingerprint>(),
-            Err(NotAFingerprint)
-        );
+        assert_eq!("4169CE9D00970757".parse::<Fingerprint>(), Err(NotAFingerprint));
         assert_eq!("".parse::<Fingerprint>(), Err(NotAFingerprint));
         assert_eq!("0x0".parse::<Fingerprint>(), Err(NotAFingerprint));
-        assert_eq!(
-            format!("{EAS}é").parse::<Fingerprint>(),
-            Err(NotAFingerprint)
-        );
+        assert_eq!(format!("{EAS}é").parse::<Fingerprint>(), Err(NotAFingerprint));
     }
 }

@@ -29,10 +29,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 64 KiB for both.
     fn default() -> Self {
-        Self {
-            message: 64 * 1024,
-            decompressed: 64 * 1024,
-        }
+        Self { message: 64 * 1024, decompressed: 64 * 1024 }
     }
 }
 
@@ -82,11 +79,9 @@ impl Message {
     fn judge((content, signature): (Content, Signature)) -> Result<Self, Refusal> {
         let signature_type = signature.typ().ok_or(Refusal::SignatureVersion)?;
         match (&content, signature_type) {
-            (_, SignatureType::Text) | (Content::Inline(_), SignatureType::Binary) => Ok(Self {
-                signature,
-                signature_type,
-                content,
-            }),
+            (_, SignatureType::Text) | (Content::Inline(_), SignatureType::Binary) => {
+                Ok(Self { signature, signature_type, content })
+            }
             _ => Err(Refusal::SignatureType(signature_type.into())),
         }
     }
@@ -144,9 +139,7 @@ fn read_cleartext(lines: &mut Lines<'_>) -> Result<(Content, Signature), Refusal
         let unescaped = match line.strip_prefix(b"-") {
             None => line,
             Some(b"") => return Err(Refusal::Malformed("a dash that is not escaped")),
-            Some(rest) => rest
-                .strip_prefix(b" ")
-                .ok_or(Refusal::Malformed("a dash that is not escaped"))?,
+            Some(rest) => rest.strip_prefix(b" ").ok_or(Refusal::Malformed("a dash that is not escaped"))?,
         };
         text.extend_from_slice(unescaped);
         text.extend_from_slice(end);
@@ -164,9 +157,7 @@ fn read_hash_headers(lines: &mut Lines<'_>) -> Result<(), Refusal> {
         let value = line.text.strip_prefix(b"Hash: ");
         let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-/, ".contains(byte);
         if !value.is_some_and(|value| value.iter().all(harmless)) {
-            return Err(Refusal::Malformed(
-                "a header that a signed text may not have",
-            ));
+            return Err(Refusal::Malformed("a header that a signed text may not have"));
         }
     }
     Err(Refusal::Malformed("no text"))
@@ -197,13 +188,7 @@ fn read_inline(binary: &[u8], limits: Limits) -> Result<(Content, Signature), Re
 
 fn one_signed_literal(packets: Vec<Packet>) -> Result<(Content, Signature), Refusal> {
     let packets = match <[Packet; 3]>::try_from(packets) {
-        Ok(
-            [
-                Packet::OnePassSignature(announced),
-                Packet::LiteralData(data),
-                Packet::Signature(s),
-            ],
-        ) => {
+        Ok([Packet::OnePassSignature(announced), Packet::LiteralData(data), Packet::Signature(s)]) => {
             if announced.is_nested() || !announced.matches(&s) {
                 return Err(Refusal::Malformed("the signature is not the announced one"));
             }
@@ -266,12 +251,7 @@ const MOST_PACKETS: usize = 5;
 
 /// The library keeps the mode to itself; it is the first byte of the packet's body.
 fn is_text(literal: &LiteralData) -> bool {
-    let mode = || {
-        literal
-            .to_bytes()
-            .ok()
-            .and_then(|body| body.first().copied())
-    };
+    let mode = || literal.to_bytes().ok().and_then(|body| body.first().copied());
     !literal.is_binary() && matches!(mode(), Some(b't' | b'u'))
 }
 
@@ -336,19 +316,13 @@ mod tests {
     fn a_dash_that_is_not_escaped_is_refused() {
         for line in ["-", "-x", "--", "-----BEGIN PGP MESSAGE-----"] {
             let text = format!("-----BEGIN PGP SIGNED MESSAGE-----\n\n{line}\n");
-            assert_eq!(
-                refused(&text),
-                Refusal::Malformed("a dash that is not escaped")
-            );
+            assert_eq!(refused(&text), Refusal::Malformed("a dash that is not escaped"));
         }
     }
 
     #[test]
     fn a_signature_alone_is_detached() {
-        assert_eq!(
-            refused("-----BEGIN PGP SIGNATURE-----\n"),
-            Refusal::Detached
-        );
+        assert_eq!(refused("-----BEGIN PGP SIGNATURE-----\n"), Refusal::Detached);
     }
 
     #[test]

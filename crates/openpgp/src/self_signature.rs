@@ -45,8 +45,7 @@ impl Statements {
     }
 
     fn newest_first(mut self) -> Self {
-        self.valid
-            .sort_by_key(|statement| std::cmp::Reverse(statement.made));
+        self.valid.sort_by_key(|statement| std::cmp::Reverse(statement.made));
         self
     }
 }
@@ -84,9 +83,7 @@ fn about_user_id(
     statements: &mut Statements,
 ) {
     let own = |signature: &&packet::Signature| {
-        signature
-            .verify_certification(primary, Tag::UserId, &user.id)
-            .is_ok()
+        signature.verify_certification(primary, Tag::UserId, &user.id).is_ok()
     };
     let revoked_at = user
         .signatures
@@ -102,9 +99,7 @@ fn about_user_id(
         .filter(|signature| revoked_at.is_none_or(|at| signature.created() > Some(at)))
         .filter(own)
     {
-        statements.add(trust_in(certification, allow_sha1), || {
-            statement(certification, primary)
-        });
+        statements.add(trust_in(certification, allow_sha1), || statement(certification, primary));
     }
 }
 
@@ -116,18 +111,14 @@ pub(crate) fn about_subkey(
 ) -> Statements {
     let mut statements = Statements::default();
     for signature in &subkey.signatures {
-        if signature
-            .verify_subkey_binding(primary, &subkey.key)
-            .is_err()
-        {
+        if signature.verify_subkey_binding(primary, &subkey.key).is_err() {
             continue;
         }
         match signature.typ() {
             Some(SignatureType::SubkeyRevocation) => statements.revoked = true,
             Some(SignatureType::SubkeyBinding) => {
-                statements.add(trust_in(signature, allow_sha1), || {
-                    binding(signature, primary, subkey, allow_sha1)
-                });
+                statements
+                    .add(trust_in(signature, allow_sha1), || binding(signature, primary, subkey, allow_sha1));
             }
             _ => {}
         }
@@ -145,11 +136,7 @@ fn binding(
     let mut statement = statement(signature, &subkey.key)?;
     let answer = signature
         .embedded_signature()
-        .filter(|answer| {
-            answer
-                .verify_primary_key_binding(&subkey.key, primary)
-                .is_ok()
-        })
+        .filter(|answer| answer.verify_primary_key_binding(&subkey.key, primary).is_ok())
         .filter(|answer| trust_in(answer, allow_sha1) == Trust::Sufficient);
     match answer.and_then(|answer| Some((answer.created()?, answer.signature_expiration_time()))) {
         Some((made, period)) => {
@@ -166,12 +153,8 @@ fn statement(signature: &packet::Signature, about: &impl KeyDetails) -> Option<S
     let created = time::from_library(about.created_at());
     Some(Statement {
         made,
-        ends: signature
-            .signature_expiration_time()
-            .and_then(|period| time::end(made, period)),
-        key_expires: signature
-            .key_expiration_time()
-            .and_then(|period| time::end(created, period)),
+        ends: signature.signature_expiration_time().and_then(|period| time::end(made, period)),
+        key_expires: signature.key_expiration_time().and_then(|period| time::end(created, period)),
         may_sign: may_sign(signature),
     })
 }
@@ -179,12 +162,10 @@ fn statement(signature: &packet::Signature, about: &impl KeyDetails) -> Option<S
 /// A key without flags may do what its algorithm can, as before flags existed.
 fn may_sign(signature: &packet::Signature) -> bool {
     let flags = signature.config().and_then(|config| {
-        config
-            .hashed_subpackets()
-            .find_map(|subpacket| match &subpacket.data {
-                SubpacketData::KeyFlags(flags) => Some(flags.sign()),
-                _ => None,
-            })
+        config.hashed_subpackets().find_map(|subpacket| match &subpacket.data {
+            SubpacketData::KeyFlags(flags) => Some(flags.sign()),
+            _ => None,
+        })
     });
     flags.unwrap_or(true)
 }
@@ -221,9 +202,7 @@ pub(crate) fn has_unknown_critical_subpacket(config: &packet::SignatureConfig) -
         .any(|subpacket| {
             matches!(
                 subpacket.data,
-                SubpacketData::Other(..)
-                    | SubpacketData::Experimental(..)
-                    | SubpacketData::Notation(_)
+                SubpacketData::Other(..) | SubpacketData::Experimental(..) | SubpacketData::Notation(_)
             )
         })
 }

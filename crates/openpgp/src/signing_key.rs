@@ -2,17 +2,12 @@
 
 use jiff::Timestamp;
 use pgp::{
-    composed::{
-        ArmorOptions, DetachedSignature, KeyType, PublicOrSecret, SignedKeyDetails, SignedSecretKey,
-    },
+    composed::{ArmorOptions, DetachedSignature, KeyType, PublicOrSecret, SignedKeyDetails, SignedSecretKey},
     crypto::hash::HashAlgorithm,
-    packet::{
-        self, KeyFlags, PubKeyInner, SignatureConfig, SignatureType, Subpacket, SubpacketData,
-        UserId,
-    },
+    packet::{self, KeyFlags, PubKeyInner, SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId},
     types::{
-        KeyDetails, KeyVersion, PacketHeaderVersion, Password, SignedUser,
-        SigningKey as LibrarySigningKey, Tag,
+        KeyDetails, KeyVersion, PacketHeaderVersion, Password, SignedUser, SigningKey as LibrarySigningKey,
+        Tag,
     },
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -64,9 +59,7 @@ impl From<pgp::errors::Error> for SigningError {
 impl std::fmt::Debug for SigningKey {
     /// Never the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("SigningKey")
-            .field(&self.fingerprint)
-            .finish()
+        f.debug_tuple("SigningKey").field(&self.fingerprint).finish()
     }
 }
 
@@ -97,16 +90,9 @@ impl SigningKey {
         flags.set_certify(true);
         flags.set_sign(true);
         let mut config = config(&secret, SignatureType::CertPositive, created)?;
-        config
-            .hashed_subpackets
-            .push(Subpacket::critical(SubpacketData::KeyFlags(flags))?);
-        let binding = config.sign_certification(
-            &secret,
-            &public,
-            &Password::empty(),
-            Tag::UserId,
-            &user_id,
-        )?;
+        config.hashed_subpackets.push(Subpacket::critical(SubpacketData::KeyFlags(flags))?);
+        let binding =
+            config.sign_certification(&secret, &public, &Password::empty(), Tag::UserId, &user_id)?;
         let user = SignedUser::new(user_id, vec![binding]);
         let details = SignedKeyDetails::new(vec![], vec![], vec![user], vec![]);
         Self::from_library(SignedSecretKey::new(secret, details, vec![], vec![]))
@@ -124,9 +110,7 @@ impl SigningKey {
 
     fn from_library(key: SignedSecretKey) -> Result<Self, SigningError> {
         let fingerprint = Fingerprint::of(&key.primary_key).ok_or(SigningError::NotASecretKey)?;
-        if key.primary_key.version() != KeyVersion::V4
-            || key.primary_key.secret_params().is_encrypted()
-        {
+        if key.primary_key.version() != KeyVersion::V4 || key.primary_key.secret_params().is_encrypted() {
             return Err(SigningError::NotASecretKey);
         }
         Ok(Self { key, fingerprint })
@@ -145,11 +129,8 @@ impl SigningKey {
         let created = time::to_library(now).ok_or(SigningError::Time(now))?;
         let config = config(signer, SignatureType::Text, created)?;
         let hash = config.hash_alg;
-        let signature = config.sign(
-            signer,
-            &Password::empty(),
-            cleartext_as_signed(text.as_bytes()).as_slice(),
-        )?;
+        let signature =
+            config.sign(signer, &Password::empty(), cleartext_as_signed(text.as_bytes()).as_slice())?;
 
         let mut message = format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: {hash}\n\n");
         for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
@@ -161,9 +142,7 @@ impl SigningKey {
             message.push_str(&line[..kept]);
             message.push('\n');
         }
-        message.push_str(
-            &DetachedSignature::new(signature).to_armored_string(ArmorOptions::default())?,
-        );
+        message.push_str(&DetachedSignature::new(signature).to_armored_string(ArmorOptions::default())?);
         Ok(message)
     }
 
@@ -193,8 +172,7 @@ fn config(
         Subpacket::regular(SubpacketData::IssuerFingerprint(signer.fingerprint()))?,
         Subpacket::critical(SubpacketData::SignatureCreationTime(created))?,
     ];
-    config.unhashed_subpackets = vec![Subpacket::regular(SubpacketData::IssuerKeyId(
-        signer.legacy_key_id(),
-    ))?];
+    config.unhashed_subpackets =
+        vec![Subpacket::regular(SubpacketData::IssuerKeyId(signer.legacy_key_id()))?];
     Ok(config)
 }

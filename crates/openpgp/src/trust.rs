@@ -89,10 +89,7 @@ impl TrustedKey {
         allow: Allowances,
     ) -> Result<Self, PinError> {
         if certificate.fingerprint() != *fingerprint {
-            return Err(PinError::WrongKey {
-                expected: *fingerprint,
-                found: certificate.fingerprint(),
-            });
+            return Err(PinError::WrongKey { expected: *fingerprint, found: certificate.fingerprint() });
         }
         if certificate.is_short() && !allow.short {
             return Err(PinError::Short(certificate.algorithm()));
@@ -100,14 +97,10 @@ impl TrustedKey {
         let key = &certificate.key;
         let about_primary = self_signature::about_primary(key, allow.sha1);
         if about_primary.valid.is_empty() && !about_primary.revoked {
-            return Err(if about_primary.needs_sha1 {
-                PinError::Sha1
-            } else {
-                PinError::NoSelfSignature
-            });
+            return Err(if about_primary.needs_sha1 { PinError::Sha1 } else { PinError::NoSelfSignature });
         }
-        let primary = ComponentKey::new(key.primary_key.clone(), about_primary)
-            .ok_or(PinError::CannotSign)?;
+        let primary =
+            ComponentKey::new(key.primary_key.clone(), about_primary).ok_or(PinError::CannotSign)?;
         let (subkeys, too_short): (Vec<_>, Vec<_>) = key
             .public_subkeys
             .iter()
@@ -124,12 +117,7 @@ impl TrustedKey {
                 None => PinError::CannotSign,
             });
         }
-        Ok(Self(Arc::new(Pinned {
-            certificate,
-            allow,
-            primary,
-            subkeys,
-        })))
+        Ok(Self(Arc::new(Pinned { certificate, allow, primary, subkeys })))
     }
 
     /// The primary key's fingerprint.
@@ -162,10 +150,7 @@ impl TrustedKey {
         let mut revoked = false;
         for key in self.keys() {
             match key.standing(now) {
-                Standing::Good {
-                    expires,
-                    may_sign: true,
-                } => {
+                Standing::Good { expires, may_sign: true } => {
                     best = Some(best.map_or(expires, |best| latest(best, expires)));
                 }
                 Standing::Expired(at) if key.was_made_to_sign() => {
@@ -176,9 +161,9 @@ impl TrustedKey {
             }
         }
         match (best, last_expired) {
-            (Some(expires), _) => KeyStatus::Usable {
-                expires: [primary_expires, expires].into_iter().flatten().min(),
-            },
+            (Some(expires), _) => {
+                KeyStatus::Usable { expires: [primary_expires, expires].into_iter().flatten().min() }
+            }
             (None, Some(at)) => KeyStatus::Expired(at),
             (None, None) if revoked => KeyStatus::Revoked,
             (None, None) => KeyStatus::CannotSign,
@@ -233,11 +218,7 @@ impl TrustedKeys {
 
 impl FromIterator<TrustedKey> for TrustedKeys {
     fn from_iter<I: IntoIterator<Item = TrustedKey>>(keys: I) -> Self {
-        Self(
-            keys.into_iter()
-                .map(|key| (key.fingerprint(), key))
-                .collect(),
-        )
+        Self(keys.into_iter().map(|key| (key.fingerprint(), key)).collect())
     }
 }
 
@@ -255,10 +236,7 @@ pub(crate) struct ComponentKey {
 /// What one key is good for at one moment, by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    Good {
-        expires: Option<Timestamp>,
-        may_sign: bool,
-    },
+    Good { expires: Option<Timestamp>, may_sign: bool },
     Expired(Timestamp),
     Revoked,
     Unbound,
@@ -290,9 +268,8 @@ impl ComponentKey {
         if self.about.revoked {
             return Standing::Revoked;
         }
-        let made = |statement: &&self_signature::Statement| {
-            statement.made.duration_since(now) <= CLOCK_ALLOWANCE
-        };
+        let made =
+            |statement: &&self_signature::Statement| statement.made.duration_since(now) <= CLOCK_ALLOWANCE;
         let current = self
             .about
             .valid
@@ -302,19 +279,9 @@ impl ComponentKey {
         match current {
             Some(statement) => match statement.key_expires {
                 Some(at) if now >= at => Standing::Expired(at),
-                expires => Standing::Good {
-                    expires,
-                    may_sign: statement.may_sign,
-                },
+                expires => Standing::Good { expires, may_sign: statement.may_sign },
             },
-            None => match self
-                .about
-                .valid
-                .iter()
-                .filter(made)
-                .filter_map(|s| s.ends)
-                .max()
-            {
+            None => match self.about.valid.iter().filter(made).filter_map(|s| s.ends).max() {
                 Some(at) => Standing::Expired(at),
                 None => Standing::Unbound,
             },

@@ -42,12 +42,7 @@ impl Verified {
     /// several spellings that all verify. Compare signed texts by this form, never by payload.
     pub fn canonical_text(&self) -> Vec<u8> {
         // A literal in text mode loses stray carriage returns too, cleartext keeps them.
-        let text: Vec<u8> = self
-            .payload
-            .iter()
-            .copied()
-            .filter(|byte| *byte != b'\r')
-            .collect();
+        let text: Vec<u8> = self.payload.iter().copied().filter(|byte| *byte != b'\r').collect();
         let mut canonical = Vec::with_capacity(text.len());
         for line in text.split(|byte| *byte == b'\n') {
             canonical.extend_from_slice(crate::armor::without_trailing_blanks(line));
@@ -206,14 +201,8 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Verified, Refusal> {
     let message = Message::read(message, limits)?;
-    let config = message
-        .signature
-        .config()
-        .ok_or(Refusal::SignatureVersion)?;
-    if !matches!(
-        config.version(),
-        SignatureVersion::V4 | SignatureVersion::V6
-    ) {
+    let config = message.signature.config().ok_or(Refusal::SignatureVersion)?;
+    if !matches!(config.version(), SignatureVersion::V4 | SignatureVersion::V6) {
         return Err(Refusal::SignatureVersion);
     }
     if has_unknown_critical_subpacket(config) {
@@ -277,9 +266,7 @@ impl Claim {
             .flat_map(|issuer| issuer.keys().map(move |key| (issuer, key)))
             .filter(|(_, key)| self.names(key))
             .collect();
-        let (first_issuer, _) = *candidates
-            .first()
-            .ok_or(Refusal::UnknownIssuer(self.told()))?;
+        let (first_issuer, _) = *candidates.first().ok_or(Refusal::UnknownIssuer(self.told()))?;
         candidates.retain(|(_, key)| key.prepared.takes(hash));
         if candidates.is_empty() {
             return Err(Refusal::WeakHash);
@@ -332,14 +319,8 @@ fn made_by(
     digest: &[u8],
 ) -> bool {
     // Version 6 keys make version 6 signatures and nobody else does (RFC 9580 section 5.2.3).
-    let same_version =
-        (config.version() == SignatureVersion::V6) == (key.fingerprint.as_bytes().len() == 32);
-    let start_matches = message
-        .signature
-        .signed_hash_value()
-        .as_ref()
-        .map(|s| &s[..])
-        == digest.get(..2);
+    let same_version = (config.version() == SignatureVersion::V6) == (key.fingerprint.as_bytes().len() == 32);
+    let start_matches = message.signature.signed_hash_value().as_ref().map(|s| &s[..]) == digest.get(..2);
     same_version
         && start_matches
         && message
@@ -371,9 +352,7 @@ fn expiry(config: &SignatureConfig, signed_at: Timestamp) -> Option<Timestamp> {
     config
         .hashed_subpackets()
         .filter_map(|subpacket| match subpacket.data {
-            pgp::packet::SubpacketData::SignatureExpirationTime(period) => {
-                time::end(signed_at, period)
-            }
+            pgp::packet::SubpacketData::SignatureExpirationTime(period) => time::end(signed_at, period),
             _ => None,
         })
         .min()

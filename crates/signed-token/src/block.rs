@@ -97,12 +97,11 @@ fn find_end(body: &[u8], start: usize, form: Form) -> Result<usize, Error> {
 /// Each line with its position, without its end and the blanks before it.
 fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
-    text.split_inclusive(|byte| *byte == b'\n')
-        .map(move |line| {
-            let start = at;
-            at += line.len();
-            (start, line.trim_ascii_end())
-        })
+    text.split_inclusive(|byte| *byte == b'\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        (start, line.trim_ascii_end())
+    })
 }
 
 #[cfg(test)]
@@ -129,14 +128,8 @@ mod tests {
         assert_eq!(cut(&format!("\nBEGIN PGP MESSAGE \r\n\r\n{A}")), Ok(A));
         let twice = format!("BEGIN PGP MESSAGE\nBEGIN PGP MESSAGE\n{A}");
         assert_eq!(cut(&twice), Err(Error::TextOutside));
-        assert_eq!(
-            cut(&format!("BEGIN PGP MESSAGE\n{B}")),
-            Err(Error::TextOutside)
-        );
-        assert_eq!(
-            cut(&format!("{A}\nBEGIN PGP MESSAGE\n")),
-            Err(Error::TextOutside)
-        );
+        assert_eq!(cut(&format!("BEGIN PGP MESSAGE\n{B}")), Err(Error::TextOutside));
+        assert_eq!(cut(&format!("{A}\nBEGIN PGP MESSAGE\n")), Err(Error::TextOutside));
     }
 
     #[test]

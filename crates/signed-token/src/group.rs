@@ -24,9 +24,7 @@ impl fmt::Display for Group {
 
 /// The text cannot be a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a group: a path such as /epos/alparray, at most 255 bytes, without ; or control characters"
-)]
+#[error("not a group: a path such as /epos/alparray, at most 255 bytes, without ; or control characters")]
 pub struct NotAGroup;
 
 impl FromStr for Group {
@@ -47,18 +45,13 @@ mod tests {
 
     #[test]
     fn a_group_is_a_path() {
-        assert_eq!(
-            "/epos/alparray".parse::<Group>().unwrap().as_str(),
-            "/epos/alparray"
-        );
+        assert_eq!("/epos/alparray".parse::<Group>().unwrap().as_str(), "/epos/alparray");
     }
 
     #[test]
     fn other_texts_are_not_groups() {
         let long = format!("/{}", "x".repeat(255));
-        for text in [
-            "", "alparray", " /epos", "/epos ", "/a;/b", "/a\nb", "/a\u{7f}", &long,
-        ] {
+        for text in ["", "alparray", " /epos", "/epos ", "/a;/b", "/a\nb", "/a\u{7f}", &long] {
             assert_eq!(text.parse::<Group>(), Err(NotAGroup), "{text:?}");
         }
     }

@@ -68,19 +68,13 @@ impl FromStr for TokenIdentity {
     type Err = NotATokenIdentity;
 
     fn from_str(text: &str) -> Result<Self, NotATokenIdentity> {
-        let digit = |byte: u8| {
-            char::from(byte)
-                .to_digit(16)
-                .and_then(|d| u8::try_from(d).ok())
-        };
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
         let mut bytes = [0; 32];
         if text.len() != 64 {
             return Err(NotATokenIdentity);
         }
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let (high, low) = digit(pair[0])
-                .zip(digit(pair[1]))
-                .ok_or(NotATokenIdentity)?;
+            let (high, low) = digit(pair[0]).zip(digit(pair[1])).ok_or(NotATokenIdentity)?;
             *byte = high << 4 | low;
         }
         Ok(Self(bytes))
@@ -105,10 +99,7 @@ impl TokenId {
     /// without its last line end; sorted, each once.
     pub(crate) fn aliases(verified: &Verified) -> Vec<Self> {
         let lf = verified.canonical_text();
-        let crlf = lf
-            .split(|byte| *byte == b'\n')
-            .collect::<Vec<_>>()
-            .join(&b"\r\n"[..]);
+        let crlf = lf.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
         let ids: BTreeSet<_> = [
             verified.payload(),
             &lf,
@@ -164,33 +155,21 @@ mod tests {
     fn an_identity_stays_what_it_is() {
         let issuer = "C83815158DF0077272F19E1E4169CE9D00970757".parse().unwrap();
         let identity = TokenIdentity::new(issuer, b"{\"a\": 1}");
-        assert_eq!(
-            identity.to_string(),
-            "07b2b972aecf455e6fddeaa07a7caf4673922e7b4505698f4873f40535b057f7"
-        );
+        assert_eq!(identity.to_string(), "07b2b972aecf455e6fddeaa07a7caf4673922e7b4505698f4873f40535b057f7");
         assert_eq!(identity.to_string().parse(), Ok(identity));
     }
 
     #[test]
     fn the_issuer_is_part_of_the_identity() {
-        let one = TokenIdentity::new(
-            "C83815158DF0077272F19E1E4169CE9D00970757".parse().unwrap(),
-            b"x",
-        );
-        let two = TokenIdentity::new(
-            "CA5424C4AE618D1881ABACE0D1125558CB981400".parse().unwrap(),
-            b"x",
-        );
+        let one = TokenIdentity::new("C83815158DF0077272F19E1E4169CE9D00970757".parse().unwrap(), b"x");
+        let two = TokenIdentity::new("CA5424C4AE618D1881ABACE0D1125558CB981400".parse().unwrap(), b"x");
         assert_ne!(one, two);
     }
 
     #[test]
     fn other_texts_are_neither() {
         assert_eq!("abc".parse::<TokenIdentity>(), Err(NotATokenIdentity));
-        assert_eq!(
-            "é".repeat(32).parse::<TokenIdentity>(),
-            Err(NotATokenIdentity)
-        );
+        assert_eq!("é".repeat(32).parse::<TokenIdentity>(), Err(NotATokenIdentity));
         assert_eq!("abc".parse::<TokenId>(), Err(NotATokenId));
         assert_eq!("A".repeat(23).parse::<TokenId>(), Err(NotATokenId));
     }

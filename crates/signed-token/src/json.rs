@@ -23,11 +23,7 @@ pub(crate) fn object(text: &[u8]) -> Result<BTreeMap<String, Value>, Error> {
     let fault = Cell::new(None);
     let mut top = None;
     let mut json = serde_json::Deserializer::from_slice(text);
-    let seed = Seed {
-        depth: 0,
-        fault: &fault,
-        top: Some(&mut top),
-    };
+    let seed = Seed { depth: 0, fault: &fault, top: Some(&mut top) };
     let parsed = seed.deserialize(&mut json).and_then(|_| json.end());
     match (parsed, fault.into_inner(), top) {
         (_, Some(fault), _) => Err(fault),
@@ -53,11 +49,7 @@ impl Seed<'_> {
     }
 
     fn inside(&self) -> Seed<'_> {
-        Seed {
-            depth: self.depth + 1,
-            fault: self.fault,
-            top: None,
-        }
+        Seed { depth: self.depth + 1, fault: self.fault, top: None }
     }
 
     fn check_depth<E: de::Error>(&self) -> Result<(), E> {
@@ -139,8 +131,7 @@ mod tests {
 
     #[test]
     fn fields_are_read_with_their_escapes() {
-        let fields =
-            object(br#" {"cn": "Andr\u00e9, {\"x\"}: ", "n": null, "o": [1, {"a": 2.5}]} "#);
+        let fields = object(br#" {"cn": "Andr\u00e9, {\"x\"}: ", "n": null, "o": [1, {"a": 2.5}]} "#);
         let fields = fields.unwrap();
         assert_eq!(fields["cn"], Value::Text("André, {\"x\"}: ".to_owned()));
         assert_eq!(fields["n"], Value::Null);
@@ -151,40 +142,21 @@ mod tests {
     fn a_key_may_occur_once_in_each_object() {
         assert_eq!(refused(r#"{"a": 1, "a": 1}"#), Error::DuplicateKey);
         assert_eq!(refused(r#"{"a": 1, "\u0061": 1}"#), Error::DuplicateKey);
-        assert_eq!(
-            refused(r#"{"a": [{"b": {"c": 1, "c": 2}}]}"#),
-            Error::DuplicateKey
-        );
+        assert_eq!(refused(r#"{"a": [{"b": {"c": 1, "c": 2}}]}"#), Error::DuplicateKey);
         assert!(object(br#"{"a": {"a": {"a": 1}}, "b": [{"a": 1}, {"a": 1}]}"#).is_ok());
     }
 
     #[test]
     fn nesting_has_an_end() {
-        let nested =
-            |depth: usize| format!("{{\"a\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let nested = |depth: usize| format!("{{\"a\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
         assert!(object(nested(DEEPEST - 1).as_bytes()).is_ok());
-        assert_eq!(
-            refused(&nested(DEEPEST)),
-            Error::NotJson("it is nested too deep")
-        );
+        assert_eq!(refused(&nested(DEEPEST)), Error::NotJson("it is nested too deep"));
         assert!(matches!(refused(&nested(30_000)), Error::NotJson(_)));
     }
 
     #[test]
     fn anything_but_one_object_is_refused() {
-        for text in [
-            "",
-            "[]",
-            "\"x\"",
-            "1",
-            "null",
-            "{",
-            "{}{}",
-            "{} x",
-            "{\"a\"}",
-            "{\"a\": 1,}",
-            "[{}]",
-        ] {
+        for text in ["", "[]", "\"x\"", "1", "null", "{", "{}{}", "{} x", "{\"a\"}", "{\"a\": 1,}", "[{}]"] {
             assert!(matches!(refused(text), Error::NotJson(_)), "{text}");
         }
         assert!(object(b"{\"a\": \"\xff\"}").is_err());

@@ -60,10 +60,7 @@ impl Statement {
             Some(Value::Other) => Err(Error::FieldWrong(name, "not a text")),
         };
         Ok(Self {
-            valid_until: timestamp(
-                "valid_until",
-                &required("valid_until", text("valid_until")?)?,
-            )?,
+            valid_until: timestamp("valid_until", &required("valid_until", text("valid_until")?)?)?,
             issued: match text("issued")? {
                 Some(issued) => Some(timestamp("issued", &issued)?),
                 None => None,
@@ -115,16 +112,12 @@ fn groups(memberof: &str) -> Result<BTreeSet<Group>, Error> {
 fn timestamp(name: &'static str, text: &str) -> Result<Timestamp, Error> {
     let wrong = |why| Error::FieldWrong(name, why);
     let digits_at = |range: std::ops::Range<usize>| {
-        text.as_bytes()
-            .get(range)
-            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+        text.as_bytes().get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
     };
     let byte_at = |at: usize| text.as_bytes().get(at).map(u8::to_ascii_uppercase);
     let shape = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
     let digits = [0..4, 5..7, 8..10, 11..13, 14..16, 17..19];
-    if !shape.iter().all(|(at, byte)| byte_at(*at) == Some(*byte))
-        || !digits.into_iter().all(digits_at)
-    {
+    if !shape.iter().all(|(at, byte)| byte_at(*at) == Some(*byte)) || !digits.into_iter().all(digits_at) {
         return Err(wrong("not an RFC 3339 time"));
     }
     let rest = &text[19..];
@@ -229,38 +222,21 @@ mod tests {
     fn mail_and_valid_until_must_be_there() {
         let without = |field: &str| Statement::read(SMALLEST.replace(field, "x").as_bytes());
         assert_eq!(without("mail"), Err(Error::FieldMissing("mail")));
-        assert_eq!(
-            without("valid_until"),
-            Err(Error::FieldMissing("valid_until"))
-        );
+        assert_eq!(without("valid_until"), Err(Error::FieldMissing("valid_until")));
     }
 
     #[test]
     fn a_field_of_another_kind_is_refused_and_null_is_missing() {
-        let with = |field: &str| {
-            Statement::read(SMALLEST.replace('{', &format!("{{{field}, ")).as_bytes())
-        };
-        assert_eq!(
-            with(r#""memberof": ["/a"]"#),
-            Err(Error::FieldWrong("memberof", "not a text"))
-        );
-        assert_eq!(
-            with(r#""cn": 1"#),
-            Err(Error::FieldWrong("cn", "not a text"))
-        );
+        let with = |field: &str| Statement::read(SMALLEST.replace('{', &format!("{{{field}, ")).as_bytes());
+        assert_eq!(with(r#""memberof": ["/a"]"#), Err(Error::FieldWrong("memberof", "not a text")));
+        assert_eq!(with(r#""cn": 1"#), Err(Error::FieldWrong("cn", "not a text")));
         assert!(with(r#""cn": null, "issued": null, "memberof": null, "x": [1]"#).is_ok());
     }
 
     #[test]
     fn a_name_has_a_bound() {
-        let long = SMALLEST.replace(
-            '{',
-            &format!("{{\"sn\": \"{}\", ", "x".repeat(LONGEST_TEXT + 1)),
-        );
-        assert_eq!(
-            Statement::read(long.as_bytes()),
-            Err(Error::FieldWrong("sn", "too long"))
-        );
+        let long = SMALLEST.replace('{', &format!("{{\"sn\": \"{}\", ", "x".repeat(LONGEST_TEXT + 1)));
+        assert_eq!(Statement::read(long.as_bytes()), Err(Error::FieldWrong("sn", "too long")));
     }
 
     #[test]
@@ -268,9 +244,6 @@ mod tests {
         let payload = SMALLEST.replace('{', r#"{"cn": "Secret Name", "givenName": "Secret", "#);
         let read = Statement::read(payload.as_bytes()).unwrap();
         let shown = format!("{read:?}");
-        assert!(
-            !shown.contains("Secret") && !shown.contains("jo@"),
-            "{shown}"
-        );
+        assert!(!shown.contains("Secret") && !shown.contains("jo@"), "{shown}");
     }
 }

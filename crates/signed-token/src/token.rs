@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, ops::Deref};
 use jiff::{SignedDuration, Timestamp};
 use openpgp::{Fingerprint, HashAlgorithm, Limits, TrustedKeys, Verified};
 
-use crate::{
-    Error, Group, MAX_BODY, Mail, Person, TokenId, TokenIdentity, cut_out, statement::Statement,
-};
+use crate::{Error, Group, MAX_BODY, Mail, Person, TokenId, TokenIdentity, cut_out, statement::Statement};
 
 /// Verifies the one token in `body`, at the time `now`.
 ///
@@ -29,10 +27,7 @@ pub fn inspect(body: &[u8], issuers: &TrustedKeys, now: Timestamp) -> Result<Tok
     Token::read(&verified)
 }
 
-const LIMITS: Limits = Limits {
-    message: MAX_BODY,
-    decompressed: MAX_BODY,
-};
+const LIMITS: Limits = Limits { message: MAX_BODY, decompressed: MAX_BODY };
 
 /// How far ahead of our clock an issuer's clock may be.
 const ISSUED_AHEAD: SignedDuration = SignedDuration::from_secs(300);
@@ -93,9 +88,7 @@ impl Token {
             return Err(Error::Expired(self.valid_until()));
         }
         match self.issued() {
-            Some(issued) if issued.duration_since(now) > ISSUED_AHEAD => {
-                Err(Error::IssuedInFuture(issued))
-            }
+            Some(issued) if issued.duration_since(now) > ISSUED_AHEAD => Err(Error::IssuedInFuture(issued)),
             _ => Ok(VerifiedToken(self)),
         }
     }

@@ -1,9 +1,5 @@
 //! Whatever is done to a token, it never verifies with other contents, and nothing panics.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests may stop where they stand"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod spelling;
 
@@ -40,12 +36,7 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
     ];
     let form_b = spelling::armored(&spelling::stored(&packets.concat()));
     let identity = verify(form_a.as_bytes(), &issuers, NOW).unwrap().identity();
-    Good {
-        issuers,
-        form_a,
-        form_b,
-        identity,
-    }
+    Good { issuers, form_a, form_b, identity }
 });
 
 #[test]
@@ -55,18 +46,28 @@ fn both_forms_are_one_token() {
     assert_eq!(moved.identity(), good.identity);
 }
 
-#[test]
-fn a_signature_that_announces_another_to_follow_is_refused() {
+/// Form B with its announcement changed.
+fn announced_otherwise(change: impl FnOnce(&mut [u8])) -> String {
     let signature = spelling::signature_packet(&GOOD.form_a);
     let issuer = GOOD.issuers.iter().next().unwrap().fingerprint();
-    let packets = [
-        spelling::one_pass(&signature, issuer.as_bytes(), 0),
-        spelling::literal(b'b', TOKEN.as_bytes()),
-        signature,
-    ];
-    let message = spelling::armored(&packets.concat());
-    let refusal = verify(message.as_bytes(), &GOOD.issuers, NOW).unwrap_err();
-    assert_eq!(refusal.reason(), "malformed");
+    let mut announcement = spelling::one_pass(&signature, issuer.as_bytes(), 1);
+    change(&mut announcement);
+    let text = spelling::literal(b'b', TOKEN.as_bytes());
+    spelling::armored(&[announcement, text, signature].concat())
+}
+
+#[test]
+fn a_signature_other_than_the_announced_one_is_refused() {
+    let verdict = |message: String| verify(message.as_bytes(), &GOOD.issuers, NOW);
+    verdict(announced_otherwise(|_| ())).unwrap();
+    // After the packet's header of six bytes: version, type, hash, algorithm, key id
+    // (a hint; the signature names its issuer itself), "last".
+    for at in [7, 8, 9] {
+        let changed = announced_otherwise(|announcement| announcement[at] ^= 1);
+        assert_eq!(verdict(changed).unwrap_err().reason(), "malformed", "byte {at}");
+    }
+    let more_to_follow = announced_otherwise(|announcement| announcement[18] = 0);
+    assert_eq!(verdict(more_to_follow).unwrap_err().reason(), "malformed");
 }
 
 /// One change to a message.
@@ -88,10 +89,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         (at(), any::<u8>()).prop_map(|(at, byte)| Change::Replace(at, byte)),
         (at(), 0_u8..8).prop_map(|(at, bit)| Change::Flip(at, bit)),
-        (
-            at(),
-            prop_oneof![any::<u8>(), Just(b'\r'), Just(b' '), Just(b'\n')]
-        )
+        (at(), prop_oneof![any::<u8>(), Just(b'\r'), Just(b' '), Just(b'\n')])
             .prop_map(|(at, byte)| Change::Insert(at, byte)),
         at().prop_map(Change::Remove),
         at().prop_map(Change::Cut),
@@ -106,10 +104,7 @@ impl Change {
             return;
         }
         let length = message.len();
-        let mut lines: Vec<Vec<u8>> = message
-            .split_inclusive(|b| *b == b'\n')
-            .map(Vec::from)
-            .collect();
+        let mut lines: Vec<Vec<u8>> = message.split_inclusive(|b| *b == b'\n').map(Vec::from).collect();
         match self {
             Self::Replace(at, byte) => message[at.index(length)] = *byte,
             Self::Flip(at, bit) => message[at.index(length)] ^= 1 << bit,

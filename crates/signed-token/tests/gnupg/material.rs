@@ -29,16 +29,10 @@ pub struct Gnupg {
 impl Gnupg {
     pub fn new() -> Self {
         // Short, because a socket's path has to fit into 108 bytes.
-        let home = tempfile::Builder::new()
-            .prefix("gw")
-            .tempdir_in("/tmp")
-            .unwrap();
+        let home = tempfile::Builder::new().prefix("gw").tempdir_in("/tmp").unwrap();
         let gnupg = Self { home };
         assert!(
-            Command::new("gpg")
-                .arg("--version")
-                .output()
-                .is_ok_and(|o| o.status.success()),
+            Command::new("gpg").arg("--version").output().is_ok_and(|o| o.status.success()),
             "these tests need GnuPG: install gpg and gpg-agent"
         );
         gnupg
@@ -71,11 +65,7 @@ impl Gnupg {
         let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = child.wait_with_output().unwrap();
         feeder.join().unwrap();
-        assert!(
-            output.status.success(),
-            "gpg {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "gpg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     }
 
@@ -92,13 +82,7 @@ impl Gnupg {
         self.make_key_with(&["--batch"], name, kind, time)
     }
 
-    pub fn make_key_with(
-        &self,
-        options: &[&str],
-        name: &str,
-        kind: [&str; 3],
-        time: &str,
-    ) -> String {
+    pub fn make_key_with(&self, options: &[&str], name: &str, kind: [&str; 3], time: &str) -> String {
         let user = format!("{name} <{name}@example.org>");
         let all = [options, &["--batch", "--quick-gen-key", &user], &kind].concat();
         self.run(time, &all, b"");
@@ -108,15 +92,7 @@ impl Gnupg {
     /// Primary key first, then the subkeys in order.
     pub fn fingerprints(&self, name: &str) -> Vec<String> {
         let mail = format!("={name} <{name}@example.org>");
-        let listing = self.text(
-            &[
-                "--with-colons",
-                "--list-keys",
-                "--with-subkey-fingerprint",
-                &mail,
-            ],
-            b"",
-        );
+        let listing = self.text(&["--with-colons", "--list-keys", "--with-subkey-fingerprint", &mail], b"");
         listing
             .lines()
             .filter_map(|line| line.strip_prefix("fpr:"))
@@ -139,10 +115,7 @@ impl Gnupg {
 
     /// Inline, form B.
     pub fn inline(&self, key: &str, text: &[u8], more: &[&str]) -> String {
-        self.text(
-            &[&["--armor", "--local-user", key], more, &["--sign"]].concat(),
-            text,
-        )
+        self.text(&[&["--armor", "--local-user", key], more, &["--sign"]].concat(), text)
     }
 
     /// What `gpg --decrypt` prints: the payload.
@@ -151,19 +124,12 @@ impl Gnupg {
     }
 
     pub fn edit(&self, fingerprint: &str, answers: &str) {
-        self.run(
-            GPG_NOW,
-            &["--command-fd", "0", "--edit-key", fingerprint],
-            answers.as_bytes(),
-        );
+        self.run(GPG_NOW, &["--command-fd", "0", "--edit-key", fingerprint], answers.as_bytes());
     }
 
     /// Imports the revocation certificate that GnuPG lays beside every new key.
     pub fn revoke(&self, fingerprint: &str) {
-        let path = self
-            .home
-            .path()
-            .join(format!("openpgp-revocs.d/{fingerprint}.rev"));
+        let path = self.home.path().join(format!("openpgp-revocs.d/{fingerprint}.rev"));
         let certificate = std::fs::read_to_string(path).unwrap();
         let armored = certificate.replace(":-----BEGIN", "-----BEGIN");
         self.gpg(&["--import"], armored.as_bytes());
@@ -176,10 +142,7 @@ impl Gnupg {
 
 impl Drop for Gnupg {
     fn drop(&mut self) {
-        let killed = Command::new("gpgconf")
-            .env("GNUPGHOME", self.path())
-            .args(["--kill", "all"])
-            .status();
+        let killed = Command::new("gpgconf").env("GNUPGHOME", self.path()).args(["--kill", "all"]).status();
         if !std::thread::panicking() {
             assert!(killed.unwrap().success(), "gpg-agent was not stopped");
         }

@@ -27,9 +27,7 @@ pub fn dearmored(armor: &str) -> Vec<u8> {
 /// The text of a cleartext-signed token without the line end that belongs to the armor.
 pub fn text(form_a: &str) -> &str {
     let (_, rest) = form_a.split_once("\n\n").unwrap();
-    rest.split_once("\n-----BEGIN PGP SIGNATURE-----")
-        .unwrap()
-        .0
+    rest.split_once("\n-----BEGIN PGP SIGNATURE-----").unwrap().0
 }
 
 pub fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -66,11 +64,8 @@ pub fn stored(packets: &[u8]) -> Vec<u8> {
 
 pub fn armored(packets: &[u8]) -> String {
     let body = STANDARD.encode(packets);
-    let lines: Vec<&str> = body
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap())
-        .collect();
+    let lines: Vec<&str> =
+        body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!(
         "-----BEGIN PGP MESSAGE-----\n\n{}\n={}\n-----END PGP MESSAGE-----\n",
         lines.join("\n"),
