@@ -15,5 +15,8 @@
 //! under `crates/` are pure and know nothing of the app.
 
 pub mod base;
+pub mod cli;
+pub mod config;
 pub mod flows;
+pub mod server;
 pub mod store;

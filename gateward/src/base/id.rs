@@ -85,11 +85,7 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 impl Reference {
     /// Makes a new one.
     pub fn new(random: &Random) -> Self {
-        Self(
-            random
-                .bytes::<10>()
-                .map(|byte| CROCKFORD[usize::from(byte & 31)]),
-        )
+        Self(random.bytes::<10>().map(|byte| CROCKFORD[usize::from(byte & 31)]))
     }
 }
 
@@ -121,10 +117,7 @@ impl std::str::FromStr for Reference {
         let known = letters.iter().all(|letter| CROCKFORD.contains(letter));
         match <[u8; 10]>::try_from(letters) {
             Ok(letters) if known => Ok(Self(letters)),
-            _ => Err(NotAnId {
-                text: text.chars().take(64).collect(),
-                wanted: "reference",
-            }),
+            _ => Err(NotAnId { text: text.chars().take(64).collect(), wanted: "reference" }),
         }
     }
 }
@@ -179,16 +172,11 @@ impl std::str::FromStr for LoginName {
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let good = text.len() == Self::LENGTH
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
         if good {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAnId {
-                text: text.chars().take(64).collect(),
-                wanted: "temporary login",
-            })
+            Err(NotAnId { text: text.chars().take(64).collect(), wanted: "temporary login" })
         }
     }
 }
@@ -207,10 +195,7 @@ mod tests {
     fn a_reference_is_found_however_it_was_read_over_the_telephone() {
         let reference = Reference::new(&Random::new(|bytes| bytes.fill(1)));
         assert_eq!(reference.to_string(), "11111-11111");
-        assert_eq!(
-            "iiill 11111".replace(' ', "").parse::<Reference>().unwrap(),
-            reference
-        );
+        assert_eq!("iiill 11111".replace(' ', "").parse::<Reference>().unwrap(), reference);
         assert!("11111-1111U".parse::<Reference>().is_err());
     }
 

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod id;
+pub mod kind;
 pub mod name;
 pub mod network;
 pub mod random;

@@ -14,9 +14,7 @@ pub enum Invalid {
 }
 
 /// The name of a service, as grants and events use it.
-#[derive(
-    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceName(String);
 
@@ -122,9 +120,7 @@ mod tests {
 
     #[test]
     fn a_path_that_two_parsers_could_read_differently_is_refused() {
-        for bad in [
-            "", "files", "/", "/a/", "/a//b", "/a/../b", "/a%2f", "/a?b", "/./a",
-        ] {
+        for bad in ["", "files", "/", "/a/", "/a//b", "/a/../b", "/a%2f", "/a?b", "/./a"] {
             assert!(UrlPath::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }

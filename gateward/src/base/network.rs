@@ -23,13 +23,10 @@ impl TryFrom<String> for Network {
     type Error = NotANetwork;
 
     fn try_from(text: String) -> Result<Self, NotANetwork> {
-        let (code, years) = text
-            .split_once(':')
-            .map_or((text.as_str(), None), |(code, years)| (code, Some(years)));
+        let (code, years) =
+            text.split_once(':').map_or((text.as_str(), None), |(code, years)| (code, Some(years)));
         let good_code = (1..=8).contains(&code.len())
-            && code
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+            && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
         let year = |text: &str| {
             let digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
             digits.then(|| text.parse::<u16>().ok()).flatten()
@@ -38,21 +35,14 @@ impl TryFrom<String> for Network {
             None => Some((None, None)),
             Some(years) => years.split_once('-').and_then(|(first, last)| {
                 let first = year(first)?;
-                let last = if last.is_empty() {
-                    None
-                } else {
-                    Some(year(last)?)
-                };
-                last.is_none_or(|last| first <= last)
-                    .then_some((Some(first), last))
+                let last = if last.is_empty() { None } else { Some(year(last)?) };
+                last.is_none_or(|last| first <= last).then_some((Some(first), last))
             }),
         };
         match years {
-            Some((first_year, last_year)) if good_code => Ok(Self {
-                code: code.to_owned(),
-                first_year,
-                last_year,
-            }),
+            Some((first_year, last_year)) if good_code => {
+                Ok(Self { code: code.to_owned(), first_year, last_year })
+            }
             _ => Err(NotANetwork(text)),
         }
     }
@@ -96,15 +86,7 @@ mod tests {
 
     #[test]
     fn years_that_run_backwards_are_refused() {
-        for bad in [
-            "",
-            "z3",
-            "Z3:",
-            "Z3:2020-2015",
-            "Z3:20-21",
-            "Z3:2015",
-            "TOOLONGCODE",
-        ] {
+        for bad in ["", "z3", "Z3:", "Z3:2020-2015", "Z3:20-21", "Z3:2015", "TOOLONGCODE"] {
             assert!(bad.parse::<Network>().is_err(), "{bad:?}");
         }
     }

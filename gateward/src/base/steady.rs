@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Says that the clock cannot be believed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the clock stepped by {step:#}; it is believed again when it steps back, or stays for {wait} s"
-)]
+#[error("the clock stepped by {step:#}; it is believed again when it steps back, or stays for {wait} s")]
 pub struct Stepped {
     /// How far it went, backwards if negative.
     pub step: SignedDuration,
     /// How many seconds it still has to stay.
     pub wait: u64,
+    /// The last time that was believed.
+    pub last: Timestamp,
 }
 
 /// How far the clock may go away from the passing of time and still be believed: time servers
@@ -50,11 +50,7 @@ impl Anchor {
 impl SteadyClock {
     /// Believes `wall` to begin with: there is nothing yet to judge it by.
     pub fn new(wall: Timestamp, monotonic: Instant) -> Self {
-        Self {
-            believed: Anchor { wall, monotonic },
-            suspect: None,
-            last: wall,
-        }
+        Self { believed: Anchor { wall, monotonic }, suspect: None, last: wall }
     }
 
     /// Takes a reading and returns the time, never before an earlier answer.
@@ -66,16 +62,11 @@ impl SteadyClock {
         let now = Anchor { wall, monotonic };
         let step = self.believed.drift(wall, monotonic);
         if step.abs() > TOLERANCE {
-            let kept = self
-                .suspect
-                .filter(|suspect| suspect.drift(wall, monotonic).abs() <= TOLERANCE);
+            let kept = self.suspect.filter(|suspect| suspect.drift(wall, monotonic).abs() <= TOLERANCE);
             let suspect = *self.suspect.insert(kept.unwrap_or(now));
             let stayed = monotonic.saturating_duration_since(suspect.monotonic);
             if stayed < PROBATION {
-                return Err(Stepped {
-                    step,
-                    wait: (PROBATION - stayed).as_secs(),
-                });
+                return Err(Stepped { step, wait: (PROBATION - stayed).as_secs(), last: self.last });
             }
             self.last = wall;
         }

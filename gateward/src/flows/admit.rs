@@ -86,16 +86,10 @@ pub struct Permit {
 /// # Errors
 ///
 /// [`Error`]; refusals are recorded, a bare challenge is not.
-pub async fn admit(
-    door: &Door,
-    policy: &Policy,
-    ask: Ask<'_>,
-    now: Timestamp,
-) -> Result<Permit, Error> {
+pub async fn admit(door: &Door, policy: &Policy, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
     // What is asked comes first: a request that means nothing is nobody's.
     let meaning = ask.service.kind.meaning(ask.method, ask.rest)?;
-    let caller =
-        authenticate::authenticate(door, policy, &ask.service.name, ask.shown, now).await?;
+    let caller = authenticate::authenticate(door, policy, &ask.service.name, ask.shown, now).await?;
     let Some(grant) = policy.grant(&ask.service.name, caller.groups(), caller.mail()) else {
         return Err(refuse(door, ask, &caller, &meaning, now).await);
     };
@@ -111,13 +105,7 @@ pub async fn admit(
     })
 }
 
-async fn refuse(
-    door: &Door,
-    ask: Ask<'_>,
-    caller: &Caller,
-    meaning: &Meaning,
-    now: Timestamp,
-) -> Error {
+async fn refuse(door: &Door, ask: Ask<'_>, caller: &Caller, meaning: &Meaning, now: Timestamp) -> Error {
     let groups: Vec<String> = caller.groups().iter().map(ToString::to_string).collect();
     let detail = match groups.as_slice() {
         [] => "the token lists no group".to_owned(),
@@ -154,13 +142,9 @@ impl Permit {
     fn prolonging(&self) -> Option<Change> {
         let to = later(self.decided_at, LIFETIME).min(self.caller.valid_until());
         let gained = to.duration_since(self.caller.expires_at());
-        let worth_it =
-            gained >= PROLONGED_EVERY || (gained.is_positive() && to == self.caller.valid_until());
+        let worth_it = gained >= PROLONGED_EVERY || (gained.is_positive() && to == self.caller.valid_until());
         worth_it.then(|| {
-            Change::ProlongLogin(temporary_login::Prolong {
-                login: self.caller.login().clone(),
-                to,
-            })
+            Change::ProlongLogin(temporary_login::Prolong { login: self.caller.login().clone(), to })
         })
     }
 
@@ -204,9 +188,7 @@ impl Permit {
         };
         let changes = self.prolonging().into_iter().collect();
         let happened = [self.event(transaction, what)];
-        door.recorder
-            .commit(Some(self.decided_under), changes, &happened, now)
-            .await?;
+        door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
         Ok(Released(()))
     }
 
@@ -230,10 +212,7 @@ impl Permit {
             service: self.service.to_string(),
             who: self.caller.login().to_string(),
         };
-        let mut changes = vec![Change::OpenTransaction(instance::Open {
-            transaction: open,
-            at: now,
-        })];
+        let mut changes = vec![Change::OpenTransaction(instance::Open { transaction: open, at: now })];
         changes.extend(self.prolonging());
         let happened = [self.event(transaction, what)];
         let admitted = Admitted {
@@ -245,29 +224,15 @@ impl Permit {
             decided_under: self.decided_under,
             opened_at: now,
         };
-        match door
-            .recorder
-            .commit(Some(self.decided_under), changes, &happened, now)
-            .await
-        {
+        match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
             Ok(_) => Ok(admitted),
             // It may stand there as open; `end` closes it only if it does.
             Err(error @ CommitError::Unknown(_)) => {
                 admitted
-                    .end(
-                        door,
-                        Ending {
-                            status: 503,
-                            bytes: 0,
-                            delivery: Delivery::Cut,
-                        },
-                        now,
-                    )
+                    .end(door, Ending { status: 503, bytes: 0, delivery: Delivery::Cut }, now)
                     .await
                     .map_err(|_| error)?;
-                Err(CommitError::Unavailable(
-                    "the end of a commit was unknown".into(),
-                ))
+                Err(CommitError::Unavailable("the end of a commit was unknown".into()))
             }
             Err(error) => Err(error),
         }
@@ -326,11 +291,8 @@ impl Admitted {
         now: Timestamp,
     ) -> Result<bool, store::Error> {
         let caller = authenticate::look_again(door, policy, &self.login, now)?;
-        let still = caller.is_some_and(|caller| {
-            policy
-                .grant(&self.service, caller.groups(), caller.mail())
-                .is_some()
-        });
+        let still = caller
+            .is_some_and(|caller| policy.grant(&self.service, caller.groups(), caller.mail()).is_some());
         self.decided_under = policy.revision;
         Ok(still)
     }
@@ -340,12 +302,7 @@ impl Admitted {
     /// # Errors
     ///
     /// [`CommitError`]: it is still open; try again, or leave it to whoever notices.
-    pub async fn end(
-        &self,
-        door: &Door,
-        ending: Ending,
-        now: Timestamp,
-    ) -> Result<(), CommitError> {
+    pub async fn end(&self, door: &Door, ending: Ending, now: Timestamp) -> Result<(), CommitError> {
         let what = What::Ended {
             status: ending.status,
             bytes: ending.bytes,
@@ -367,11 +324,7 @@ impl Admitted {
             personal: Personal::at(self.address),
         };
         let close = Change::CloseTransaction(instance::Close(self.transaction));
-        match door
-            .recorder
-            .commit(None, vec![close], &[happened], now)
-            .await
-        {
+        match door.recorder.commit(None, vec![close], &[happened], now).await {
             Ok(_) | Err(CommitError::Precondition) => Ok(()),
             Err(error) => Err(error),
         }

@@ -144,51 +144,29 @@ pub async fn authenticate(
         Err(_) => None,
     };
     let ha1 = found.as_ref().and_then(|login| {
-        let password = door
-            .keyring
-            .login_password(&login.key_id, &login.salt, &login.identity)?;
-        Some(Ha1::of(
-            login.login.as_str(),
-            &door.realm,
-            password.expose(),
-        ))
+        let password = door.keyring.login_password(&login.key_id, &login.salt, &login.identity)?;
+        Some(Ha1::of(login.login.as_str(), &door.realm, password.expose()))
     });
-    let request = Request {
-        method: shown.method,
-        target: shown.target,
+    let request = Request { method: shown.method, target: shown.target };
+    let wrong = match door.protection_space(service).verify(&credentials, request, ha1.as_ref(), now) {
+        Verdict::Right => {
+            // A right verdict needs an HA1, and that needs a row.
+            let Some(login) = found else {
+                return Err(Error::Challenged { stale: false });
+            };
+            return proven(door, policy, service, shown, &login, now).await;
+        }
+        Verdict::Stale => return Err(Error::Challenged { stale: true }),
+        Verdict::OtherRealm => return Err(Error::Challenged { stale: false }),
+        Verdict::WrongAnswer if found.is_some() => Wrong::new("wrong-password", "wrong login or password"),
+        Verdict::WrongAnswer => Wrong::new("unknown-login", "wrong login or password"),
+        Verdict::ForeignNonce => Wrong::new("foreign-nonce", "wrong login or password"),
+        Verdict::OtherTarget => Wrong {
+            how: Failure::BadRequest,
+            ..Wrong::new("other-target", "the Digest answer was made for another request")
+        },
     };
-    let wrong =
-        match door
-            .protection_space(service)
-            .verify(&credentials, request, ha1.as_ref(), now)
-        {
-            Verdict::Right => {
-                // A right verdict needs an HA1, and that needs a row.
-                let Some(login) = found else {
-                    return Err(Error::Challenged { stale: false });
-                };
-                return proven(door, policy, service, shown, &login, now).await;
-            }
-            Verdict::Stale => return Err(Error::Challenged { stale: true }),
-            Verdict::OtherRealm => return Err(Error::Challenged { stale: false }),
-            Verdict::WrongAnswer if found.is_some() => {
-                Wrong::new("wrong-password", "wrong login or password")
-            }
-            Verdict::WrongAnswer => Wrong::new("unknown-login", "wrong login or password"),
-            Verdict::ForeignNonce => Wrong::new("foreign-nonce", "wrong login or password"),
-            Verdict::OtherTarget => Wrong {
-                how: Failure::BadRequest,
-                ..Wrong::new(
-                    "other-target",
-                    "the Digest answer was made for another request",
-                )
-            },
-        };
-    let who = credentials
-        .login()
-        .parse::<LoginName>()
-        .ok()
-        .map(|login| login.to_string());
+    let who = credentials.login().parse::<LoginName>().ok().map(|login| login.to_string());
     Err(refuse(door, service, shown, wrong, who, now).await)
 }
 
@@ -202,60 +180,29 @@ async fn proven(
     now: Timestamp,
 ) -> Result<Caller, Error> {
     let ended = if policy.is_issuer_revoked(&login.issuer) {
-        Some(Wrong::new(
-            "issuer-taken-out",
-            "the issuer of your token is not believed here any more",
-        ))
+        Some(Wrong::new("issuer-taken-out", "the issuer of your token is not believed here any more"))
     } else if login.expires_at <= now {
-        Some(Wrong::new(
-            "login-ended",
-            "this login has ended: exchange the token again",
-        ))
+        Some(Wrong::new("login-ended", "this login has ended: exchange the token again"))
     } else {
         None
     };
     match ended {
-        Some(wrong) => Err(refuse(
-            door,
-            service,
-            shown,
-            wrong,
-            Some(login.login.to_string()),
-            now,
-        )
-        .await),
+        Some(wrong) => Err(refuse(door, service, shown, wrong, Some(login.login.to_string()), now).await),
         None => Ok(caller(door, login)?),
     }
 }
 
 /// Reads who a login stands for.
 fn caller(door: &Door, login: &TemporaryLogin) -> Result<Caller, store::Error> {
-    let damaged = |reason: String| store::Error::Damaged {
-        table: "temporary_login",
-        reason,
-    };
-    let place = Place {
-        table: "temporary_login",
-        row: login.login.as_str(),
-        column: "sealed_mail",
-    };
-    let mail = door
-        .keyring
-        .open(place, &login.sealed_mail)
-        .map_err(|error| damaged(error.to_string()))?;
-    let groups = login
-        .groups
-        .iter()
-        .map(|group| group.parse())
-        .collect::<Result<_, _>>();
+    let damaged = |reason: String| store::Error::Damaged { table: "temporary_login", reason };
+    let place = Place { table: "temporary_login", row: login.login.as_str(), column: "sealed_mail" };
+    let mail = door.keyring.open(place, &login.sealed_mail).map_err(|error| damaged(error.to_string()))?;
+    let groups = login.groups.iter().map(|group| group.parse()).collect::<Result<_, _>>();
     Ok(Caller {
         login: login.login.clone(),
         subject: login.subject.clone(),
         groups: groups.map_err(|_| damaged("a group that is none".into()))?,
-        mail: mail
-            .expose()
-            .parse()
-            .map_err(|_| damaged("a mail address that is none".into()))?,
+        mail: mail.expose().parse().map_err(|_| damaged("a mail address that is none".into()))?,
         valid_until: login.valid_until,
         expires_at: login.expires_at,
     })
@@ -289,11 +236,7 @@ struct Wrong {
 
 impl Wrong {
     fn new(reason: &'static str, detail: &'static str) -> Self {
-        Self {
-            reason,
-            detail,
-            how: Failure::Unauthorized,
-        }
+        Self { reason, detail, how: Failure::Unauthorized }
     }
 }
 
@@ -305,39 +248,23 @@ async fn refuse_malformed(
     now: Timestamp,
 ) -> Error {
     let wrong = match malformed {
-        Malformed::OtherScheme => {
-            Wrong::new("other-scheme", "this service takes HTTP Digest (RFC 7616)")
+        Malformed::OtherScheme => Wrong::new("other-scheme", "this service takes HTTP Digest (RFC 7616)"),
+        Malformed::WithoutQop => {
+            Wrong::new("without-qop", "this service takes HTTP Digest with qop=auth (RFC 7616)")
         }
-        Malformed::WithoutQop => Wrong::new(
-            "without-qop",
-            "this service takes HTTP Digest with qop=auth (RFC 7616)",
-        ),
-        Malformed::NotOffered(_) => Wrong::new(
-            "unsupported",
-            "this service takes HTTP Digest with MD5 and qop=auth (RFC 7616)",
-        ),
+        Malformed::NotOffered(_) => {
+            Wrong::new("unsupported", "this service takes HTTP Digest with MD5 and qop=auth (RFC 7616)")
+        }
         Malformed::TooLong
         | Malformed::Syntax { .. }
         | Malformed::Repeated
         | Malformed::Missing(_)
         | Malformed::BadValue(_) => Wrong {
             how: Failure::BadRequest,
-            ..Wrong::new(
-                "malformed",
-                "the Authorization header is no Digest answer (RFC 7616)",
-            )
+            ..Wrong::new("malformed", "the Authorization header is no Digest answer (RFC 7616)")
         },
     };
-    refuse_with(
-        door,
-        service,
-        shown,
-        wrong,
-        malformed.to_string(),
-        None,
-        now,
-    )
-    .await
+    refuse_with(door, service, shown, wrong, malformed.to_string(), None, now).await
 }
 
 async fn refuse(
@@ -363,37 +290,23 @@ async fn refuse_with(
     now: Timestamp,
 ) -> Error {
     // A right answer never comes here: whoever shares an address with a broken script is let in.
-    match door
-        .refuse_for_limit(shown.address, Attempt::Login, Some(service), now)
-        .await
-    {
+    match door.refuse_for_limit(shown.address, Attempt::Login, Some(service), now).await {
         Ok(None) => {}
         Ok(Some(too_many)) => {
-            return Error::TooMany {
-                wait_seconds: too_many.wait_seconds,
-                reference: too_many.reference,
-            };
+            return Error::TooMany { wait_seconds: too_many.wait_seconds, reference: too_many.reference };
         }
         Err(error) => return error.into(),
     }
-    door.failures
-        .count_attempt(shown.address, Attempt::Login, now);
+    door.failures.count_attempt(shown.address, Attempt::Login, now);
     let refused = Refused {
-        what: What::AuthenticationFailed {
-            reason: wrong.reason,
-            detail,
-        },
+        what: What::AuthenticationFailed { reason: wrong.reason, detail },
         reason: format!("login: {}", wrong.reason),
         service: Some(service.clone()),
         who,
         address: shown.address,
     };
     match door.record_refusal(refused, now).await {
-        Ok(reference) => Error::Failed {
-            detail: wrong.detail,
-            reference,
-            how: wrong.how,
-        },
+        Ok(reference) => Error::Failed { detail: wrong.detail, reference, how: wrong.how },
         Err(error) => error.into(),
     }
 }

@@ -51,19 +51,10 @@ async fn delete(
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), CommitError> {
-    let delete = |login: &LoginName| {
-        Change::DeleteLogin(Delete {
-            login: login.clone(),
-            ended_by: Some(now),
-        })
-    };
+    let delete =
+        |login: &LoginName| Change::DeleteLogin(Delete { login: login.clone(), ended_by: Some(now) });
     let changes = logins.iter().map(delete).collect();
-    let happened = Happened {
-        who: by.map(str::to_owned),
-        ..Happened::done(What::LoginsCleanedUp { logins })
-    };
-    door.recorder
-        .commit(None, changes, &[happened], now)
-        .await
-        .map(drop)
+    let happened =
+        Happened { who: by.map(str::to_owned), ..Happened::done(What::LoginsCleanedUp { logins }) };
+    door.recorder.commit(None, changes, &[happened], now).await.map(drop)
 }

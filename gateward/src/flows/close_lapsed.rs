@@ -65,17 +65,8 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
     Ok(closed)
 }
 
-async fn close(
-    door: &Door,
-    transaction: &OpenTransaction,
-    now: Timestamp,
-) -> Result<bool, CommitError> {
-    let what = What::Ended {
-        status: 0,
-        bytes: 0,
-        duration_us: 0,
-        delivery: Delivery::Unknown,
-    };
+async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Result<bool, CommitError> {
+    let what = What::Ended { status: 0, bytes: 0, duration_us: 0, delivery: Delivery::Unknown };
     let happened = Happened {
         outcome: Outcome::Failed,
         service: transaction.service.parse().ok(),
@@ -84,11 +75,7 @@ async fn close(
         ..Happened::done(what)
     };
     let change = Change::CloseTransaction(instance::Close(transaction.id));
-    match door
-        .recorder
-        .commit(None, vec![change], &[happened], now)
-        .await
-    {
+    match door.recorder.commit(None, vec![change], &[happened], now).await {
         Ok(_) => Ok(true),
         Err(CommitError::Precondition) => Ok(false),
         Err(error) => Err(error),

@@ -52,11 +52,7 @@ pub struct Refused {
 impl Door {
     /// Where Digest logins to `service` count.
     pub fn protection_space<'a>(&'a self, service: &'a ServiceName) -> ProtectionSpace<'a> {
-        ProtectionSpace {
-            service: service.as_str(),
-            realm: &self.realm,
-            keys: &self.nonce_keys,
-        }
+        ProtectionSpace { service: service.as_str(), realm: &self.realm, keys: &self.nonce_keys }
     }
 
     /// Records a refusal and returns the reference that the caller is given; one of a flood is
@@ -65,18 +61,8 @@ impl Door {
     /// # Errors
     ///
     /// [`CommitError`]: then the caller is told only that nothing can be recorded.
-    pub async fn record_refusal(
-        &self,
-        refused: Refused,
-        now: Timestamp,
-    ) -> Result<Reference, CommitError> {
-        let Refused {
-            what,
-            reason,
-            service,
-            who,
-            address,
-        } = refused;
+    pub async fn record_refusal(&self, refused: Refused, now: Timestamp) -> Result<Reference, CommitError> {
+        let Refused { what, reason, service, who, address } = refused;
         let event = |what, reference| Happened {
             what,
             outcome: Outcome::Refused,
@@ -92,20 +78,11 @@ impl Door {
                 let reference = Reference::new(&self.random);
                 (event(what, reference), reference)
             }
-            Writing::OpensSummary(reference) => (
-                event(
-                    What::FailuresSummarised {
-                        reason,
-                        block_of: "address",
-                    },
-                    reference,
-                ),
-                reference,
-            ),
+            Writing::OpensSummary(reference) => {
+                (event(What::FailuresSummarised { reason, block_of: "address" }, reference), reference)
+            }
         };
-        self.recorder
-            .commit(None, Vec::new(), &[happened], now)
-            .await?;
+        self.recorder.commit(None, Vec::new(), &[happened], now).await?;
         Ok(reference)
     }
 
@@ -132,23 +109,13 @@ impl Door {
                 detail: "the limit of this address".into(),
                 token_id: None,
             },
-            Attempt::Login => What::AuthenticationFailed {
-                reason,
-                detail: "the limit of this address".into(),
-            },
+            Attempt::Login => {
+                What::AuthenticationFailed { reason, detail: "the limit of this address".into() }
+            }
         };
-        let refused = Refused {
-            what,
-            reason: reason.into(),
-            service: service.cloned(),
-            who: None,
-            address,
-        };
+        let refused = Refused { what, reason: reason.into(), service: service.cloned(), who: None, address };
         let reference = self.record_refusal(refused, now).await?;
-        Ok(Some(TooMany {
-            wait_seconds: wait.as_secs().unsigned_abs().max(1),
-            reference,
-        }))
+        Ok(Some(TooMany { wait_seconds: wait.as_secs().unsigned_abs().max(1), reference }))
     }
 
     /// Records the summaries whose minute is over (all of them at the end of the program).
@@ -156,16 +123,8 @@ impl Door {
     /// # Errors
     ///
     /// [`CommitError`]; what was not written is counted on and tried again.
-    pub async fn record_summaries(
-        &self,
-        at_the_end: bool,
-        now: Timestamp,
-    ) -> Result<(), CommitError> {
-        let due = if at_the_end {
-            self.failures.take_all(now)
-        } else {
-            self.failures.take_finished(now)
-        };
+    pub async fn record_summaries(&self, at_the_end: bool, now: Timestamp) -> Result<(), CommitError> {
+        let due = if at_the_end { self.failures.take_all(now) } else { self.failures.take_finished(now) };
         let mut failed = None;
         for summary in due {
             let happened = [summary_event(&summary)];
@@ -192,17 +151,12 @@ fn summary_event(summary: &Summary) -> Happened {
         reason: summary.reason.clone(),
         count: summary.count,
         since: crate::base::time::stored(summary.since),
-        until: crate::base::time::stored(
-            crate::base::time::later(summary.since, WINDOW).max(summary.until),
-        ),
+        until: crate::base::time::stored(crate::base::time::later(summary.since, WINDOW).max(summary.until)),
     };
     Happened {
         outcome: Outcome::Refused,
         reference: Some(summary.reference),
-        personal: Personal {
-            address: summary.block.map(|block| block.to_string()),
-            mail: None,
-        },
+        personal: Personal { address: summary.block.map(|block| block.to_string()), mail: None },
         ..Happened::done(what)
     }
 }

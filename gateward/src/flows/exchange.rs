@@ -4,7 +4,7 @@
 //! many ask at once. A login never outlives its token, and lives at most a day unless used.
 
 use jiff::{SignedDuration, Timestamp};
-use signed_token::{Group, VerifiedToken};
+use signed_token::{Group, Token, VerifiedToken};
 
 use super::door::{Door, Refused};
 use super::failures::Attempt;
@@ -49,11 +49,11 @@ pub struct Exchanged {
     pub repeated: bool,
 }
 
-/// What an operator may be told of a token.
+/// What an operator may be told of a token that an issuer signed.
 #[derive(Debug)]
 pub struct Insight {
-    /// The verified token.
-    pub token: VerifiedToken,
+    /// What was signed.
+    pub token: Token,
     /// Groups that a grant here names.
     pub known_groups: Vec<Group>,
     /// Services that the token's holder may reach.
@@ -62,6 +62,8 @@ pub struct Insight {
     pub login_ends: Timestamp,
     /// The token has a living login.
     pub has_login: bool,
+    /// Why the exchange would refuse it; `None` when it would not.
+    pub refusal: Option<Error>,
 }
 
 /// Why there is no login.
@@ -121,29 +123,17 @@ pub struct Refusal {
 /// # Errors
 ///
 /// [`Refusal`], recorded unless nothing can be recorded.
-pub async fn exchange(
-    door: &Door,
-    body: &[u8],
-    from: &From,
-    now: Timestamp,
-) -> Result<Exchanged, Refusal> {
+pub async fn exchange(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Result<Exchanged, Refusal> {
     let address = match from {
         From::Address(address) => Some(*address),
         From::Command(_) => None,
     };
     if let Some(address) = address {
-        let too_many = door
-            .refuse_for_limit(address, Attempt::Exchange, None, now)
-            .await
-            .map_err(unrecorded)?;
+        let too_many =
+            door.refuse_for_limit(address, Attempt::Exchange, None, now).await.map_err(unrecorded)?;
         if let Some(too_many) = too_many {
-            let error = Error::TooMany {
-                wait_seconds: too_many.wait_seconds,
-            };
-            return Err(Refusal {
-                error,
-                reference: Some(too_many.reference),
-            });
+            let error = Error::TooMany { wait_seconds: too_many.wait_seconds };
+            return Err(Refusal { error, reference: Some(too_many.reference) });
         }
     }
     match make_login(door, body, from, now).await {
@@ -153,20 +143,14 @@ pub async fn exchange(
 }
 
 fn unrecorded(error: CommitError) -> Refusal {
-    Refusal {
-        error: error.into(),
-        reference: None,
-    }
+    Refusal { error: error.into(), reference: None }
 }
 
 /// Records why there is no login, unless that is itself why.
 async fn refuse(door: &Door, error: Error, from: &From, now: Timestamp) -> Refusal {
     match error {
         Error::Store(_) | Error::Commit(_) => {
-            return Refusal {
-                error,
-                reference: None,
-            };
+            return Refusal { error, reference: None };
         }
         Error::Token(_)
         | Error::IssuerRevoked(_)
@@ -174,23 +158,13 @@ async fn refuse(door: &Door, error: Error, from: &From, now: Timestamp) -> Refus
         | Error::TooMany { .. }
         | Error::KeyMissing(_) => {}
     }
-    let what = What::ExchangeRefused {
-        reason: error.reason().into(),
-        detail: error.to_string(),
-        token_id: None,
-    };
+    let what =
+        What::ExchangeRefused { reason: error.reason().into(), detail: error.to_string(), token_id: None };
     let recorded = match from {
         From::Address(address) => {
-            door.failures
-                .count_attempt(*address, Attempt::Exchange, now);
+            door.failures.count_attempt(*address, Attempt::Exchange, now);
             let reason = format!("exchange: {}", error.reason());
-            let refused = Refused {
-                what,
-                reason,
-                service: None,
-                who: None,
-                address: *address,
-            };
+            let refused = Refused { what, reason, service: None, who: None, address: *address };
             door.record_refusal(refused, now).await
         }
         From::Command(user) => {
@@ -201,28 +175,17 @@ async fn refuse(door: &Door, error: Error, from: &From, now: Timestamp) -> Refus
                 reference: Some(reference),
                 ..Happened::done(what)
             };
-            door.recorder
-                .commit(None, Vec::new(), &[happened], now)
-                .await
-                .map(|_| reference)
+            door.recorder.commit(None, Vec::new(), &[happened], now).await.map(|_| reference)
         }
     };
     match recorded {
-        Ok(reference) => Refusal {
-            error,
-            reference: Some(reference),
-        },
+        Ok(reference) => Refusal { error, reference: Some(reference) },
         Err(commit) => unrecorded(commit),
     }
 }
 
 /// Verifies, decides and commits; decides once more when the policy or the login changed meanwhile.
-async fn make_login(
-    door: &Door,
-    body: &[u8],
-    from: &From,
-    now: Timestamp,
-) -> Result<Exchanged, Error> {
+async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Result<Exchanged, Error> {
     let mut policy = door.policy.current();
     let token = signed_token::verify(body, &policy.issuers, now)?;
     let mut attempt = 0;
@@ -233,20 +196,11 @@ async fn make_login(
         let (login, change) = match existing {
             Some(login) => {
                 let to = expires_at;
-                (
-                    login.clone(),
-                    Change::ProlongLogin(temporary_login::Prolong {
-                        login: login.login,
-                        to,
-                    }),
-                )
+                (login.clone(), Change::ProlongLogin(temporary_login::Prolong { login: login.login, to }))
             }
             None => {
                 let login = new_login(&door.keyring, &token, expires_at, now, &door.random);
-                (
-                    login.clone(),
-                    Change::CreateLogin(Box::new(temporary_login::Create(login))),
-                )
+                (login.clone(), Change::CreateLogin(Box::new(temporary_login::Create(login))))
             }
         };
         let password = door
@@ -257,18 +211,9 @@ async fn make_login(
         attempt += 1;
         // A crash before the commit leaves nothing; after it, a login that nobody was told of, which
         // the same token gives again and the sweep takes away at its end.
-        match door
-            .recorder
-            .commit(Some(policy.revision), vec![change], &[happened], now)
-            .await
-        {
+        match door.recorder.commit(Some(policy.revision), vec![change], &[happened], now).await {
             Ok(_) => {
-                return Ok(Exchanged {
-                    login: login.login,
-                    password,
-                    expires_at,
-                    repeated,
-                });
+                return Ok(Exchanged { login: login.login, password, expires_at, repeated });
             }
             Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh()?,
             Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
@@ -278,29 +223,17 @@ async fn make_login(
 }
 
 /// Returns the login of `token` if it has one, living or not, or why it may have none.
-fn admissible(
-    door: &Door,
-    policy: &Policy,
-    token: &VerifiedToken,
-) -> Result<Option<TemporaryLogin>, Error> {
+fn admissible(door: &Door, policy: &Policy, token: &VerifiedToken) -> Result<Option<TemporaryLogin>, Error> {
     if policy.is_issuer_revoked(&token.issuer().to_string()) {
         return Err(Error::IssuerRevoked(token.issuer()));
     }
     let identity = *token.identity().as_bytes();
     let mut names = vec![BlockedToken::Identity(identity)];
-    names.extend(
-        token
-            .aliases()
-            .iter()
-            .map(|id| BlockedToken::Id(id.to_string())),
-    );
+    names.extend(token.aliases().iter().map(|id| BlockedToken::Id(id.to_string())));
     if token_block::is_any_blocked(&door.store.reader, &names)? {
         return Err(Error::TokenRevoked);
     }
-    Ok(temporary_login::find_by_identity(
-        &door.store.reader,
-        &identity,
-    )?)
+    Ok(temporary_login::find_by_identity(&door.store.reader, &identity)?)
 }
 
 fn new_login(
@@ -311,11 +244,7 @@ fn new_login(
     random: &Random,
 ) -> TemporaryLogin {
     let login = LoginName::new(random);
-    let place = Place {
-        table: "temporary_login",
-        row: login.as_str(),
-        column: "sealed_mail",
-    };
+    let place = Place { table: "temporary_login", row: login.as_str(), column: "sealed_mail" };
     let issuer = token.issuer().to_string();
     TemporaryLogin {
         identity: *token.identity().as_bytes(),
@@ -370,21 +299,25 @@ fn exchanged_event(
 ///
 /// # Errors
 ///
-/// [`Error`], as the exchange would refuse.
+/// [`Error`] when no believed issuer signed it, or the store does not answer.
 pub fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
     let policy = door.policy.current();
-    let token = signed_token::verify(body, &policy.issuers, now)?;
-    let existing = admissible(door, &policy, &token)?;
+    let token = signed_token::inspect(body, &policy.issuers, now)?;
+    let (existing, refusal) = match token.clone().check_dates(now) {
+        Err(error) => (None, Some(error.into())),
+        Ok(verified) => match admissible(door, &policy, &verified) {
+            Ok(existing) => (existing, None),
+            Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error),
+            Err(error) => (None, Some(error)),
+        },
+    };
     let groups: Vec<Group> = token.groups().iter().cloned().collect();
     Ok(Insight {
         known_groups: policy.known_groups(&groups).into_iter().cloned().collect(),
-        services: policy
-            .granted_services(&groups, token.mail())
-            .into_iter()
-            .cloned()
-            .collect(),
+        services: policy.granted_services(&groups, token.mail()).into_iter().cloned().collect(),
         login_ends: later(now, LIFETIME).min(token.valid_until()),
         has_login: existing.is_some_and(|login| login.expires_at > now),
+        refusal,
         token,
     })
 }

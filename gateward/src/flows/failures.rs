@@ -92,12 +92,7 @@ fn is_over(since: Timestamp, now: Timestamp) -> bool {
 
 impl Failures {
     /// Tells how long `address` has to wait before it may attempt this again; `None`: it may.
-    pub fn wait(
-        &self,
-        address: ClientAddress,
-        attempt: Attempt,
-        now: Timestamp,
-    ) -> Option<SignedDuration> {
+    pub fn wait(&self, address: ClientAddress, attempt: Attempt, now: Timestamp) -> Option<SignedDuration> {
         let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = match attempt {
             Attempt::Exchange => FAILED_EXCHANGES,
@@ -106,8 +101,7 @@ impl Failures {
         let own = tables.attempts.get(&(Some(address.block()), attempt));
         // Who has no window of their own, because there are too many, shares one.
         let (since, count) = own.or_else(|| tables.attempts.get(&(None, attempt)))?;
-        (*count >= limit && !is_over(*since, now))
-            .then(|| WINDOW.saturating_sub(now.duration_since(*since)))
+        (*count >= limit && !is_over(*since, now)).then(|| WINDOW.saturating_sub(now.duration_since(*since)))
     }
 
     /// Counts a failed attempt against the limit of `address`.
@@ -115,11 +109,7 @@ impl Failures {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts = &mut tables.attempts;
         let own = (Some(address.block()), attempt);
-        let key = if attempts.len() < WINDOWS || attempts.contains_key(&own) {
-            own
-        } else {
-            (None, attempt)
-        };
+        let key = if attempts.len() < WINDOWS || attempts.contains_key(&own) { own } else { (None, attempt) };
         let window = attempts.entry(key).or_insert((now, 0));
         if is_over(window.0, now) {
             *window = (now, 0);
@@ -128,13 +118,7 @@ impl Failures {
     }
 
     /// Counts a failure for `reason` and says how it is to be written down.
-    pub fn count(
-        &self,
-        address: ClientAddress,
-        reason: &str,
-        now: Timestamp,
-        random: &Random,
-    ) -> Writing {
+    pub fn count(&self, address: ClientAddress, reason: &str, now: Timestamp, random: &Random) -> Writing {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let reasons = &mut tables.reasons;
         let own = (Some(address.block()), reason.to_owned());
@@ -144,17 +128,9 @@ impl Failures {
             (None, reason.to_owned())
         };
         // A window that is over stays until its summary is taken: the count then runs on in it.
-        let window = reasons.entry(key).or_insert(Window {
-            since: now,
-            count: 0,
-            reference: None,
-        });
+        let window = reasons.entry(key).or_insert(Window { since: now, count: 0, reference: None });
         if is_over(window.since, now) && window.reference.is_none() {
-            *window = Window {
-                since: now,
-                count: 0,
-                reference: None,
-            };
+            *window = Window { since: now, count: 0, reference: None };
         }
         window.count += 1;
         if window.count <= RECORDED_SINGLY {
@@ -179,20 +155,10 @@ impl Failures {
     /// Puts a summary back that could not be written, to be tried again.
     pub fn put_back(&self, summary: Summary) {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Summary {
-            block,
-            reason,
-            reference,
-            count,
-            since,
-            ..
-        } = summary;
+        let Summary { block, reason, reference, count, since, .. } = summary;
         let count = count + RECORDED_SINGLY;
-        let window = tables.reasons.entry((block, reason)).or_insert(Window {
-            since,
-            count: 0,
-            reference: None,
-        });
+        let window =
+            tables.reasons.entry((block, reason)).or_insert(Window { since, count: 0, reference: None });
         window.since = since;
         window.count += count;
         window.reference = Some(reference);
@@ -200,21 +166,12 @@ impl Failures {
 
     fn take(&self, is_due: impl Fn(Timestamp) -> bool, now: Timestamp) -> Vec<Summary> {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tables
-            .attempts
-            .retain(|_, (since, _)| !is_over(*since, now));
+        tables.attempts.retain(|_, (since, _)| !is_over(*since, now));
         let due = tables.reasons.extract_if(|_, window| is_due(window.since));
         due.filter_map(|((block, reason), window)| {
             let reference = window.reference?;
             let count = window.count.saturating_sub(RECORDED_SINGLY);
-            Some(Summary {
-                block,
-                reason,
-                reference,
-                count,
-                since: window.since,
-                until: now,
-            })
+            Some(Summary { block, reason, reference, count, since: window.since, until: now })
         })
         .collect()
     }
@@ -235,48 +192,26 @@ mod tests {
         let failures = Failures::default();
         let random = Random::new(|bytes| bytes.fill(3));
         let from = address("192.0.2.1");
-        let singly = (0..10_000)
-            .filter(|_| failures.count(from, "expired", NOW, &random) == Writing::Singly);
+        let singly = (0..10_000).filter(|_| failures.count(from, "expired", NOW, &random) == Writing::Singly);
         assert_eq!(singly.count(), 10);
-        assert_eq!(
-            failures.take_finished(NOW + SignedDuration::from_secs(59)),
-            []
-        );
+        assert_eq!(failures.take_finished(NOW + SignedDuration::from_secs(59)), []);
         let summaries = failures.take_finished(NOW + WINDOW);
         assert_eq!(summaries.len(), 1);
         assert_eq!(summaries[0].count, 9_990);
-        assert_eq!(
-            failures.count(from, "expired", NOW + WINDOW, &random),
-            Writing::Singly
-        );
+        assert_eq!(failures.count(from, "expired", NOW + WINDOW, &random), Writing::Singly);
     }
 
     #[test]
     fn a_limit_of_one_address_is_not_another_s() {
         let failures = Failures::default();
         for _ in 0..FAILED_EXCHANGES {
-            assert_eq!(
-                failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW),
-                None
-            );
+            assert_eq!(failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW), None);
             failures.count_attempt(address("192.0.2.1"), Attempt::Exchange, NOW);
         }
-        assert_eq!(
-            failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW),
-            Some(WINDOW)
-        );
-        assert_eq!(
-            failures.wait(address("192.0.2.1"), Attempt::Login, NOW),
-            None
-        );
-        assert_eq!(
-            failures.wait(address("192.0.2.2"), Attempt::Exchange, NOW),
-            None
-        );
-        assert_eq!(
-            failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW + WINDOW),
-            None
-        );
+        assert_eq!(failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW), Some(WINDOW));
+        assert_eq!(failures.wait(address("192.0.2.1"), Attempt::Login, NOW), None);
+        assert_eq!(failures.wait(address("192.0.2.2"), Attempt::Exchange, NOW), None);
+        assert_eq!(failures.wait(address("192.0.2.1"), Attempt::Exchange, NOW + WINDOW), None);
     }
 
     #[test]

@@ -36,12 +36,8 @@ pub enum Error {
 pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Result<String, Error> {
     let row = rule.row(Origin::Command, Some(door.random.bytes()));
     let same = |other: &&GrantRow| {
-        (
-            &other.subject_kind,
-            &other.subject,
-            &other.service,
-            &other.networks,
-        ) == (&row.subject_kind, &row.subject, &row.service, &row.networks)
+        (&other.subject_kind, &other.subject, &other.service, &other.networks)
+            == (&row.subject_kind, &row.subject, &row.service, &row.networks)
     };
     if let Some(other) = grant::all(&door.store.reader)?.iter().find(same) {
         return Err(Error::AlreadyThere(other.id.clone()));
@@ -51,20 +47,12 @@ pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Resul
         subject_kind: row.subject_kind.clone(),
         networks: row.networks.clone(),
     };
-    let happened = Happened {
-        service: Some(rule.service.clone()),
-        who: Some(by.to_owned()),
-        ..Happened::done(what)
-    };
+    let happened =
+        Happened { service: Some(rule.service.clone()), who: Some(by.to_owned()), ..Happened::done(what) };
     let id = row.id.clone();
-    let create = Change::CreateGrant(grant::Create {
-        grant: row,
-        at: now,
-    });
+    let create = Change::CreateGrant(grant::Create { grant: row, at: now });
     let changes = vec![create, Change::AdvanceRevocation(revocation::Advance)];
-    door.recorder
-        .commit(None, changes, &[happened], now)
-        .await?;
+    door.recorder.commit(None, changes, &[happened], now).await?;
     Ok(id)
 }
 
@@ -75,19 +63,14 @@ pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Resul
 /// [`Error`].
 pub async fn revoke(door: &Door, id: &str, by: &str, now: Timestamp) -> Result<(), Error> {
     let all = grant::all(&door.store.reader)?;
-    let found = all
-        .iter()
-        .find(|row| row.id == id)
-        .ok_or_else(|| Error::NoSuchGrant(id.to_owned()))?;
+    let found = all.iter().find(|row| row.id == id).ok_or_else(|| Error::NoSuchGrant(id.to_owned()))?;
     if found.origin == Origin::File {
         return Err(Error::OfTheFile(id.to_owned()));
     }
     let happened = Happened {
         service: found.service.parse().ok(),
         who: Some(by.to_owned()),
-        ..Happened::done(What::GrantRevoked {
-            grant: id.to_owned(),
-        })
+        ..Happened::done(What::GrantRevoked { grant: id.to_owned() })
     };
     let delete = Change::DeleteGrant(grant::Delete { id: id.to_owned() });
     let changes = vec![delete, Change::AdvanceRevocation(revocation::Advance)];

@@ -23,23 +23,13 @@ pub enum Error {
 /// # Errors
 ///
 /// [`Error`].
-pub async fn revoke(
-    door: &Door,
-    fingerprint: Fingerprint,
-    by: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
+pub async fn revoke(door: &Door, fingerprint: Fingerprint, by: &str, now: Timestamp) -> Result<(), Error> {
     let issuer = fingerprint.to_string();
     let happened = Happened {
         who: Some(by.to_owned()),
-        ..Happened::done(What::IssuerRevoked {
-            issuer: issuer.clone(),
-        })
+        ..Happened::done(What::IssuerRevoked { issuer: issuer.clone() })
     };
-    let revoke = Change::RevokeIssuer(issuer::Revoke {
-        fingerprint: issuer,
-        at: now,
-    });
+    let revoke = Change::RevokeIssuer(issuer::Revoke { fingerprint: issuer, at: now });
     let changes = vec![revoke, Change::AdvanceRevocation(revocation::Advance)];
     match door.recorder.commit(None, changes, &[happened], now).await {
         Ok(_) => Ok(()),

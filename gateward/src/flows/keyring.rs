@@ -108,9 +108,7 @@ pub struct Keyring {
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.keys.iter().map(|key| &key.description))
-            .finish()
+        f.debug_list().entries(self.keys.iter().map(|key| &key.description)).finish()
     }
 }
 
@@ -138,29 +136,19 @@ impl Key {
         let syntax = |reason: &str| Error::Syntax(format!("key {:?}: {reason}", file.id));
         let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(1..=32).contains(&file.id.len()) || !file.id.bytes().all(good) {
-            return Err(syntax(
-                "its id has other letters than a-z, A-Z, 0-9 and '-', or more than 32",
-            ));
+            return Err(syntax("its id has other letters than a-z, A-Z, 0-9 and '-', or more than 32"));
         }
         let decoded = Zeroizing::new(
-            BASE64
-                .decode(file.secret.as_bytes())
-                .map_err(|_| syntax("its secret is not base64"))?,
+            BASE64.decode(file.secret.as_bytes()).map_err(|_| syntax("its secret is not base64"))?,
         );
         let secret = Zeroizing::new(
-            <[u8; 32]>::try_from(decoded.as_slice())
-                .map_err(|_| syntax("its secret has not 32 bytes"))?,
+            <[u8; 32]>::try_from(decoded.as_slice()).map_err(|_| syntax("its secret has not 32 bytes"))?,
         );
-        let hmac_key =
-            |purpose| hmac::Key::new(hmac::HMAC_SHA256, derive(&secret, purpose).as_ref());
+        let hmac_key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, derive(&secret, purpose).as_ref());
         let seal = UnboundKey::new(&AES_256_GCM, derive(&secret, "sealing").as_ref())
             .expect("AES-256 takes 32 bytes");
         Ok(Self {
-            description: KeyDescription {
-                id: file.id.clone(),
-                created: file.created,
-                retired: file.retired,
-            },
+            description: KeyDescription { id: file.id.clone(), created: file.created, retired: file.retired },
             login: hmac_key("temporary logins"),
             seal: LessSafeKey::new(seal),
             pseudonym: hmac_key("pseudonyms"),
@@ -171,9 +159,7 @@ impl Key {
 
 /// Writes the text of a new keyring with one fresh key.
 pub fn generate(now: Timestamp, random: &Random) -> Secret {
-    write(&File {
-        key: vec![fresh_key(now, random)],
-    })
+    write(&File { key: vec![fresh_key(now, random)] })
 }
 
 /// Adds a fresh key to the keyring `text`; it is used for everything new from the next start on.
@@ -194,15 +180,8 @@ pub fn rotate(text: &Secret, now: Timestamp, random: &Random) -> Result<Secret, 
 /// [`Error::NoSuchKey`], [`Error::LastActiveKey`], [`Error::Syntax`].
 pub fn retire(text: &Secret, id: &str, now: Timestamp) -> Result<Secret, Error> {
     let mut file = read(text)?;
-    let others_in_use = file
-        .key
-        .iter()
-        .any(|key| key.id != id && key.retired.is_none());
-    let key = file
-        .key
-        .iter_mut()
-        .find(|key| key.id == id)
-        .ok_or_else(|| Error::NoSuchKey(id.to_owned()))?;
+    let others_in_use = file.key.iter().any(|key| key.id != id && key.retired.is_none());
+    let key = file.key.iter_mut().find(|key| key.id == id).ok_or_else(|| Error::NoSuchKey(id.to_owned()))?;
     if !others_in_use {
         return Err(Error::LastActiveKey(id.to_owned()));
     }
@@ -223,9 +202,7 @@ fn fresh_key(now: Timestamp, random: &Random) -> FileKey {
 fn read(text: &Secret) -> Result<File, Error> {
     // The parser's message could quote the line, and with it a secret.
     toml::from_str(text.expose()).map_err(|error| {
-        let at = error
-            .span()
-            .map_or(0, |span| text.expose()[..span.start].lines().count());
+        let at = error.span().map_or(0, |span| text.expose()[..span.start].lines().count());
         Error::Syntax(format!("line {at}"))
     })
 }
@@ -245,15 +222,9 @@ impl Keyring {
     ///
     /// [`Error::Syntax`], [`Error::NoActiveKey`]: the operator's to mend.
     pub fn parse(text: &Secret) -> Result<Self, Error> {
-        let keys = read(text)?
-            .key
-            .iter()
-            .map(Key::prepare)
-            .collect::<Result<Vec<_>, _>>()?;
-        let active = keys
-            .iter()
-            .rposition(|key| key.description.retired.is_none())
-            .ok_or(Error::NoActiveKey)?;
+        let keys = read(text)?.key.iter().map(Key::prepare).collect::<Result<Vec<_>, _>>()?;
+        let active =
+            keys.iter().rposition(|key| key.description.retired.is_none()).ok_or(Error::NoActiveKey)?;
         Ok(Self { keys, active })
     }
 
@@ -334,10 +305,7 @@ impl Keyring {
             let key = self.key(std::str::from_utf8(id).ok()?)?;
             let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
             let mut text = Zeroizing::new(text.to_vec());
-            let plain = key
-                .seal
-                .open_in_place(nonce, Aad::from(place.binding()), &mut text)
-                .ok()?;
+            let plain = key.seal.open_in_place(nonce, Aad::from(place.binding()), &mut text).ok()?;
             Some(Secret::new(std::str::from_utf8(plain).ok()?.to_owned()))
         };
         open().ok_or(CannotOpen { table: place.table })
@@ -346,15 +314,8 @@ impl Keyring {
     /// Returns the keys of Digest nonces: the active one signs, all are believed.
     pub fn nonce_keys(&self) -> NonceKeys {
         let key = |key: &Key| NonceKey::new(*key.nonce);
-        let others = self
-            .keys
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at != self.active);
-        NonceKeys::new(
-            key(&self.keys[self.active]),
-            others.map(|(_, other)| key(other)).collect(),
-        )
+        let others = self.keys.iter().enumerate().filter(|(at, _)| *at != self.active);
+        NonceKeys::new(key(&self.keys[self.active]), others.map(|(_, other)| key(other)).collect())
     }
 }
 
@@ -369,21 +330,14 @@ mod tests {
         Random::new(move |bytes| bytes.fill(count.fetch_add(1, Ordering::Relaxed)))
     }
 
-    const PLACE: Place<'_> = Place {
-        table: "temporary_login",
-        row: "A",
-        column: "sealed_mail",
-    };
+    const PLACE: Place<'_> = Place { table: "temporary_login", row: "A", column: "sealed_mail" };
 
     #[test]
     fn a_sealed_value_opens_only_where_it_was_sealed() {
         let random = random();
         let keyring = Keyring::parse(&generate(Timestamp::UNIX_EPOCH, &random)).unwrap();
         let sealed = keyring.seal(PLACE, "a@example.org", &random);
-        assert_eq!(
-            keyring.open(PLACE, &sealed).unwrap().expose(),
-            "a@example.org"
-        );
+        assert_eq!(keyring.open(PLACE, &sealed).unwrap().expose(), "a@example.org");
         assert!(keyring.open(Place { row: "B", ..PLACE }, &sealed).is_err());
         for at in 0..sealed.len() {
             let mut damaged = sealed.clone();
@@ -398,20 +352,11 @@ mod tests {
         let random = random();
         let first = generate(Timestamp::UNIX_EPOCH, &random);
         let id = Keyring::parse(&first).unwrap().active_id().to_owned();
-        let before = Keyring::parse(&first)
-            .unwrap()
-            .login_password(&id, &[1; 16], &[2; 32])
-            .unwrap();
+        let before = Keyring::parse(&first).unwrap().login_password(&id, &[1; 16], &[2; 32]).unwrap();
         let both = rotate(&first, Timestamp::UNIX_EPOCH, &random).unwrap();
         let after = Keyring::parse(&retire(&both, &id, Timestamp::UNIX_EPOCH).unwrap()).unwrap();
         assert_ne!(after.active_id(), id);
-        assert_eq!(
-            after
-                .login_password(&id, &[1; 16], &[2; 32])
-                .unwrap()
-                .expose(),
-            before.expose()
-        );
+        assert_eq!(after.login_password(&id, &[1; 16], &[2; 32]).unwrap().expose(), before.expose());
         assert_eq!(before.expose().len(), 26);
     }
 
@@ -420,18 +365,12 @@ mod tests {
         let random = random();
         let text = generate(Timestamp::UNIX_EPOCH, &random);
         let id = Keyring::parse(&text).unwrap().active_id().to_owned();
-        assert!(matches!(
-            retire(&text, &id, Timestamp::UNIX_EPOCH),
-            Err(Error::LastActiveKey(_))
-        ));
+        assert!(matches!(retire(&text, &id, Timestamp::UNIX_EPOCH), Err(Error::LastActiveKey(_))));
     }
 
     #[test]
     fn an_error_about_the_keyring_never_quotes_a_secret() {
         let text = Secret::new("[[key]]\nid = \"k\"\nsecret = \"c2VjcmV0\ncreated = 1\n".into());
-        assert_eq!(
-            Keyring::parse(&text).unwrap_err().to_string(),
-            "the keyring cannot be read: line 3"
-        );
+        assert_eq!(Keyring::parse(&text).unwrap_err().to_string(), "the keyring cannot be read: line 3");
     }
 }

@@ -44,8 +44,8 @@ pub async fn revoke(
     by: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let found = temporary_login::find(&door.store.reader, login)?
-        .ok_or_else(|| Error::NoSuchLogin(login.clone()))?;
+    let found =
+        temporary_login::find(&door.store.reader, login)?.ok_or_else(|| Error::NoSuchLogin(login.clone()))?;
     let changes = ending(&found, afterwards, by, now);
     let happened = [event(&found, afterwards, by)];
     match door.recorder.commit(None, changes, &happened, now).await {
@@ -72,25 +72,13 @@ pub async fn revoke_token(
 ) -> Result<usize, Error> {
     let id = id.to_string();
     let logins = temporary_login::all(&door.store.reader)?;
-    let found: Vec<_> = logins
-        .into_iter()
-        .filter(|login| login.token_ids.contains(&id))
-        .collect();
-    let mut changes: Vec<Change> = found
-        .iter()
-        .flat_map(|login| ending(login, afterwards, by, now))
-        .collect();
-    let mut happened: Vec<Happened> = found
-        .iter()
-        .map(|login| event(login, afterwards, by))
-        .collect();
+    let found: Vec<_> = logins.into_iter().filter(|login| login.token_ids.contains(&id)).collect();
+    let mut changes: Vec<Change> =
+        found.iter().flat_map(|login| ending(login, afterwards, by, now)).collect();
+    let mut happened: Vec<Happened> = found.iter().map(|login| event(login, afterwards, by)).collect();
     let by_id = BlockedToken::Id(id.clone());
     changes.push(match afterwards {
-        Afterwards::Blocked => Change::BlockToken(Block {
-            token: by_id,
-            at: now,
-            by: by.to_owned(),
-        }),
+        Afterwards::Blocked => Change::BlockToken(Block { token: by_id, at: now, by: by.to_owned() }),
         Afterwards::AllowedAgain => Change::UnblockToken(Unblock(by_id)),
     });
     if found.is_empty() {
@@ -99,10 +87,7 @@ pub async fn revoke_token(
             Afterwards::Blocked => What::TokenBlocked { token_id: id },
             Afterwards::AllowedAgain => What::TokenAllowedAgain { token_id: id },
         };
-        happened.push(Happened {
-            who: Some(by.to_owned()),
-            ..Happened::done(what)
-        });
+        happened.push(Happened { who: Some(by.to_owned()), ..Happened::done(what) });
     }
     door.recorder.commit(None, changes, &happened, now).await?;
     Ok(found.len())
@@ -112,16 +97,9 @@ pub async fn revoke_token(
 fn ending(login: &TemporaryLogin, afterwards: Afterwards, by: &str, now: Timestamp) -> Vec<Change> {
     let token = BlockedToken::Identity(login.identity);
     vec![
-        Change::DeleteLogin(Delete {
-            login: login.login.clone(),
-            ended_by: None,
-        }),
+        Change::DeleteLogin(Delete { login: login.login.clone(), ended_by: None }),
         match afterwards {
-            Afterwards::Blocked => Change::BlockToken(Block {
-                token,
-                at: now,
-                by: by.to_owned(),
-            }),
+            Afterwards::Blocked => Change::BlockToken(Block { token, at: now, by: by.to_owned() }),
             Afterwards::AllowedAgain => Change::UnblockToken(Unblock(token)),
         },
         Change::AdvanceRevocation(revocation::Advance),
@@ -134,8 +112,5 @@ fn event(login: &TemporaryLogin, afterwards: Afterwards, by: &str) -> Happened {
         token_id: login.token_ids.first().cloned().unwrap_or_default(),
         token_blocked: afterwards == Afterwards::Blocked,
     };
-    Happened {
-        who: Some(by.to_owned()),
-        ..Happened::done(what)
-    }
+    Happened { who: Some(by.to_owned()), ..Happened::done(what) }
 }

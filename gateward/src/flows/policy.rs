@@ -128,29 +128,16 @@ impl Policy {
                 table: "grants",
                 reason: format!("grant {} cannot be read", row.id),
             };
-            let subject =
-                Subject::from_stored(&row.subject_kind, &row.subject).ok_or_else(damaged)?;
+            let subject = Subject::from_stored(&row.subject_kind, &row.subject).ok_or_else(damaged)?;
             let service = row.service.parse().map_err(|_| damaged())?;
             if let Subject::Group(group) = &subject {
                 groups.insert(group.clone());
             }
-            grants
-                .entry(service)
-                .or_default()
-                .entry(subject)
-                .or_insert(row.id);
+            grants.entry(service).or_default().entry(subject).or_insert(row.id);
         }
-        let revoked = issuer::all(reader)?
-            .into_iter()
-            .filter(|issuer| issuer.revoked_at.is_some());
+        let revoked = issuer::all(reader)?.into_iter().filter(|issuer| issuer.revoked_at.is_some());
         let revoked_issuers = revoked.map(|issuer| issuer.fingerprint).collect();
-        Ok(Self {
-            revision,
-            issuers,
-            revoked_issuers,
-            grants,
-            groups,
-        })
+        Ok(Self { revision, issuers, revoked_issuers, grants, groups })
     }
 
     /// Tells whether a command took this issuer out.
@@ -159,38 +146,22 @@ impl Policy {
     }
 
     /// Returns those of `groups` that a grant names.
-    pub fn known_groups<'a>(
-        &'a self,
-        groups: impl IntoIterator<Item = &'a Group>,
-    ) -> BTreeSet<&'a Group> {
-        groups
-            .into_iter()
-            .filter(|group| self.groups.contains(group))
-            .collect()
+    pub fn known_groups<'a>(&'a self, groups: impl IntoIterator<Item = &'a Group>) -> BTreeSet<&'a Group> {
+        groups.into_iter().filter(|group| self.groups.contains(group)).collect()
     }
 
     /// Returns the id of a grant by which somebody with `groups` and `mail` may reach `service`.
     pub fn grant(&self, service: &ServiceName, groups: &[Group], mail: &Mail) -> Option<&str> {
         let grants = self.grants.get(service)?;
-        let by_group = || {
-            groups
-                .iter()
-                .find_map(|group| grants.get(&Subject::Group(group.clone())))
-        };
+        let by_group = || groups.iter().find_map(|group| grants.get(&Subject::Group(group.clone())));
         let by_mail = || grants.get(&Subject::Mail(mail.clone()));
         let by_domain = || grants.get(&Subject::MailDomain(mail.domain().to_ascii_lowercase()));
-        by_group()
-            .or_else(by_mail)
-            .or_else(by_domain)
-            .map(String::as_str)
+        by_group().or_else(by_mail).or_else(by_domain).map(String::as_str)
     }
 
     /// Returns the services that somebody with `groups` and `mail` may reach.
     pub fn granted_services(&self, groups: &[Group], mail: &Mail) -> BTreeSet<&ServiceName> {
-        self.grants
-            .keys()
-            .filter(|service| self.grant(service, groups, mail).is_some())
-            .collect()
+        self.grants.keys().filter(|service| self.grant(service, groups, mail).is_some()).collect()
     }
 }
 
@@ -209,10 +180,7 @@ impl PolicyCache {
     /// [`store::Error`].
     pub fn load(reader: Reader, issuers: TrustedKeys) -> Result<Self, store::Error> {
         let policy = Policy::read(&reader, Arc::new(issuers))?;
-        Ok(Self {
-            reader,
-            current: ArcSwap::from_pointee(policy),
-        })
+        Ok(Self { reader, current: ArcSwap::from_pointee(policy) })
     }
 
     /// Returns the policy as last read; what is decided under an old one, the writer refuses.
@@ -226,10 +194,7 @@ impl PolicyCache {
     ///
     /// [`store::Error`]; the old one stays.
     pub fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
-        let policy = Arc::new(Policy::read(
-            &self.reader,
-            Arc::clone(&self.current().issuers),
-        )?);
+        let policy = Arc::new(Policy::read(&self.reader, Arc::clone(&self.current().issuers))?);
         self.current.store(Arc::clone(&policy));
         Ok(policy)
     }
@@ -259,70 +224,37 @@ pub async fn write_file_rules(
     issuers: &TrustedKeys,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let wanted: HashMap<String, GrantRow> = rules
-        .iter()
-        .map(|rule| rule.row(Origin::File, None))
-        .map(|row| (row.id.clone(), row))
-        .collect();
-    let present: HashSet<String> = grant::all(reader)?
-        .into_iter()
-        .filter(|row| row.origin == Origin::File)
-        .map(|row| row.id)
-        .collect();
+    let wanted: HashMap<String, GrantRow> =
+        rules.iter().map(|rule| rule.row(Origin::File, None)).map(|row| (row.id.clone(), row)).collect();
+    let present: HashSet<String> =
+        grant::all(reader)?.into_iter().filter(|row| row.origin == Origin::File).map(|row| row.id).collect();
     let removed = present.iter().filter(|id| !wanted.contains_key(*id));
     let added = wanted.values().filter(|row| !present.contains(&row.id));
 
     let noted = issuer::all(reader)?;
-    let trusted: BTreeSet<String> = issuers
-        .iter()
-        .map(|key| key.fingerprint().to_string())
-        .collect();
+    let trusted: BTreeSet<String> = issuers.iter().map(|key| key.fingerprint().to_string()).collect();
 
-    let removed: Vec<_> = removed
-        .map(|id| Change::DeleteGrant(grant::Delete { id: id.clone() }))
-        .collect();
-    let added: Vec<_> = added
-        .map(|row| {
-            Change::CreateGrant(grant::Create {
-                grant: row.clone(),
-                at: now,
-            })
-        })
-        .collect();
-    let new_issuers = trusted
-        .iter()
-        .filter(|one| noted.iter().all(|row| row.fingerprint != **one));
-    let gone_issuers = noted
-        .iter()
-        .filter(|row| !trusted.contains(&row.fingerprint) && row.revoked_at.is_none());
-    let new_issuers = new_issuers.map(|one| {
-        Change::NoteIssuer(issuer::Note {
-            fingerprint: one.clone(),
-        })
-    });
-    let gone_issuers = gone_issuers.map(|row| {
-        Change::ForgetIssuer(issuer::Forget {
-            fingerprint: row.fingerprint.clone(),
-        })
-    });
+    let removed: Vec<_> = removed.map(|id| Change::DeleteGrant(grant::Delete { id: id.clone() })).collect();
+    let added: Vec<_> =
+        added.map(|row| Change::CreateGrant(grant::Create { grant: row.clone(), at: now })).collect();
+    let new_issuers = trusted.iter().filter(|one| noted.iter().all(|row| row.fingerprint != **one));
+    let gone_issuers =
+        noted.iter().filter(|row| !trusted.contains(&row.fingerprint) && row.revoked_at.is_none());
+    let new_issuers = new_issuers.map(|one| Change::NoteIssuer(issuer::Note { fingerprint: one.clone() }));
+    let gone_issuers =
+        gone_issuers.map(|row| Change::ForgetIssuer(issuer::Forget { fingerprint: row.fingerprint.clone() }));
 
     let what = What::PolicyLoaded {
         grants_added: added.len(),
         grants_removed: removed.len(),
         issuers: trusted.iter().cloned().collect(),
     };
-    let mut changes: Vec<Change> = removed
-        .into_iter()
-        .chain(added)
-        .chain(new_issuers)
-        .chain(gone_issuers)
-        .collect();
+    let mut changes: Vec<Change> =
+        removed.into_iter().chain(added).chain(new_issuers).chain(gone_issuers).collect();
     if changes.is_empty() {
         return Ok(());
     }
     changes.push(Change::AdvanceRevocation(revocation::Advance));
-    recorder
-        .commit(None, changes, &[Happened::done(what)], now)
-        .await?;
+    recorder.commit(None, changes, &[Happened::done(what)], now).await?;
     Ok(())
 }

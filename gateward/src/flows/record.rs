@@ -209,10 +209,7 @@ pub struct Personal {
 impl Personal {
     /// From this address, nobody named.
     pub fn at(address: ClientAddress) -> Self {
-        Self {
-            address: Some(address.to_string()),
-            mail: None,
-        }
+        Self { address: Some(address.to_string()), mail: None }
     }
 }
 
@@ -271,12 +268,7 @@ pub struct Recorder {
 impl Recorder {
     /// Records for one run of the program.
     pub fn new(writer: Writer, random: Random, instance: InstanceId) -> Self {
-        Self {
-            writer,
-            random,
-            instance,
-            gap: Mutex::new(None),
-        }
+        Self { writer, random, instance, gap: Mutex::new(None) }
     }
 
     /// The run of the program that this records for.
@@ -299,30 +291,21 @@ impl Recorder {
         happened: &[Happened],
         now: Timestamp,
     ) -> Result<Committed, CommitError> {
-        let events = happened
-            .iter()
-            .map(|happened| self.event(happened, now))
-            .collect();
-        let committed = self
-            .writer
-            .commit(Proposal {
-                decided_under,
-                changes,
-                events,
-            })
-            .await;
+        let events = happened.iter().map(|happened| self.event(happened, now)).collect();
+        let committed = self.writer.commit(Proposal { decided_under, changes, events }).await;
         if let Err(CommitError::Unavailable(reason) | CommitError::Unknown(reason)) = &committed {
-            let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
-            let gap = gap.get_or_insert(Gap {
-                refused: 0,
-                since: now,
-                until: now,
-                reason: reason.clone(),
-            });
-            gap.refused += 1;
-            gap.until = now;
+            self.note_failure(now, reason);
         }
         committed
+    }
+
+    /// Counts something that was refused because it could not be recorded.
+    pub fn note_failure(&self, at: Timestamp, reason: &str) {
+        let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        let gap =
+            gap.get_or_insert_with(|| Gap { refused: 0, since: at, until: at, reason: reason.to_owned() });
+        gap.refused += 1;
+        gap.until = at;
     }
 
     /// Why nothing could be recorded last time, while that has not been recorded itself.
@@ -339,12 +322,7 @@ impl Recorder {
     ///
     /// See [`CommitError`]: it still does not work.
     pub async fn close_gap(&self, now: Timestamp) -> Result<(), CommitError> {
-        let Some(gap) = self
-            .gap
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-        else {
+        let Some(gap) = self.gap.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
             return Ok(());
         };
         let happened = Happened {
@@ -357,13 +335,7 @@ impl Recorder {
             })
         };
         let events = vec![self.event(&happened, now)];
-        self.writer
-            .commit(Proposal {
-                decided_under: None,
-                changes: Vec::new(),
-                events,
-            })
-            .await?;
+        self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events }).await?;
         // What failed while this was written stays counted.
         let mut left = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(still) = left.as_mut() {
@@ -376,21 +348,9 @@ impl Recorder {
     }
 
     fn event(&self, happened: &Happened, now: Timestamp) -> NewEvent {
-        let Happened {
-            what,
-            outcome,
-            service,
-            who,
-            transaction,
-            reference,
-            personal,
-        } = happened;
+        let Happened { what, outcome, service, who, transaction, reference, personal } = happened;
         let mut body = object(what);
-        let kind = body
-            .get("kind")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let kind = body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut put = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 body.insert(name.to_owned(), value.into());
@@ -400,10 +360,7 @@ impl Recorder {
         put("service", service.as_ref().map(ToString::to_string));
         put("who", who.clone());
         put("transaction", transaction.map(|id| id.to_string()));
-        put(
-            "reference",
-            reference.map(|reference| reference.to_string()),
-        );
+        put("reference", reference.map(|reference| reference.to_string()));
         NewEvent {
             id: EventId::new(now, &self.random),
             instance: self.instance,
@@ -439,16 +396,8 @@ mod tests {
 
     #[test]
     fn the_text_of_an_event_is_canonical_json() {
-        let what = What::Ended {
-            status: 200,
-            bytes: 1,
-            duration_us: 2,
-            delivery: Delivery::Cut,
-        };
+        let what = What::Ended { status: 200, bytes: 1, duration_us: 2, delivery: Delivery::Cut };
         let text = Value::Object(object(&what)).to_string();
-        assert_eq!(
-            text,
-            r#"{"bytes":1,"delivery":"cut","duration_us":2,"kind":"ended","status":200}"#
-        );
+        assert_eq!(text, r#"{"bytes":1,"delivery":"cut","duration_us":2,"kind":"ended","status":200}"#);
     }
 }

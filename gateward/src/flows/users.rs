@@ -43,29 +43,22 @@ impl Role {
 
 /// OWASP's second choice for Argon2id: 19 MiB, two passes, one lane; some 30 ms here.
 fn argon2() -> Argon2<'static> {
-    let params =
-        Params::new(19 * 1024, 2, 1, None).expect("the parameters are within RFC 9106's limits");
+    let params = Params::new(19 * 1024, 2, 1, None).expect("the parameters are within RFC 9106's limits");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
 /// Makes a password that nobody guesses: 128 bits in base32, in groups that can be read aloud.
 pub fn generate_password(random: &Random) -> Secret {
     let letters = BASE32_NOPAD.encode(&random.bytes::<16>());
-    let groups: Vec<&str> = letters
-        .as_bytes()
-        .chunks(5)
-        .filter_map(|group| std::str::from_utf8(group).ok())
-        .collect();
+    let groups: Vec<&str> =
+        letters.as_bytes().chunks(5).filter_map(|group| std::str::from_utf8(group).ok()).collect();
     Secret::new(groups.join("-"))
 }
 
 /// Hashes a password for the store.
 pub fn hash(password: &Secret, random: &Random) -> String {
     let salt = SaltString::encode_b64(&random.bytes::<16>()).expect("16 bytes are a good salt");
-    argon2()
-        .hash_password(password.expose().as_bytes(), &salt)
-        .expect("the parameters are good")
-        .to_string()
+    argon2().hash_password(password.expose().as_bytes(), &salt).expect("the parameters are good").to_string()
 }
 
 /// Creates a user with a password that was hashed before.
@@ -85,26 +78,11 @@ pub async fn create(
     if !(1..=64).contains(&name.len()) || !name.bytes().all(good) {
         return Err(Error::NotAName(name.to_owned()));
     }
-    let user = UserRow {
-        name: name.to_owned(),
-        password_hash,
-        role: role.as_str().to_owned(),
-    };
-    let what = What::UserCreated {
-        user: name.to_owned(),
-        role: role.as_str().to_owned(),
-    };
-    let happened = Happened {
-        who: Some(by.to_owned()),
-        ..Happened::done(what)
-    };
+    let user = UserRow { name: name.to_owned(), password_hash, role: role.as_str().to_owned() };
+    let what = What::UserCreated { user: name.to_owned(), role: role.as_str().to_owned() };
+    let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };
     match recorder
-        .commit(
-            None,
-            vec![Change::CreateUser(user::Create { user, at: now })],
-            &[happened],
-            now,
-        )
+        .commit(None, vec![Change::CreateUser(user::Create { user, at: now })], &[happened], now)
         .await
     {
         Ok(_) => Ok(()),
@@ -119,27 +97,18 @@ pub async fn create(
 /// # Errors
 ///
 /// [`store::Error`].
-pub fn prove(
-    reader: &Reader,
-    name: &str,
-    password: &Secret,
-) -> Result<Option<UserRow>, store::Error> {
+pub fn prove(reader: &Reader, name: &str, password: &Secret) -> Result<Option<UserRow>, store::Error> {
     let user = user::find(reader, name)?;
-    let stored = user
-        .as_ref()
-        .map_or(DECOY, |user| user.password_hash.as_str());
-    let hash = PasswordHash::new(stored).map_err(|error| store::Error::Damaged {
-        table: "users",
-        reason: error.to_string(),
-    })?;
-    let right = argon2()
-        .verify_password(password.expose().as_bytes(), &hash)
-        .is_ok();
+    let stored = user.as_ref().map_or(DECOY, |user| user.password_hash.as_str());
+    let hash = PasswordHash::new(stored)
+        .map_err(|error| store::Error::Damaged { table: "users", reason: error.to_string() })?;
+    let right = argon2().verify_password(password.expose().as_bytes(), &hash).is_ok();
     Ok(user.filter(|_| right))
 }
 
 /// The hash of a password that nobody has (its own hash bytes are zero), with our parameters.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DECOY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[cfg(test)]
 mod tests {
@@ -158,11 +127,7 @@ mod tests {
         let text = hash(&password, &random);
         let parsed = PasswordHash::new(&text).unwrap();
         assert!(text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(
-            argon2()
-                .verify_password(password.expose().as_bytes(), &parsed)
-                .is_ok()
-        );
+        assert!(argon2().verify_password(password.expose().as_bytes(), &parsed).is_ok());
         assert!(argon2().verify_password(b"other", &parsed).is_err());
     }
 }

@@ -77,28 +77,16 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
         .prepare_cached("SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1")?
         .query_row([], |row| {
             let recorded_at: String = row.get(1)?;
-            Ok(Head {
-                next_position: row.get::<_, i64>(0)? + 1,
-                recorded_at: instant(1, &recorded_at)?,
-            })
+            Ok(Head { next_position: row.get::<_, i64>(0)? + 1, recorded_at: instant(1, &recorded_at)? })
         })
         .optional()
-        .map(|head| {
-            head.unwrap_or(Head {
-                next_position: 0,
-                recorded_at: Timestamp::MIN,
-            })
-        })
+        .map(|head| head.unwrap_or(Head { next_position: 0, recorded_at: Timestamp::MIN }))
 }
 
 /// Reads a stored time; a damaged one is SQLite's conversion error of that column.
 pub(super) fn instant(column: usize, text: &str) -> rusqlite::Result<Timestamp> {
     time::from_stored(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(
-            column,
-            rusqlite::types::Type::Text,
-            Box::new(error),
-        )
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
     })
 }
 
@@ -201,11 +189,7 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn search(
-    reader: &Reader,
-    filter: &Filter,
-    mut each: impl FnMut(Recorded) -> bool,
-) -> Result<(), Error> {
+pub fn search(reader: &Reader, filter: &Filter, mut each: impl FnMut(Recorded) -> bool) -> Result<(), Error> {
     let since = filter.since.map(stored);
     let until = filter.until.map(stored);
     reader.read(|connection| {

@@ -84,9 +84,7 @@ impl Create {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
         let grant = &self.grant;
         connection
-            .prepare_cached(
-                "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-            )?
+            .prepare_cached("INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING")?
             .execute(params![
                 grant.id,
                 grant.origin.as_str(),
@@ -108,8 +106,6 @@ pub struct Delete {
 
 impl Delete {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("DELETE FROM grants WHERE id = ?1")?
-            .execute([&self.id])
+        connection.prepare_cached("DELETE FROM grants WHERE id = ?1")?.execute([&self.id])
     }
 }

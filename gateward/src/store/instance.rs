@@ -55,11 +55,7 @@ pub fn all(reader: &Reader) -> Result<Vec<String>, Error> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn open_transactions(
-    reader: &Reader,
-    instance: &str,
-    most: u32,
-) -> Result<Vec<OpenTransaction>, Error> {
+pub fn open_transactions(reader: &Reader, instance: &str, most: u32) -> Result<Vec<OpenTransaction>, Error> {
     reader.read(|connection| {
         connection
             .prepare_cached("SELECT id, instance, service, who FROM open_transaction WHERE instance = ?1 ORDER BY opened_at LIMIT ?2")?
@@ -88,7 +84,9 @@ pub struct Renew {
 impl Renew {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
         connection
-            .prepare_cached("INSERT INTO instance VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET lease_until = ?3")?
+            .prepare_cached(
+                "INSERT INTO instance VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET lease_until = ?3",
+            )?
             .execute(params![self.instance.to_string(), stored(self.now), stored(self.until)])
     }
 }
@@ -121,21 +119,10 @@ pub struct Open {
 
 impl Open {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        let OpenTransaction {
-            id,
-            instance,
-            service,
-            who,
-        } = &self.transaction;
+        let OpenTransaction { id, instance, service, who } = &self.transaction;
         connection
             .prepare_cached("INSERT INTO open_transaction VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![
-                id.to_string(),
-                instance,
-                service,
-                who,
-                stored(self.at)
-            ])
+            .execute(params![id.to_string(), instance, service, who, stored(self.at)])
     }
 }
 
@@ -145,8 +132,6 @@ pub struct Close(pub TransactionId);
 
 impl Close {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("DELETE FROM open_transaction WHERE id = ?1")?
-            .execute([self.0.to_string()])
+        connection.prepare_cached("DELETE FROM open_transaction WHERE id = ?1")?.execute([self.0.to_string()])
     }
 }

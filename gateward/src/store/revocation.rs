@@ -9,9 +9,7 @@ use super::{Error, Reader};
 pub struct Revision(pub(super) i64);
 
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Revision> {
-    connection
-        .prepare_cached("SELECT counter FROM revocation")?
-        .query_row([], |row| row.get(0).map(Revision))
+    connection.prepare_cached("SELECT counter FROM revocation")?.query_row([], |row| row.get(0).map(Revision))
 }
 
 /// Returns the counter as it stands.
@@ -29,8 +27,6 @@ pub struct Advance;
 
 impl Advance {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("UPDATE revocation SET counter = counter + 1")?
-            .execute([])
+        connection.prepare_cached("UPDATE revocation SET counter = counter + 1")?.execute([])
     }
 }

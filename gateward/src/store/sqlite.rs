@@ -16,9 +16,8 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Opens a connection that writes durably: a commit is on the disk before it returns.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -32,10 +31,7 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// A crash in the middle leaves the old schema: each migration is one transaction.
 pub(super) fn migrate(path: &Path) -> Result<(), Error> {
-    let unreachable = |source| Error::Unreachable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreachable = |source| Error::Unreachable { path: path.to_owned(), source };
     // Before SQLite makes the file: nobody else reads it, not even for a moment.
     make_private(path)
         .map_err(|error| unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
@@ -47,27 +43,19 @@ pub(super) fn migrate(path: &Path) -> Result<(), Error> {
             .map_err(unreachable)?;
         let version = schema_version(&step).map_err(unreachable)?;
         if oldest_binary(&step).map_err(unreachable)? > known {
-            return Err(Error::TooNew {
-                path: path.to_owned(),
-                version,
-                known,
-            });
+            return Err(Error::TooNew { path: path.to_owned(), version, known });
         }
         if usize::try_from(version).is_ok_and(|version| version <= index) {
-            step.execute_batch(sql)
-                .and_then(|()| step.commit())
-                .map_err(unreachable)?;
+            step.execute_batch(sql).and_then(|()| step.commit()).map_err(unreachable)?;
         }
     }
     Ok(())
 }
 
 fn has_schema(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_state'",
-        [],
-        |row| row.get::<_, i64>(0).map(|count| count > 0),
-    )
+    connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_state'", [], |row| {
+        row.get::<_, i64>(0).map(|count| count > 0)
+    })
 }
 
 fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -81,19 +69,12 @@ fn oldest_binary(connection: &Connection) -> rusqlite::Result<i64> {
     if !has_schema(connection)? {
         return Ok(0);
     }
-    connection.query_row("SELECT oldest_binary FROM schema_state", [], |row| {
-        row.get(0)
-    })
+    connection.query_row("SELECT oldest_binary FROM schema_state", [], |row| row.get(0))
 }
 
 fn make_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    File::options()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
+    File::options().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
 /// Held while a server runs on the file; the operating system lets go of it however it ends.
@@ -113,11 +94,8 @@ impl ServeLock {
             path: path.to_owned(),
             source: rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
         };
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(PathBuf::from(name))
-            .map_err(unreachable)?;
+        let file =
+            File::options().create(true).append(true).open(PathBuf::from(name)).map_err(unreachable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(std::fs::TryLockError::WouldBlock) => Err(Error::Served(path.to_owned())),
@@ -144,27 +122,13 @@ const IDLE_READERS: usize = 16;
 
 impl Reader {
     pub(super) fn new(path: &Path) -> Self {
-        Self(Arc::new(Pool {
-            path: path.to_owned(),
-            idle: Mutex::new(Vec::new()),
-        }))
+        Self(Arc::new(Pool { path: path.to_owned(), idle: Mutex::new(Vec::new()) }))
     }
 
     /// Runs `query` on a connection that cannot write.
-    pub(super) fn read<T>(
-        &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Error> {
-        let unreachable = |source| Error::Unreachable {
-            path: self.0.path.clone(),
-            source,
-        };
-        let kept = self
-            .0
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+    pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let unreachable = |source| Error::Unreachable { path: self.0.path.clone(), source };
+        let kept = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match kept {
             Some(connection) => connection,
             None => self.connect().map_err(unreachable)?,

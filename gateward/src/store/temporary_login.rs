@@ -45,28 +45,19 @@ fn row(row: &Row<'_>) -> rusqlite::Result<TemporaryLogin> {
         login: parse(0, row.get_ref(0)?.as_str()?)?,
         identity: row.get(1)?,
         issuer: row.get(2)?,
-        token_ids: row
-            .get_ref(3)?
-            .as_str()?
-            .split(' ')
-            .map(str::to_owned)
-            .collect(),
+        token_ids: row.get_ref(3)?.as_str()?.split(' ').map(str::to_owned).collect(),
         key_id: row.get(4)?,
         salt: row.get(5)?,
         sealed_mail: row.get(6)?,
         subject: row.get(7)?,
-        groups: serde_json::from_str(row.get_ref(8)?.as_str()?)
-            .map_err(|error| damaged(8, error))?,
+        groups: serde_json::from_str(row.get_ref(8)?.as_str()?).map_err(|error| damaged(8, error))?,
         valid_until: time(9)?,
         created_at: time(10)?,
         expires_at: time(11)?,
     })
 }
 
-fn damaged(
-    column: usize,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> rusqlite::Error {
+fn damaged(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
@@ -85,9 +76,7 @@ fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
 pub fn find(reader: &Reader, login: &LoginName) -> Result<Option<TemporaryLogin>, Error> {
     reader.read(|connection| {
         connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM temporary_login WHERE login = ?1"
-            ))?
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM temporary_login WHERE login = ?1"))?
             .query_row([login.as_str()], row)
             .optional()
     })
@@ -98,15 +87,10 @@ pub fn find(reader: &Reader, login: &LoginName) -> Result<Option<TemporaryLogin>
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn find_by_identity(
-    reader: &Reader,
-    identity: &[u8; 32],
-) -> Result<Option<TemporaryLogin>, Error> {
+pub fn find_by_identity(reader: &Reader, identity: &[u8; 32]) -> Result<Option<TemporaryLogin>, Error> {
     reader.read(|connection| {
         connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM temporary_login WHERE identity = ?1"
-            ))?
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM temporary_login WHERE identity = ?1"))?
             .query_row([identity], row)
             .optional()
     })
@@ -120,9 +104,7 @@ pub fn find_by_identity(
 pub fn all(reader: &Reader) -> Result<Vec<TemporaryLogin>, Error> {
     reader.read(|connection| {
         connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM temporary_login ORDER BY created_at, login"
-            ))?
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM temporary_login ORDER BY created_at, login"))?
             .query_map([], row)?
             .collect()
     })
@@ -202,9 +184,7 @@ pub struct Prolong {
 impl Prolong {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
         connection
-            .prepare_cached(
-                "UPDATE temporary_login SET expires_at = max(expires_at, ?2) WHERE login = ?1",
-            )?
+            .prepare_cached("UPDATE temporary_login SET expires_at = max(expires_at, ?2) WHERE login = ?1")?
             .execute(params![self.login.as_str(), stored(self.to)])
     }
 }

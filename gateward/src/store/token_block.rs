@@ -33,8 +33,7 @@ impl BlockedToken {
 /// [`Error::Unreachable`].
 pub fn is_any_blocked(reader: &Reader, names: &[BlockedToken]) -> Result<bool, Error> {
     reader.read(|connection| {
-        let mut statement =
-            connection.prepare_cached("SELECT 1 FROM token_block WHERE token = ?1")?;
+        let mut statement = connection.prepare_cached("SELECT 1 FROM token_block WHERE token = ?1")?;
         for name in names {
             if statement.exists([name.key()])? {
                 return Ok(true);
@@ -58,7 +57,9 @@ pub struct Block {
 impl Block {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
         connection
-            .prepare_cached("INSERT INTO token_block VALUES (?1, ?2, ?3) ON CONFLICT (token) DO UPDATE SET token = token")?
+            .prepare_cached(
+                "INSERT INTO token_block VALUES (?1, ?2, ?3) ON CONFLICT (token) DO UPDATE SET token = token",
+            )?
             .execute(params![self.token.key(), stored(self.at), self.by])
     }
 }
@@ -69,9 +70,7 @@ pub struct Unblock(pub BlockedToken);
 
 impl Unblock {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("DELETE FROM token_block WHERE token = ?1")?
-            .execute([self.0.key()])?;
+        connection.prepare_cached("DELETE FROM token_block WHERE token = ?1")?.execute([self.0.key()])?;
         Ok(1)
     }
 }

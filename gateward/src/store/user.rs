@@ -27,11 +27,7 @@ pub fn find(reader: &Reader, name: &str) -> Result<Option<UserRow>, Error> {
         connection
             .prepare_cached("SELECT name, password_hash, role FROM users WHERE name = ?1")?
             .query_row([name], |row| {
-                Ok(UserRow {
-                    name: row.get(0)?,
-                    password_hash: row.get(1)?,
-                    role: row.get(2)?,
-                })
+                Ok(UserRow { name: row.get(0)?, password_hash: row.get(1)?, role: row.get(2)? })
             })
             .optional()
     })
@@ -51,11 +47,6 @@ impl Create {
         let user = &self.user;
         connection
             .prepare_cached("INSERT INTO users VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
-            .execute(params![
-                user.name,
-                user.password_hash,
-                user.role,
-                stored(self.at)
-            ])
+            .execute(params![user.name, user.password_hash, user.role, stored(self.at)])
     }
 }

@@ -17,9 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{self, NewEvent};
 use super::revocation::Revision;
-use super::{
-    Error, grant, instance, issuer, revocation, sqlite, temporary_login, token_block, user,
-};
+use super::{Error, grant, instance, issuer, revocation, sqlite, temporary_login, token_block, user};
 use crate::base::time::{Clock, stored};
 
 /// What a flow wants stored: all of it or nothing, under the revocation counter it was decided by.
@@ -128,22 +126,13 @@ impl Writer {
     pub(super) fn start(path: &Path, clock: Clock) -> Result<Self, Error> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let path = path.to_owned();
-        let unreachable = |source| Error::Unreachable {
-            path: path.clone(),
-            source,
-        };
+        let unreachable = |source| Error::Unreachable { path: path.clone(), source };
         let connection = sqlite::open(&path).map_err(unreachable)?;
-        let thread = WritingThread {
-            path: path.clone(),
-            clock,
-            connection: Some(connection),
-        };
+        let thread = WritingThread { path: path.clone(), clock, connection: Some(connection) };
         std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run(receiver))
-            .map_err(|error| {
-                unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-            })?;
+            .map_err(|error| unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
         Ok(Self(sender))
     }
 
@@ -154,20 +143,14 @@ impl Writer {
     /// See [`CommitError`]: only after [`CommitError::Unknown`] may anything have been written.
     pub async fn commit(&self, proposal: Proposal) -> Result<Committed, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let submission = Submission {
-            proposal,
-            deadline: Instant::now() + PATIENCE,
-            answer,
-        };
+        let submission = Submission { proposal, deadline: Instant::now() + PATIENCE, answer };
         self.0.try_send(submission).map_err(|error| {
             CommitError::Unavailable(match error {
                 mpsc::error::TrySendError::Full(_) => format!("{QUEUE} others wait already"),
                 mpsc::error::TrySendError::Closed(_) => "the writer has stopped".into(),
             })
         })?;
-        answered
-            .await
-            .unwrap_or_else(|_| Err(CommitError::Unknown("the writer has stopped".into())))
+        answered.await.unwrap_or_else(|_| Err(CommitError::Unknown("the writer has stopped".into())))
     }
 }
 
@@ -247,8 +230,7 @@ impl WritingThread {
             Ok(connection) => connection,
             Err(error) => return Attempt::Failed(error.to_string()),
         };
-        let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate)
-        {
+        let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => transaction,
             Err(error) if is_busy(&error) => return Attempt::Busy,
             Err(error) => return Attempt::Failed(error.to_string()),
@@ -279,13 +261,10 @@ impl WritingThread {
 
     /// Looks for what a failed COMMIT left, on a new connection, and answers by it.
     fn find_out(&mut self, batch: Vec<Submission>, reason: &str) {
-        let ids: Vec<_> = batch
-            .iter()
-            .map(|submission| submission.proposal.events.first().map(|event| event.id))
-            .collect();
+        let ids: Vec<_> =
+            batch.iter().map(|submission| submission.proposal.events.first().map(|event| event.id)).collect();
         let found = self.connected().and_then(|connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let revision = revocation::read(&transaction)?;
             let mut found = Vec::with_capacity(ids.len());
             for id in &ids {
@@ -328,24 +307,18 @@ impl Submission {
 
 fn dismiss_impatient(batch: Vec<Submission>) -> Vec<Submission> {
     let now = Instant::now();
-    let (late, patient): (Vec<_>, Vec<_>) = batch
-        .into_iter()
-        .partition(|submission| submission.deadline <= now);
+    let (late, patient): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|submission| submission.deadline <= now);
     for submission in late {
-        let reason = format!(
-            "another process has held the database's write lock for {} s",
-            PATIENCE.as_secs()
-        );
+        let reason =
+            format!("another process has held the database's write lock for {} s", PATIENCE.as_secs());
         submission.tell(Err(CommitError::Unavailable(reason)));
     }
     patient
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Why a batch could not be written at all.
@@ -367,10 +340,7 @@ fn write_all(
 ) -> Result<Vec<Result<Committed, CommitError>>, WriteFailure> {
     let head = event::head(connection)?;
     if head.next_position > 0 && head.recorded_at.duration_since(now) > BEHIND {
-        return Err(WriteFailure::ClockBehindLog {
-            now,
-            head: head.recorded_at,
-        });
+        return Err(WriteFailure::ClockBehindLog { now, head: head.recorded_at });
     }
     let recorded_at = stored(now.max(head.recorded_at));
     let mut position = head.next_position;
@@ -378,10 +348,7 @@ fn write_all(
     let mut answers = Vec::with_capacity(batch.len());
     for submission in batch {
         let proposal = &submission.proposal;
-        if proposal
-            .decided_under
-            .is_some_and(|decided| decided != revision)
-        {
+        if proposal.decided_under.is_some_and(|decided| decided != revision) {
             answers.push(Err(CommitError::Stale(revision)));
             continue;
         }
@@ -393,11 +360,7 @@ fn write_all(
             event::append(connection, position, &recorded_at, new)?;
             position += 1;
         }
-        if proposal
-            .changes
-            .iter()
-            .any(|change| matches!(change, Change::AdvanceRevocation(_)))
-        {
+        if proposal.changes.iter().any(|change| matches!(change, Change::AdvanceRevocation(_))) {
             revision = revocation::read(connection)?;
         }
         answers.push(Ok(Committed { revision }));
@@ -411,14 +374,10 @@ fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Result<bool> 
         [] => Ok(true),
         [only] => Ok(only.apply(connection)? == 1),
         several => {
-            connection
-                .prepare_cached("SAVEPOINT proposal")?
-                .execute([])?;
+            connection.prepare_cached("SAVEPOINT proposal")?.execute([])?;
             for change in several {
                 if change.apply(connection)? != 1 {
-                    connection
-                        .prepare_cached("ROLLBACK TO proposal")?
-                        .execute([])?;
+                    connection.prepare_cached("ROLLBACK TO proposal")?.execute([])?;
                     connection.prepare_cached("RELEASE proposal")?.execute([])?;
                     return Ok(false);
                 }

@@ -7,6 +7,8 @@ mod plain;
 
 use http::Method;
 
+pub use crate::base::kind::Kind;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -37,14 +39,6 @@ pub enum NotUnderstood {
     /// The caller's: a path that two parsers could read differently.
     #[error("the path cannot be read in one way only: {0}")]
     Path(&'static str),
-}
-
-/// The kinds of service there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Anything that is read by path.
-    Plain,
 }
 
 impl Kind {

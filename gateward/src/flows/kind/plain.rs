@@ -11,14 +11,9 @@ const LONGEST: usize = 4096;
 /// Reads GET and HEAD; the path is decoded once and must then be plain (RFC 3986 section 6.2.2).
 pub(super) fn meaning(method: &Method, path: &str) -> Result<Meaning, NotUnderstood> {
     if method != Method::GET && method != Method::HEAD {
-        return Err(NotUnderstood::Method {
-            method: method.to_string(),
-            allowed: "GET, HEAD",
-        });
+        return Err(NotUnderstood::Method { method: method.to_string(), allowed: "GET, HEAD" });
     }
-    let what = percent_decode_str(path)
-        .decode_utf8()
-        .map_err(|_| NotUnderstood::Path("it is not UTF-8"))?;
+    let what = percent_decode_str(path).decode_utf8().map_err(|_| NotUnderstood::Path("it is not UTF-8"))?;
     let problem = if what.len() > LONGEST {
         Some("it is too long")
     } else if what.chars().any(char::is_control) {
@@ -34,10 +29,7 @@ pub(super) fn meaning(method: &Method, path: &str) -> Result<Meaning, NotUnderst
     };
     match problem {
         Some(problem) => Err(NotUnderstood::Path(problem)),
-        None => Ok(Meaning {
-            action: Action::Read,
-            what: what.into_owned(),
-        }),
+        None => Ok(Meaning { action: Action::Read, what: what.into_owned() }),
     }
 }
 
@@ -61,26 +53,14 @@ mod tests {
             "/.",
             "/%2E/",
         ] {
-            assert!(
-                matches!(meaning(&Method::GET, bad), Err(NotUnderstood::Path(_))),
-                "{bad}"
-            );
+            assert!(matches!(meaning(&Method::GET, bad), Err(NotUnderstood::Path(_))), "{bad}");
         }
     }
 
     #[test]
     fn only_reading_is_served() {
-        for method in [
-            Method::POST,
-            Method::PUT,
-            Method::DELETE,
-            Method::OPTIONS,
-            Method::TRACE,
-        ] {
-            assert!(
-                matches!(meaning(&method, "/a"), Err(NotUnderstood::Method { .. })),
-                "{method}"
-            );
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE] {
+            assert!(matches!(meaning(&method, "/a"), Err(NotUnderstood::Method { .. })), "{method}");
         }
     }
 }

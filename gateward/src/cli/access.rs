@@ -1,0 +1,85 @@
+//! How commands come at the store: with the configuration, the keyring, and a name for the record.
+//!
+//! No login is asked for: whoever may read the keyring and write the database may do this. A
+//! command that root runs reads the keyring first and then becomes the database's owner, so that
+//! no file of the database ends up in root's hands.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
+
+use super::Context;
+use crate::config::Config;
+use crate::flows::door::Door;
+use crate::server::{boot, system};
+
+/// An open door for one command.
+pub(super) struct Access {
+    pub config: Config,
+    pub door: Door,
+    /// The operating-system user, as events name them.
+    pub by: String,
+    pub now: Timestamp,
+}
+
+impl Context {
+    /// Reads the configuration file.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        let hint =
+            || "name the configuration with --config FILE or GATEWARD_CONFIG; `gateward init` writes one";
+        match Config::read(&self.config) {
+            Err(error @ crate::config::Error::Unreadable { .. }) => Err(error).with_context(hint),
+            read => Ok(read?),
+        }
+    }
+
+    /// Opens the door for one command, as the owner of the database.
+    pub(super) fn access(&self) -> anyhow::Result<Access> {
+        self.open(|config| become_owner(&config.store.0))
+    }
+
+    /// Opens the door without giving up what we are: for commands that write other files, too.
+    /// SQLite itself gives the files that root makes to the database's owner.
+    pub(super) fn access_as_we_are(&self) -> anyhow::Result<Access> {
+        self.open(|_| Ok(()))
+    }
+
+    fn open(&self, step_down: impl FnOnce(&Config) -> std::io::Result<()>) -> anyhow::Result<Access> {
+        let by = operating_system_user();
+        let config = self.config()?;
+        let keys = boot::keys(&config)?;
+        step_down(&config).context("becoming the owner of the database")?;
+        let clock = system::clock();
+        let now = clock.now()?;
+        let door = boot::door(&config, keys, &clock, &system::random(), now)?;
+        Ok(Access { config, door, by, now })
+    }
+}
+
+/// Runs a flow to its end.
+pub(super) fn block_on<T>(flow: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(flow))
+}
+
+/// Names the user who runs this, as events do: `os:NAME`.
+pub(super) fn operating_system_user() -> String {
+    let uid = Uid::current();
+    let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+    format!("os:{name}")
+}
+
+/// Gives up root for the owner of the database file, if there is one and we are root.
+fn become_owner(store: &Path) -> std::io::Result<()> {
+    let Ok(metadata) = std::fs::metadata(store) else { return Ok(()) };
+    if !Uid::effective().is_root() || metadata.uid() == 0 {
+        return Ok(());
+    }
+    let gid = Gid::from_raw(metadata.gid());
+    setgroups(&[gid])?;
+    setgid(gid)?;
+    setuid(Uid::from_raw(metadata.uid()))?;
+    Ok(())
+}

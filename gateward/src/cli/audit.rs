@@ -1,0 +1,222 @@
+//! `gateward audit`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Context, Format, YES, no};
+use crate::base::id::{EventId, Reference};
+use crate::server::system;
+use crate::store::event::{self, Filter, Recorded};
+
+/// Look at what happened.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Audit {
+    /// List events, oldest first; everything unless something restricts it.
+    Search(Search),
+    /// Show one event, or all that a reference or a request stands for.
+    Show {
+        /// An event's id, a request's id, or the reference that a caller was given.
+        name: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Search {
+    /// Recorded then or later: 2026-11-21T20:30:00Z, 2026-11-21, or 2h for two hours ago.
+    #[arg(long, value_parser = instant)]
+    since: Option<Timestamp>,
+    /// Recorded before then.
+    #[arg(long, value_parser = instant)]
+    until: Option<Timestamp>,
+    /// Login, user, os:NAME, mail address, network address or pseudonym.
+    #[arg(long)]
+    who: Option<String>,
+    /// The service's name.
+    #[arg(long)]
+    service: Option<String>,
+    /// How it came out.
+    #[arg(long, value_parser = ["done", "refused", "failed"])]
+    outcome: Option<String>,
+}
+
+/// Reads an instant, a day (its beginning, in UTC), or how long ago.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|error| error.to_string())?;
+        return Ok(midnight.timestamp());
+    }
+    let ago =
+        text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()).map(|days| days.saturating_mul(24));
+    let ago = match ago {
+        Some(hours) => SignedDuration::from_hours(hours.min(24 * 365_000)),
+        None => text
+            .parse()
+            .map_err(|_| "neither 2026-11-21T20:30:00Z, nor 2026-11-21, nor 30m, 2h, 7d".to_owned())?,
+    };
+    system::wall_clock().checked_sub(ago).map_err(|error| error.to_string())
+}
+
+impl Audit {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Search(search) => search.run(context, out),
+            Self::Show { name } => {
+                let access = context.access()?;
+                // A reference is found however it was written down.
+                let name = match (name.parse::<EventId>(), name.parse::<Reference>()) {
+                    (Err(_), Ok(reference)) => reference.to_string(),
+                    _ => name.clone(),
+                };
+                let found = event::show(&access.door.store.reader, &name)?;
+                if found.is_empty() {
+                    eprintln!("gateward: nothing is recorded under {name}");
+                    return Ok(no());
+                }
+                for (at, recorded) in found.iter().enumerate() {
+                    if at > 0 && context.format == Format::Text {
+                        writeln!(out)?;
+                    }
+                    context.print(out, &in_full(recorded)?, &as_json(recorded)?)?;
+                }
+                Ok(YES)
+            }
+        }
+    }
+}
+
+impl Search {
+    fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let access = context.access()?;
+        let filter = Filter {
+            since: self.since,
+            until: self.until,
+            service: self.service.clone(),
+            outcome: self.outcome.clone(),
+        };
+        let mut printed = Ok(());
+        event::search(&access.door.store.reader, &filter, |recorded| {
+            printed = self.print(context, &recorded, out);
+            printed.is_ok()
+        })?;
+        printed.map(|()| YES)
+    }
+
+    fn print(&self, context: &Context, recorded: &Recorded, out: &mut impl Write) -> anyhow::Result<()> {
+        let json = as_json(recorded)?;
+        if self.who.as_ref().is_some_and(|who| !names(&json, who)) {
+            return Ok(());
+        }
+        context.print(out, &in_a_line(&json), &json)?;
+        Ok(())
+    }
+}
+
+/// Tells whether the event names `who`, by account, pseudonym, mail address or network address.
+fn names(event: &Value, who: &str) -> bool {
+    let fields = [
+        &event["body"]["who"],
+        &event["body"]["subject"],
+        &event["personal"]["mail"],
+        &event["personal"]["address"],
+    ];
+    fields.into_iter().any(|field| field.as_str() == Some(who))
+}
+
+fn as_json(recorded: &Recorded) -> anyhow::Result<Value> {
+    let parse =
+        |text: &str| serde_json::from_str::<Value>(text).with_context(|| format!("event {}", recorded.id));
+    let personal = recorded.personal.as_deref().map(parse).transpose()?;
+    Ok(json!({
+        "position": recorded.position,
+        "id": recorded.id,
+        "instance": recorded.instance,
+        "occurred_at": recorded.occurred_at,
+        "recorded_at": recorded.recorded_at,
+        "body": parse(&recorded.body)?,
+        "personal": personal,
+    }))
+}
+
+/// The fields of every kind, which stand at the beginning of a line or say nothing to people.
+const COMMON: [&str; 6] = ["kind", "outcome", "service", "who", "transaction", "subject"];
+
+/// Writes an event as one line for people; `None` when it cannot be read.
+pub(super) fn line(recorded: &Recorded) -> Option<String> {
+    as_json(recorded).ok().map(|event| in_a_line(&event))
+}
+
+fn in_a_line(event: &Value) -> String {
+    let body = &event["body"];
+    let word = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
+    let own = body.as_object().into_iter().flatten().filter(|(name, _)| !COMMON.contains(&name.as_str()));
+    let own: Vec<String> = own.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    let personal = event["personal"].as_object().into_iter().flatten();
+    let personal: Vec<String> = personal.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    format!(
+        "{} {:<7} {:<21} {} {} {} {}",
+        event["recorded_at"].as_str().unwrap_or_default(),
+        word("outcome"),
+        word("kind"),
+        word("service"),
+        word("who"),
+        own.join(" "),
+        personal.join(" ")
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn in_full(recorded: &Recorded) -> anyhow::Result<String> {
+    let event = as_json(recorded)?;
+    let mut rows = Vec::new();
+    for name in ["id", "position", "recorded_at", "occurred_at", "instance"] {
+        rows.push(format!("{name:<14} {}", plain(&event[name])));
+    }
+    for part in ["body", "personal"] {
+        match event[part].as_object() {
+            Some(fields) => {
+                rows.extend(fields.iter().map(|(name, value)| format!("{name:<14} {}", plain(value))))
+            }
+            None => rows.push(format!("{part:<14} erased")),
+        }
+    }
+    Ok(rows.join("\n"))
+}
+
+/// Writes a value for people: text as it is, but nothing that could command a terminal.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::String(text) if text.chars().any(|letter| letter.is_control() || letter == ' ') => {
+            value.to_string()
+        }
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_an_instant_a_day_or_how_long_ago() {
+        assert_eq!(instant("2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00Z");
+        assert_eq!(instant("2026-11-21T20:30:00Z").unwrap().to_string(), "2026-11-21T20:30:00Z");
+        assert!(instant("2h").unwrap() > instant("3h").unwrap());
+        assert!(instant("2d").unwrap() < instant("30h").unwrap());
+        assert!(instant("yesterday").is_err());
+    }
+
+    #[test]
+    fn what_an_attacker_wrote_does_not_command_the_terminal() {
+        assert_eq!(plain(&Value::from("a\u{1b}[2Jb")), "\"a\\u001b[2Jb\"");
+    }
+}

@@ -1,0 +1,159 @@
+//! `gateward demo`
+
+mod client;
+mod folder;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use http::StatusCode;
+
+use self::client::Client;
+use self::folder::Folder;
+use super::serve::{log_to_stderr, runtime, serve_until_told};
+use super::{Context, YES};
+use crate::config::Config;
+use crate::server::{self, Stop, system};
+use crate::store::event;
+
+/// Try everything out on this machine, with throw-away keys, loopback only.
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {
+    /// Keep everything in this folder, and use it again; a temporary folder unless given.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Where the public listener listens; port 0 takes a free one.
+    #[arg(long, value_parser = loopback, default_value = "127.0.0.1:8443")]
+    public: SocketAddr,
+    /// Where the listener for operators listens; port 0 takes a free one.
+    #[arg(long, value_parser = loopback, default_value = "127.0.0.1:9443")]
+    admin: SocketAddr,
+    /// Stop after the round trip.
+    #[arg(long)]
+    once: bool,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "an address with a port, as in 127.0.0.1:8443".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("the demo listens on loopback only: its keys are no secrets".into())
+    }
+}
+
+impl Demo {
+    pub(super) fn run(&self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        log_to_stderr("warn");
+        let temporary = match self.dir {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("gateward-demo-").tempdir()?),
+        };
+        let path = self
+            .dir
+            .as_deref()
+            .or_else(|| temporary.as_ref().map(tempfile::TempDir::path))
+            .context("no folder")?;
+        let folder = Folder::prepare(path, self.public, self.admin)?;
+        let config = Config::read(&folder.config())?;
+        runtime()?.block_on(async {
+            let mut running = server::start(config, system::clock(), system::random()).await?;
+            running.opened().await?;
+            // Only now: whoever waits for this file finds the door open.
+            folder.write_token(system::wall_clock())?;
+            let public = running.bound.public;
+            writeln!(
+                out,
+                "gateward demo: throw-away keys, loopback only; everything is in {}\n",
+                folder.path().display()
+            )?;
+            writeln!(out, "  public listener   https://localhost:{}", public.port())?;
+            writeln!(
+                out,
+                "  admin listener    https://localhost:{}   (operator.txt)\n",
+                running.bound.admin.port()
+            )?;
+            out.flush()?;
+            let credentials = round_trip(&folder, public, out).await?;
+            show_events(&folder, out)?;
+            if self.once {
+                running.stop(Stop("the demo is over")).await;
+                return Ok(YES);
+            }
+            print_commands(&folder, public, &credentials, out)?;
+            out.flush()?;
+            serve_until_told(running).await
+        })
+    }
+}
+
+/// Exchanges the token and fetches the restricted file, with the login and without.
+async fn round_trip(folder: &Folder, public: SocketAddr, out: &mut impl Write) -> anyhow::Result<String> {
+    let client = Client::trusting(&folder.ca()?)?;
+    writeln!(out, "1. The demo issuer signed a token                {}", folder.token().display())?;
+    let exchanged = client.post(public, "/auth", std::fs::read(folder.token())?).await?;
+    ensure!(
+        exchanged.status == StatusCode::OK,
+        "the exchange answered {}: {}",
+        exchanged.status,
+        exchanged.text()
+    );
+    let credentials = exchanged.text();
+    let (login, password) = credentials.split_once(':').context("the exchange answers login:password")?;
+    writeln!(out, "2. POST /auth exchanged it for a login           {login}:{password}")?;
+    let without = client.get(public, folder::RESTRICTED, None).await?;
+    ensure!(without.status == StatusCode::UNAUTHORIZED, "without a login: {}", without.status);
+    writeln!(out, "3. Without the login, {} is refused   {}", folder::RESTRICTED, without.status)?;
+    let with = client.get(public, folder::RESTRICTED, Some((login, password))).await?;
+    ensure!(with.status == StatusCode::OK, "with the login: {}: {}", with.status, with.text());
+    writeln!(out, "4. With it (HTTP Digest), it is served           {:?}", with.text().trim_end())?;
+    Ok(credentials)
+}
+
+fn show_events(folder: &Folder, out: &mut impl Write) -> anyhow::Result<()> {
+    writeln!(out, "5. And this is what was recorded, before anything left:\n")?;
+    let access = Context { config: folder.config(), format: super::Format::Text }.access_as_we_are()?;
+    let mut lines = Vec::new();
+    event::search(&access.door.store.reader, &event::Filter::default(), |recorded| {
+        lines.push(super::audit::line(&recorded));
+        true
+    })?;
+    // A folder that is used again has a long past.
+    for line in lines.iter().skip(lines.len().saturating_sub(8)) {
+        writeln!(out, "   {}", line.as_deref().unwrap_or("an event that cannot be read"))?;
+    }
+    Ok(())
+}
+
+fn print_commands(
+    folder: &Folder,
+    public: SocketAddr,
+    credentials: &str,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let program = std::env::current_exe()?.display().to_string();
+    let dir = folder.path().display();
+    let port = public.port();
+    let config = folder.config();
+    let config = config.display();
+    let restricted = folder::RESTRICTED;
+    writeln!(
+        out,
+        "\nIt serves until Ctrl-C. Try it, in another terminal:\n\n\
+         curl --cacert {dir}/ca.pem --data-binary @{dir}/token.asc https://localhost:{port}/auth; echo\n\
+         curl --cacert {dir}/ca.pem --digest --user '{credentials}' https://localhost:{port}{restricted}\n\
+         curl --cacert {dir}/ca.pem https://localhost:{port}{restricted}\n\
+         {program} exchange --dry-run {dir}/token.asc --config {config}\n\
+         {program} login list --config {config}\n\
+         {program} audit search --since 10m --config {config}\n"
+    )?;
+    Ok(())
+}
+
+/// How long the demo's own requests may take.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,57 @@
+//! `gateward serve`
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Context, YES};
+use crate::server::{self, Running, Stop, system};
+
+/// Serve, until SIGTERM or SIGINT; SIGHUP loads the certificates again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {}
+
+impl Serve {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<ExitCode> {
+        log_to_stderr("info");
+        let config = context.config()?;
+        runtime()?.block_on(async {
+            let running = server::start(config, system::clock(), system::random()).await?;
+            tracing::info!(public = %running.bound.public, admin = %running.bound.admin, "listening");
+            serve_until_told(running).await
+        })
+    }
+}
+
+/// The runtime that requests run on.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Writes the program's log to standard error; `GATEWARD_LOG` says how much.
+pub(super) fn log_to_stderr(default: &str) {
+    let filter = EnvFilter::try_from_env("GATEWARD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+}
+
+/// Serves until a signal says to stop, or the door can never open.
+pub(super) async fn serve_until_told(mut running: Running) -> anyhow::Result<ExitCode> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let why = loop {
+        tokio::select! {
+            _ = hang_up.recv() => match running.reload_certificates() {
+                Ok(()) => tracing::info!("certificates loaded again"),
+                Err(error) => tracing::error!(%error, "the old certificates stay"),
+            },
+            _ = terminate.recv() => break Stop("SIGTERM"),
+            _ = interrupt.recv() => break Stop("SIGINT"),
+            error = running.failed() => return Err(error.into()),
+        }
+    };
+    tracing::info!(signal = why.0, "stopping");
+    running.stop(why).await;
+    Ok(YES)
+}

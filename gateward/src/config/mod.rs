@@ -1,0 +1,394 @@
+//! The configuration: one TOML file, read once, into types that hold only what makes sense.
+//!
+//! Unknown names are refused with their line and the nearest right name. No decision about safety
+//! has a default. Secrets are named by their path and never stand in the file.
+
+mod nearest;
+pub mod service;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::base::name::{ServiceName, UrlPath};
+use crate::base::network::Network;
+pub use service::{ServiceConfig, Upstream};
+
+/// What kind of installation this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Throw-away keys and certificates, and short keys, are refused.
+    #[default]
+    Production,
+    /// They are allowed, and said aloud at every start.
+    Development,
+    /// As `development`.
+    Test,
+}
+
+impl Mode {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Development => "development",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What kind of installation this is.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Where the public listener listens.
+    pub listen: SocketAddr,
+    /// Certificate and key of the public listener.
+    pub tls: Tls,
+    /// The database: a path, or `sqlite:PATH`.
+    pub store: StorePath,
+    /// The file of keys that lie outside the database.
+    pub keyring: PathBuf,
+    /// The realm of HTTP Digest (RFC 7616 section 3.3).
+    #[serde(default = "default_realm")]
+    pub realm: Realm,
+    /// The exchange.
+    #[serde(default)]
+    pub exchange: Exchange,
+    /// The listener for operators.
+    pub admin: Admin,
+    /// Whose signed tokens are believed.
+    #[serde(default)]
+    pub issuer: Vec<Issuer>,
+    /// What is protected.
+    #[serde(default)]
+    pub service: Vec<ServiceConfig>,
+    /// Who may reach what.
+    #[serde(default)]
+    pub grant: Vec<Grant>,
+}
+
+/// A certificate and its key, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key; nobody else may read it.
+    pub key: PathBuf,
+}
+
+/// Where the exchange stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// Its path on the public listener.
+    #[serde(default = "default_exchange_path")]
+    pub path: UrlPath,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self { path: default_exchange_path() }
+    }
+}
+
+/// The listener for operators.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Certificate and key.
+    pub tls: Tls,
+}
+
+/// An OpenPGP key whose signed tokens are believed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// The public key, armored or not.
+    pub key: PathBuf,
+    /// Its full fingerprint; the key must have it.
+    pub fingerprint: Fingerprint,
+    /// Believe its signatures over SHA-1, too. Some issuers make no others; a stranger who can
+    /// make two texts with one SHA-1 could then swap them.
+    #[serde(default)]
+    pub allow_sha1: bool,
+}
+
+/// Who may reach what; names exactly one of `group`, `mail` and `mail_domain`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// A group in the signed token.
+    pub group: Option<Group>,
+    /// One mail address.
+    pub mail: Option<Mail>,
+    /// Every address of a domain.
+    pub mail_domain: Option<String>,
+    /// The service.
+    pub service: ServiceName,
+    /// Only these networks, where the service's kind has networks.
+    #[serde(default)]
+    pub networks: Vec<Network>,
+}
+
+macro_rules! parsed {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(pub $inner);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map(Self).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+parsed!(
+    /// A Digest realm.
+    Realm(http_digest::Realm)
+);
+parsed!(
+    /// A group in a signed token.
+    Group(signed_token::Group)
+);
+parsed!(
+    /// A mail address.
+    Mail(signed_token::Mail)
+);
+parsed!(
+    /// A full OpenPGP fingerprint.
+    Fingerprint(openpgp::Fingerprint)
+);
+
+/// The path of the SQLite file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct StorePath(pub PathBuf);
+
+impl TryFrom<String> for StorePath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let path = text.strip_prefix("sqlite:").unwrap_or(&text);
+        if path.is_empty() || path.contains("://") {
+            return Err(format!("{text:?} is no store: the path of a file, or sqlite:PATH"));
+        }
+        Ok(Self(path.into()))
+    }
+}
+
+fn default_realm() -> Realm {
+    Realm("FDSN".parse().expect("FDSN is a realm"))
+}
+
+fn default_exchange_path() -> UrlPath {
+    "/auth".to_owned().try_into().expect("/auth is a path")
+}
+
+/// Why there is no configuration: the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is not there, or nobody may read it.
+    #[error("{path}: {source}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It says something that makes no sense.
+    #[error("{path}, line {line}: {reason}", path = .path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads the file at `path`. Paths in it are taken from the file's own folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], naming the line.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let absolute = std::path::absolute(path)
+            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let folder = absolute.parent().unwrap_or(Path::new("/"));
+        Self::parse(&text, folder).map_err(|wrong| Error::Wrong {
+            path: path.to_owned(),
+            line: wrong.line,
+            reason: wrong.reason,
+        })
+    }
+
+    /// Reads the text of a file that lies in `folder`.
+    fn parse(text: &str, folder: &Path) -> Result<Self, Wrong> {
+        let mut config: Self = toml::from_str(text).map_err(|error| Wrong {
+            line: error.span().map_or(1, |span| line_of(text, span.start)),
+            reason: nearest::suggest(error.message()),
+        })?;
+        config.check(text)?;
+        config.anchor(folder);
+        Ok(config)
+    }
+
+    fn check(&self, text: &str) -> Result<(), Wrong> {
+        let wrong = |what: &str, reason: String| Wrong { line: line_mentioning(text, what), reason };
+        for (at, service) in self.service.iter().enumerate() {
+            let name = service.name();
+            if self.service[..at].iter().any(|other| other.name() == name) {
+                return Err(wrong(name.as_str(), format!("there are two services {name}")));
+            }
+            for other in &self.service[..at] {
+                let nested = |a: &UrlPath, b: &UrlPath| a.strip(b.as_str()).is_some();
+                if nested(&other.path, &service.path) || nested(&service.path, &other.path) {
+                    let reason = format!("the services at {} and {} overlap", other.path, service.path);
+                    return Err(wrong(service.path.as_str(), reason));
+                }
+            }
+            if service.path.strip(self.exchange.path.as_str()).is_some()
+                || self.exchange.path.strip(service.path.as_str()).is_some()
+            {
+                let reason = format!(
+                    "the service at {} and the exchange at {} overlap",
+                    service.path, self.exchange.path
+                );
+                return Err(wrong(service.path.as_str(), reason));
+            }
+            service.check().map_err(|reason| wrong(service.path.as_str(), reason))?;
+        }
+        for grant in &self.grant {
+            let named = [grant.group.is_some(), grant.mail.is_some(), grant.mail_domain.is_some()];
+            if named.into_iter().filter(|named| *named).count() != 1 {
+                let reason = "a grant names exactly one of group, mail and mail_domain".to_owned();
+                return Err(wrong(grant.service.as_str(), reason));
+            }
+            if self.service.iter().all(|service| service.name() != grant.service) {
+                let reason = format!("there is no service {}", grant.service);
+                return Err(wrong(grant.service.as_str(), reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes relative paths from the file's own folder, wherever the program was started.
+    fn anchor(&mut self, folder: &Path) {
+        let Self { tls, store, keyring, admin, issuer, service, .. } = self;
+        let own = [
+            &mut tls.certificate,
+            &mut tls.key,
+            &mut store.0,
+            keyring,
+            &mut admin.tls.certificate,
+            &mut admin.tls.key,
+        ];
+        let issuers = issuer.iter_mut().map(|issuer| &mut issuer.key);
+        let folders = service.iter_mut().map(|service| match &mut service.upstream {
+            Upstream::Dir(path) => path,
+        });
+        for path in own.into_iter().chain(issuers).chain(folders) {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Wrong {
+    line: usize,
+    reason: String,
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The last line that holds `what` in quotes: where whoever wrote it will look.
+fn line_mentioning(text: &str, what: &str) -> usize {
+    let quoted = format!("\"{what}\"");
+    text.lines().enumerate().filter(|(_, line)| line.contains(&quoted)).last().map_or(1, |(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+listen = "127.0.0.1:8443"
+tls = { certificate = "a.pem", key = "a.key" }
+store = "gateward.db"
+keyring = "keyring.toml"
+[admin]
+listen = "127.0.0.1:9443"
+tls = { certificate = "b.pem", key = "b.key" }
+"#;
+
+    fn refusal(more: &str) -> (usize, String) {
+        let wrong = Config::parse(&format!("{SMALL}{more}"), Path::new("/etc/gateward")).unwrap_err();
+        (wrong.line, wrong.reason)
+    }
+
+    #[test]
+    fn the_smallest_file_is_a_production_installation_that_protects_nothing() {
+        let config = Config::parse(SMALL, Path::new("/etc/gateward")).unwrap();
+        assert_eq!(config.mode, Mode::Production);
+        assert_eq!(config.store.0, Path::new("/etc/gateward/gateward.db"));
+        assert_eq!(config.exchange.path.as_str(), "/auth");
+        assert_eq!(config.realm.0.as_str(), "FDSN");
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_its_line_and_the_nearest_right_one() {
+        let (line, reason) = refusal("[[issuer]]\nkey = \"k.asc\"\nfingerprnt = \"00\"\n");
+        assert_eq!(line, 11);
+        assert!(reason.starts_with("unknown name `fingerprnt`: did you mean `fingerprint`?"), "{reason}");
+    }
+
+    #[test]
+    fn a_service_without_a_word_on_who_may_enter_is_refused() {
+        let (_, reason) =
+            refusal("[[service]]\nkind = \"plain\"\npath = \"/files\"\nupstream = \"dir:/srv\"\n");
+        assert!(reason.contains("require"), "{reason}");
+        let (line, reason) = refusal(
+            "[[service]]\nkind = \"plain\"\npath = \"/files\"\nupstream = \"dir:/srv\"\nrequire = []\n",
+        );
+        assert!(reason.contains("require"), "{reason}");
+        assert_eq!(line, 11);
+    }
+
+    #[test]
+    fn services_that_overlap_are_refused() {
+        let service = |path: &str| {
+            format!(
+                "[[service]]\nkind = \"plain\"\npath = \"{path}\"\nupstream = \"dir:/srv\"\nrequire = [\"login\"]\n"
+            )
+        };
+        for pair in [("/a", "/a/b"), ("/a/b", "/a"), ("/auth", "/x"), ("/x", "/auth/y")] {
+            let (_, reason) = refusal(&format!("{}{}", service(pair.0), service(pair.1)));
+            assert!(reason.contains("overlap"), "{pair:?}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_grant_for_nobody_or_for_a_service_that_is_not_there_is_refused() {
+        assert!(refusal("[[grant]]\nservice = \"files\"\n").1.contains("exactly one"));
+        assert!(
+            refusal("[[grant]]\ngroup = \"/epos/x\"\nservice = \"files\"\n").1.contains("no service files")
+        );
+    }
+}

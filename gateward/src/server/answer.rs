@@ -1,0 +1,324 @@
+//! The one place where errors become answers: exhaustively, each with its reference.
+//!
+//! Callers learn what they can act on; the reason in full stands in the event of that reference.
+
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use jiff::Timestamp;
+
+use super::body::AnswerBody;
+use super::folder::{Content, Found};
+use super::pump::Pump;
+use crate::base::id::Reference;
+use crate::flows::admit::{self, Admitted, Released};
+use crate::flows::authenticate::{self, Failure};
+use crate::flows::exchange::{self, Exchanged};
+use crate::flows::kind::NotUnderstood;
+
+/// How long a caller is asked to wait when nothing can be recorded, in seconds.
+const COME_BACK: u64 = 5;
+
+/// What this program calls itself to clients.
+pub const SERVICE_VERSION: &str = concat!("gateward ", env!("CARGO_PKG_VERSION"));
+
+/// The answer of every listener.
+pub type Answered = Response<AnswerBody>;
+
+/// Makes a plain text.
+pub fn text(status: StatusCode, said: impl Into<String>) -> Answered {
+    let mut answered = Response::new(AnswerBody::whole(said.into()));
+    *answered.status_mut() = status;
+    let fields = answered.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answered
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    detail: String,
+    reference: Option<Reference>,
+    fields: HeaderMap,
+}
+
+impl Problem {
+    /// Makes one; `kind` becomes its type `/problems/<kind>`.
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, detail: detail.into(), reference: None, fields: HeaderMap::new() }
+    }
+
+    fn under(mut self, reference: Reference) -> Self {
+        self.reference = Some(reference);
+        self
+    }
+
+    /// Adds a header field.
+    pub fn with(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.fields.insert(name, value);
+        }
+        self
+    }
+
+    /// Says that the door is shut for now.
+    pub fn shut(reason: &str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "nothing-can-be-recorded",
+            format!("The door is shut: {reason}."),
+        )
+        .with(RETRY_AFTER, COME_BACK.to_string())
+    }
+
+    /// Writes it.
+    pub fn answer(self) -> Answered {
+        let mut document = serde_json::json!({
+            "type": format!("/problems/{}", self.kind),
+            "title": self.status.canonical_reason().unwrap_or("Refused"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(reference) = self.reference {
+            document["reference"] = reference.to_string().into();
+        }
+        let mut answered = text(self.status, format!("{document}\n"));
+        answered.headers_mut().extend(self.fields);
+        answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        answered
+    }
+}
+
+/// What the public may know when nothing can be recorded: the operator finds the rest in the log.
+const SHUT: &str = "nothing can be recorded at the moment";
+
+/// Answers an exchange as EIDA's clients expect: exactly one `:`, no newline, never kept.
+pub fn exchanged(exchanged: &Exchanged) -> Answered {
+    text(StatusCode::OK, format!("{}:{}", exchanged.login, exchanged.password.expose()))
+}
+
+/// An error in the form that FDSN's clients read (FDSN web services 1.2, section "error messages").
+#[derive(Debug)]
+pub struct FdsnError<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// What is wrong and what to do.
+    pub said: String,
+    /// The request's path.
+    pub path: &'a str,
+    /// When it came.
+    pub at: Timestamp,
+    /// Under which it is recorded.
+    pub reference: Option<Reference>,
+}
+
+impl FdsnError<'_> {
+    /// Writes it.
+    pub fn answer(&self) -> Answered {
+        let Self { status, said, path, at, reference } = self;
+        let title = status.canonical_reason().unwrap_or("Refused");
+        let number = status.as_u16();
+        let reference = reference.map_or(String::new(), |reference| {
+            format!("Reference:\n{reference} (give it to the data centre, never the token)\n\n")
+        });
+        let body = format!(
+            "Error {number}: {title}\n\n{said}\n\n{reference}Usage details are available from the data centre that runs this service\n\n\
+             Request:\n{path}\n\nRequest Submitted:\n{at:.0}\n\nService version:\n{SERVICE_VERSION}\n"
+        );
+        let mut answered = text(*status, body);
+        if *status == StatusCode::SERVICE_UNAVAILABLE {
+            answered.headers_mut().insert(RETRY_AFTER, COME_BACK.into());
+        }
+        answered
+    }
+}
+
+/// Answers a refused exchange.
+pub fn exchange_refused(refusal: &exchange::Refusal, path: &str, at: Timestamp) -> Answered {
+    let mut wait = None;
+    let (status, said) = match &refusal.error {
+        exchange::Error::Token(error @ signed_token::Error::TooLong) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, token_said(error))
+        }
+        exchange::Error::Token(error) => (StatusCode::BAD_REQUEST, token_said(error)),
+        exchange::Error::IssuerRevoked(_) | exchange::Error::TokenRevoked => {
+            (StatusCode::FORBIDDEN, format!("The token is good, but {}. Ask the data centre.", refusal.error))
+        }
+        exchange::Error::TooMany { wait_seconds } => {
+            wait = Some(*wait_seconds);
+            (StatusCode::TOO_MANY_REQUESTS, format!("{}.", capitalised(&refusal.error.to_string())))
+        }
+        exchange::Error::KeyMissing(_) | exchange::Error::Store(_) | exchange::Error::Commit(_) => {
+            tracing::error!(error = %refusal.error, "an exchange could not be made");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("The door is shut: {SHUT}. Try again in {COME_BACK} s."),
+            )
+        }
+    };
+    let mut answered = FdsnError { status, said, path, at, reference: refusal.reference }.answer();
+    if let Some(wait) = wait {
+        answered.headers_mut().insert(RETRY_AFTER, wait.into());
+    }
+    answered
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What the holder of a token is told, with what they can do.
+fn token_said(error: &signed_token::Error) -> String {
+    use openpgp::Refusal;
+    use signed_token::Error;
+    let do_this = match error {
+        Error::TooLong | Error::NoToken | Error::TextOutside | Error::SeveralTokens | Error::Nested => {
+            "Send the file as the issuer gave it out, one token and nothing else"
+        }
+        Error::Expired(_) => "Get a new token from its issuer",
+        Error::IssuedInFuture(_)
+        | Error::NotJson(_)
+        | Error::DuplicateKey
+        | Error::FieldMissing(_)
+        | Error::FieldWrong(..) => "Ask the issuer for another token",
+        Error::Signature(refusal) => match refusal {
+            Refusal::TooLong(_)
+            | Refusal::UnfoldsTooFar(_)
+            | Refusal::Malformed(_)
+            | Refusal::Encrypted
+            | Refusal::Detached
+            | Refusal::Unsigned
+            | Refusal::SeveralSignatures
+            | Refusal::Nested
+            | Refusal::BadSignature => "Send the file as the issuer gave it out, unchanged",
+            Refusal::UnknownIssuer(_) => "This data centre believes other issuers; ask it which",
+            Refusal::SignatureType(_)
+            | Refusal::SignatureVersion
+            | Refusal::WeakHash
+            | Refusal::UnknownCritical
+            | Refusal::Undated
+            | Refusal::SignedInFuture(_)
+            | Refusal::SignatureExpired(_)
+            | Refusal::SignedBeforeKey(_)
+            | Refusal::MayNotSign(_) => "Ask the issuer for another token",
+            Refusal::Revoked(_) | Refusal::Expired(..) | Refusal::Sha1NotAllowed(_) => {
+                "Ask the data centre: it decides which keys and hashes of issuers it believes"
+            }
+        },
+    };
+    format!("The token is not accepted: {error}. {do_this}.")
+}
+
+/// Answers a request to a service that was not admitted. `challenge` makes a fresh
+/// `WWW-Authenticate`; its argument says whether the answer was right and only the challenge old.
+pub fn not_admitted(error: &admit::Error, challenge: impl Fn(bool) -> String) -> Answered {
+    match error {
+        admit::Error::NotUnderstood(not_understood) => self::not_understood(not_understood),
+        admit::Error::Unknown(unknown) => not_known(unknown, challenge),
+        admit::Error::NotGranted { reference } => {
+            let detail = format!(
+                "{}. Ask the data centre for access, with this reference.",
+                capitalised(&error.to_string())
+            );
+            Problem::new(StatusCode::FORBIDDEN, "not-granted", detail).under(*reference).answer()
+        }
+        admit::Error::Store(error) => shut(error),
+        admit::Error::Commit(error) => shut(error),
+    }
+}
+
+fn not_understood(error: &NotUnderstood) -> Answered {
+    let detail = format!("{}.", capitalised(&error.to_string()));
+    match error {
+        NotUnderstood::Method { allowed, .. } => {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).with(ALLOW, *allowed).answer()
+        }
+        NotUnderstood::Path(_) => Problem::new(StatusCode::NOT_FOUND, "path", detail).answer(),
+    }
+}
+
+fn not_known(error: &authenticate::Error, challenge: impl Fn(bool) -> String) -> Answered {
+    let detail = capitalised(&error.to_string());
+    match error {
+        authenticate::Error::Challenged { stale } => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "who-are-you",
+            "This service takes HTTP Digest; get a login from the exchange.",
+        )
+        .with(WWW_AUTHENTICATE, challenge(*stale))
+        .answer(),
+        authenticate::Error::Failed { reference, how: Failure::Unauthorized, .. } => {
+            Problem::new(StatusCode::UNAUTHORIZED, "not-known", format!("{detail}."))
+                .under(*reference)
+                .with(WWW_AUTHENTICATE, challenge(false))
+                .answer()
+        }
+        authenticate::Error::Failed { reference, how: Failure::BadRequest, .. } => {
+            Problem::new(StatusCode::BAD_REQUEST, "bad-answer", format!("{detail}."))
+                .under(*reference)
+                .answer()
+        }
+        authenticate::Error::TooMany { wait_seconds, reference } => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", format!("{detail}."))
+                .under(*reference)
+                .with(RETRY_AFTER, wait_seconds.to_string())
+                .answer()
+        }
+        authenticate::Error::Store(error) => shut(error),
+        authenticate::Error::Commit(error) => shut(error),
+    }
+}
+
+/// Answers that the door is shut, and tells the operator why.
+pub fn shut(error: &dyn std::error::Error) -> Answered {
+    tracing::error!(%error, "a request could not be decided or recorded");
+    Problem::shut(SHUT).answer()
+}
+
+/// Answers with what was found; it is whole, and `released` proves that it is recorded.
+pub fn release(
+    _released: Released,
+    status: StatusCode,
+    fields: HeaderMap,
+    content: bytes::Bytes,
+) -> Answered {
+    leaving(status, fields, AnswerBody::whole(content))
+}
+
+/// Answers with what was found, piece by piece; `admitted` proves that it is recorded.
+pub fn run(
+    admitted: Admitted,
+    pump: Pump,
+    status: StatusCode,
+    fields: HeaderMap,
+    file: std::fs::File,
+    length: u64,
+) -> Answered {
+    let body = pump.start(admitted, status.as_u16(), file, length);
+    leaving(status, fields, body)
+}
+
+fn leaving(status: StatusCode, fields: HeaderMap, body: AnswerBody) -> Answered {
+    let mut answered = Response::new(body);
+    *answered.status_mut() = status;
+    *answered.headers_mut() = fields;
+    answered.headers_mut().insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answered
+}
+
+/// How many bytes of content `found` sends at most.
+pub fn size(found: &Found) -> u64 {
+    match &found.content {
+        Content::Whole(bytes) => bytes.len() as u64,
+        Content::Running(_, length) => *length,
+    }
+}
+
+/// Marks the connection as ended by this answer: something of the request was left unread.
+pub fn closing(mut answered: Answered) -> Answered {
+    answered.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answered
+}

@@ -1,0 +1,377 @@
+//! From the configuration to an open door: what can be mended while we wait is waited for, what
+//! cannot is refused at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use jiff::Timestamp;
+use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
+use tokio::sync::{mpsc, watch};
+
+use super::answer::{Answered, Problem};
+use super::folder::Folder;
+use super::tls::NON_PRODUCTION;
+use super::watch::Seen;
+use crate::base::id::InstanceId;
+use crate::base::random::Random;
+use crate::base::secret::Secret;
+use crate::base::steady::Stepped;
+use crate::base::time::Clock;
+use crate::config::{Config, Grant, Mode, Upstream};
+use crate::flows::admit::Service;
+use crate::flows::close_lapsed;
+use crate::flows::door::Door;
+use crate::flows::failures::Failures;
+use crate::flows::keyring::{self, Keyring};
+use crate::flows::policy::{self, NotADomain, PolicyCache, Rule, Subject};
+use crate::flows::record::Recorder;
+use crate::store::{self, Store, temporary_login};
+
+/// Why the door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that is not there, or not readable; it may come.
+    #[error("{what} {path}: {source}", path = .path.display())]
+    File {
+        /// What it is.
+        what: &'static str,
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store; it may come back.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's: the keyring.
+    #[error("{path}: {source}", path = .path.display())]
+    Keyring {
+        /// The keyring's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: keyring::Error,
+    },
+    /// The operator's: others could read the keys.
+    #[error("{path} can be read by everybody on this machine: chmod o-rwx it", path = .0.display())]
+    Exposed(PathBuf),
+    /// The operator's: living logins need a key that is gone.
+    #[error("the keyring {path} lacks key {key}, which living logins need: put it back, or revoke those logins", path = .path.display())]
+    KeyMissing {
+        /// The keyring's file.
+        path: PathBuf,
+        /// The key's id.
+        key: String,
+    },
+    /// The operator's: no key, or another one, in an issuer's file.
+    #[error("issuer {path}: {reason}", path = .path.display())]
+    Issuer {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong, and what would mend it.
+        reason: String,
+    },
+    /// The operator's: a grant that makes no sense.
+    #[error("a grant in the configuration: {0}")]
+    Grant(#[from] NotADomain),
+    /// The clock cannot be believed; it may come right.
+    #[error(transparent)]
+    Clock(#[from] Stepped),
+    /// What the file says could not be written to the store; it may work later.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
+    /// What a crash left open could not be closed; it may work later.
+    #[error(transparent)]
+    Lapsed(#[from] close_lapsed::Error),
+}
+
+impl Error {
+    /// Whether waiting may mend it: a file or database that is not there yet.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::File { .. } | Self::Policy(_) | Self::Clock(_) | Self::Lapsed(_) => true,
+            Self::Store(error) => matches!(error, store::Error::Unreachable { .. }),
+            Self::Keyring { .. }
+            | Self::Exposed(_)
+            | Self::KeyMissing { .. }
+            | Self::Issuer { .. }
+            | Self::Grant(_) => false,
+        }
+    }
+}
+
+/// A service and what is behind it.
+#[derive(Debug)]
+pub struct Protected {
+    /// As decisions see it.
+    pub service: Service,
+    /// What is behind it.
+    pub folder: Folder,
+}
+
+/// Everything that requests need, once it is there.
+#[derive(Debug)]
+pub struct Opened {
+    /// What every decision needs.
+    pub door: Arc<Door>,
+    /// What is protected.
+    pub services: Vec<Protected>,
+    /// The time.
+    pub clock: Clock,
+    /// What is known of the revocation counter.
+    pub seen: watch::Receiver<Seen>,
+    /// One for every answer whose end is not recorded yet.
+    pub running: mpsc::Sender<()>,
+}
+
+impl Opened {
+    /// Answers that the clock cannot be believed, and counts what was refused for it.
+    pub fn shut_for_clock(&self, stepped: &Stepped) -> Answered {
+        self.door.recorder.note_failure(stepped.last, &stepped.to_string());
+        Problem::shut(&stepped.to_string()).answer()
+    }
+}
+
+/// The door, or why it is not open yet.
+#[derive(Debug)]
+pub struct Gate {
+    opened: ArcSwapOption<Opened>,
+    waiting_for: ArcSwap<String>,
+    clock: Clock,
+}
+
+impl Gate {
+    /// Makes a gate that is shut.
+    pub fn new(clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            opened: ArcSwapOption::empty(),
+            waiting_for: ArcSwap::from_pointee("it is starting".into()),
+            clock,
+        })
+    }
+
+    /// Opens it.
+    pub fn open(&self, opened: Arc<Opened>) {
+        self.opened.store(Some(opened));
+    }
+
+    /// Shuts it for good: the program ends.
+    pub fn shut(&self) {
+        self.waits_for("it is stopping".into());
+        self.opened.store(None);
+    }
+
+    /// Says what it waits for.
+    pub fn waits_for(&self, reason: String) {
+        self.waiting_for.store(Arc::new(reason));
+    }
+
+    /// Returns what requests need, or why they cannot be answered.
+    ///
+    /// # Errors
+    ///
+    /// What the program waits for.
+    pub fn opened(&self) -> Result<Arc<Opened>, String> {
+        self.opened.load_full().ok_or_else(|| self.waiting_for.load().to_string())
+    }
+
+    /// Tells whether requests can be decided and recorded.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
+        let opened = self.opened()?;
+        self.clock.now().map_err(|stepped| stepped.to_string())?;
+        if opened.seen.borrow().unreadable_since.is_some() {
+            return Err("the store cannot be read".into());
+        }
+        opened.door.recorder.trouble().map_or(Ok(()), Err)
+    }
+
+    /// Returns the time for an answer, and why it cannot be believed if so.
+    pub fn now(&self) -> (Timestamp, Option<String>) {
+        match self.clock.now() {
+            Ok(now) => (now, None),
+            Err(stepped) => {
+                if let Ok(opened) = self.opened() {
+                    opened.door.recorder.note_failure(stepped.last, &stepped.to_string());
+                }
+                (stepped.last, Some(stepped.to_string()))
+            }
+        }
+    }
+}
+
+/// Reads a file of a moderate size.
+fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::File { what, path: path.to_owned(), source })
+}
+
+/// Reads the keyring; refuses one that everybody can read.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Keyring`], [`Error::Exposed`].
+pub fn keyring(path: &Path) -> Result<Keyring, Error> {
+    Keyring::parse(&keyring_text(path)?).map_err(|source| Error::Keyring { path: path.to_owned(), source })
+}
+
+/// Reads the text of the keyring; refuses one that everybody can read.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Exposed`].
+pub fn keyring_text(path: &Path) -> Result<Secret, Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let text = read("keyring", path)?;
+    let metadata = std::fs::metadata(path).map_err(|source| Error::File {
+        what: "keyring",
+        path: path.to_owned(),
+        source,
+    })?;
+    if metadata.permissions().mode() & 0o007 != 0 {
+        return Err(Error::Exposed(path.to_owned()));
+    }
+    let text = String::from_utf8(text).map_err(|_| Error::Keyring {
+        path: path.to_owned(),
+        source: keyring::Error::Syntax("it is not text".into()),
+    })?;
+    Ok(Secret::new(text))
+}
+
+/// Reads and pins the issuers of the configuration.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Issuer`].
+pub fn issuers(config: &Config) -> Result<TrustedKeys, Error> {
+    let mut trusted = TrustedKeys::new();
+    for issuer in &config.issuer {
+        let wrong = |reason: String| Error::Issuer { path: issuer.key.clone(), reason };
+        let certificate =
+            Certificate::parse(&read("issuer", &issuer.key)?).map_err(|error| wrong(error.to_string()))?;
+        let throw_away = certificate.user_ids().iter().any(|user| user.contains(NON_PRODUCTION));
+        if config.mode == Mode::Production && throw_away {
+            return Err(wrong("a throw-away key: mode = \"production\" takes none".into()));
+        }
+        let allow = Allowances { sha1: issuer.allow_sha1, short: config.mode != Mode::Production };
+        let key = TrustedKey::pin(certificate, &issuer.fingerprint.0, allow).map_err(|error| {
+            let remedy = match error {
+                openpgp::PinError::WrongKey { .. } => "; correct fingerprint, or get the right key",
+                openpgp::PinError::Sha1 => "; allow_sha1 = true allows it, for this issuer alone",
+                openpgp::PinError::Short(_) => "; mode = \"development\" allows it",
+                openpgp::PinError::NoSelfSignature | openpgp::PinError::CannotSign => {
+                    "; get the key from its owner again"
+                }
+            };
+            wrong(format!("{error}{remedy}"))
+        })?;
+        if trusted.insert(key).is_some() {
+            return Err(wrong("the same key stands twice in the configuration".into()));
+        }
+    }
+    Ok(trusted)
+}
+
+/// Turns the grants of the configuration into rules.
+///
+/// # Errors
+///
+/// [`NotADomain`].
+pub fn rules(grants: &[Grant]) -> Result<Vec<Rule>, NotADomain> {
+    let rule = |grant: &Grant| {
+        let subject = match (&grant.group, &grant.mail, &grant.mail_domain) {
+            (Some(group), _, _) => Subject::Group(group.0.clone()),
+            (_, Some(mail), _) => Subject::Mail(mail.0.clone()),
+            (_, _, domain) => Subject::mail_domain(domain.as_deref().unwrap_or_default())?,
+        };
+        Ok(Rule { subject, service: grant.service.clone(), networks: grant.networks.clone() })
+    };
+    grants.iter().map(rule).collect()
+}
+
+/// Says aloud what is not as it should be and is allowed all the same.
+pub fn warn(config: &Config, issuers: &TrustedKeys, now: Timestamp) {
+    if config.mode != Mode::Production {
+        let mode = config.mode.as_str();
+        tracing::warn!(mode, "NOT FOR PRODUCTION: throw-away keys and certificates are taken");
+    }
+    for key in issuers.iter() {
+        let issuer = key.fingerprint();
+        if key.allowances().sha1 {
+            tracing::warn!(%issuer, "signatures over SHA-1 are believed from this issuer");
+        }
+        match key.status(now) {
+            openpgp::KeyStatus::Usable { .. } => {}
+            status => tracing::warn!(%issuer, ?status, "this issuer's key makes no login"),
+        }
+    }
+}
+
+/// The keys that lie outside the store: our own, and those we believe.
+#[derive(Debug)]
+pub struct Keys {
+    keyring: Keyring,
+    issuers: TrustedKeys,
+}
+
+/// Reads all keys; after this, whoever runs us may give up the right to.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Keyring`], [`Error::Exposed`], [`Error::Issuer`].
+pub fn keys(config: &Config) -> Result<Keys, Error> {
+    Ok(Keys { keyring: keyring(&config.keyring)?, issuers: issuers(config)? })
+}
+
+/// Opens the store and everything that decisions need, for one run of a program.
+///
+/// # Errors
+///
+/// [`Error`]; [`Error::may_pass`] tells whether to wait.
+pub fn door(
+    config: &Config,
+    keys: Keys,
+    clock: &Clock,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Door, Error> {
+    let Keys { keyring, issuers } = keys;
+    let store = Store::open(&config.store.0, clock.clone())?;
+    let missing = temporary_login::key_ids(&store.reader)?.into_iter().find(|key| !keyring.has(key));
+    if let Some(key) = missing {
+        return Err(Error::KeyMissing { path: config.keyring.clone(), key });
+    }
+    Ok(Door {
+        nonce_keys: keyring.nonce_keys(),
+        keyring,
+        policy: PolicyCache::load(store.reader.clone(), issuers)?,
+        recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
+        failures: Failures::default(),
+        random: random.clone(),
+        realm: config.realm.0.clone(),
+        store,
+    })
+}
+
+/// Opens what the services protect.
+///
+/// # Errors
+///
+/// [`Error::File`].
+pub fn services(config: &Config) -> Result<Vec<Protected>, Error> {
+    let protected = |service: &crate::config::ServiceConfig| {
+        let Upstream::Dir(path) = &service.upstream;
+        let folder = Folder::open(path).map_err(|source| Error::File {
+            what: "folder",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Protected {
+            service: Service { name: service.name(), path: service.path.clone(), kind: service.kind },
+            folder,
+        })
+    };
+    config.service.iter().map(protected).collect()
+}

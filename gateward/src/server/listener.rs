@@ -1,0 +1,172 @@
+//! Accepts connections: TLS only, bounded in number and time, drained at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::body::AnswerBody;
+use crate::base::address::ClientAddress;
+
+/// How many connections a listener has open at once; the next wait in the kernel's queue.
+const CONNECTIONS: usize = 2048;
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a request's head may take, and how long a connection may idle between requests.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// How large a request's head may be, in bytes.
+const HEAD_SIZE: usize = 32 * 1024;
+
+/// How many header fields a request may have.
+const FIELDS: usize = 64;
+
+/// Answers requests; one for each listener.
+pub trait Answer: Send + Sync + 'static {
+    /// Answers `request`, which came from `address`; `cutter` closes its connection.
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        address: ClientAddress,
+        cutter: Cutter,
+    ) -> impl Future<Output = Response<AnswerBody>> + Send;
+}
+
+/// Closes one connection at once, whatever it still has to send.
+#[derive(Debug, Clone)]
+pub struct Cutter(watch::Sender<bool>);
+
+impl Cutter {
+    fn new() -> (Self, watch::Receiver<bool>) {
+        let (sender, receiver) = watch::channel(false);
+        (Self(sender), receiver)
+    }
+
+    /// Cuts it.
+    pub fn cut(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Accepts until `stop` is true, then drains: running requests end, idle connections close.
+///
+/// Returns when the last connection is gone; `connections` holds one sender for each.
+pub async fn listen<A: Answer>(
+    socket: TcpListener,
+    tls: Arc<ServerConfig>,
+    answer: Arc<A>,
+    mut stop: watch::Receiver<bool>,
+    connections: mpsc::Sender<()>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let (stream, peer) = tokio::select! {
+            () = until_true(&mut stop) => return,
+            accepted = socket.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, mostly: wait for connections to end.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        let connection = connection(stream, peer, Arc::clone(&tls), Arc::clone(&answer), stop.clone());
+        let held = connections.clone();
+        tokio::spawn(async move {
+            connection.await;
+            drop((place, held));
+        });
+    }
+}
+
+async fn connection<A: Answer>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Arc<ServerConfig>,
+    answer: Arc<A>,
+    mut stop: watch::Receiver<bool>,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone before it began");
+        return;
+    }
+    let handshake = tokio::time::timeout(HANDSHAKE, async {
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        if first[0].is_ascii_alphabetic() {
+            explain_tls(stream).await?;
+            return Ok(None);
+        }
+        TlsAcceptor::from(tls).accept(stream).await.map(Some)
+    });
+    let stream = match handshake.await {
+        Ok(Ok(Some(stream))) => stream,
+        Ok(Ok(None)) => return,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a handshake failed");
+            return;
+        }
+        Err(_) => {
+            tracing::debug!("a handshake took too long");
+            return;
+        }
+    };
+    let address = ClientAddress::new(peer.ip());
+    let (cutter, mut cut) = Cutter::new();
+    let service = service_fn(move |request| {
+        let answered = Arc::clone(&answer).answer(request, address, cutter.clone());
+        async move { Ok::<_, std::convert::Infallible>(answered.await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_SIZE)
+        .max_headers(FIELDS)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    loop {
+        tokio::select! {
+            ended = &mut served => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            () = until_true(&mut cut) => return,
+            Ok(()) = stop.changed() => served.as_mut().graceful_shutdown(),
+        }
+    }
+}
+
+/// Waits until somebody says so, or nobody can any more.
+async fn until_true(said: &mut watch::Receiver<bool>) {
+    drop(said.wait_for(|said| *said).await);
+}
+
+/// Tells a client that speaks plain HTTP what to do instead.
+async fn explain_tls(mut stream: TcpStream) -> std::io::Result<()> {
+    let text = "This port speaks HTTPS only: use https:// instead of http://.\n";
+    let head = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        text.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(text.as_bytes()).await?;
+    stream.shutdown().await
+}

@@ -1,0 +1,17 @@
+//! Floor 3: listeners, TLS, HTTP: translates between the wire and flows, decides nothing.
+
+mod admin;
+mod answer;
+mod body;
+pub mod boot;
+mod folder;
+mod housekeeping;
+mod listener;
+mod public;
+mod pump;
+mod run;
+pub mod system;
+pub mod tls;
+mod watch;
+
+pub use run::{Bound, Running, Stop, start};

@@ -1,0 +1,308 @@
+//! Runs the program: listeners first, then the door, then everything in reverse.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::admin::Admin;
+use super::boot::{self, Gate, Opened};
+use super::housekeeping::{keep_house, lease};
+use super::listener::listen;
+use super::public::Public;
+use super::tls::{self, Shown, strictness};
+use super::watch::Seen;
+use crate::base::random::Random;
+use crate::base::time::Clock;
+use crate::config::{Config, Mode, Tls};
+use crate::flows::close_lapsed::{Whose, close_lapsed};
+use crate::flows::policy::write_file_rules;
+use crate::flows::record::{Happened, What};
+use crate::store::{Change, ServeLock, instance};
+
+/// How long a running request may go on after the program was told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// How long we wait before we try again to open what is not there yet.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why the program does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's: somebody else listens there, or nobody may.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The operator's: a certificate.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// The operator's: what waiting does not mend.
+    #[error(transparent)]
+    Boot(#[from] boot::Error),
+}
+
+/// The addresses that are listened on.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    /// For everybody.
+    pub public: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+}
+
+/// Why a program stops.
+#[derive(Debug, Clone, Copy)]
+pub struct Stop(pub &'static str);
+
+/// A running program.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub bound: Bound,
+    config: Config,
+    shown: [Arc<Shown>; 2],
+    gate: Arc<Gate>,
+    stop: watch::Sender<bool>,
+    connections: mpsc::Receiver<()>,
+    answers: mpsc::Receiver<()>,
+    opening: tokio::task::JoinHandle<Result<Helpers, Error>>,
+}
+
+/// What runs beside the requests, and the lock that only one program has.
+#[derive(Debug)]
+struct Helpers {
+    tasks: [AbortHandle; 2],
+    _lock: ServeLock,
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+/// Loads a listener's certificate, waiting while its files are not there.
+async fn certificate(tls: &Tls, mode: Mode) -> Result<Arc<Shown>, Error> {
+    let mut said = false;
+    loop {
+        match tls::load(&tls.certificate, &tls.key, strictness(mode)) {
+            Ok(certified) => return Ok(Shown::new(certified)),
+            Err(error @ tls::Error::Unreadable { source: rustls::pki_types::pem::Error::Io(_), .. }) => {
+                if !said {
+                    tracing::error!(%error, "waiting for a certificate");
+                    said = true;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Starts listening; the door opens as soon as store, keys and folders are there.
+///
+/// # Errors
+///
+/// [`Error`]: what waiting does not mend.
+pub async fn start(config: Config, clock: Clock, random: Random) -> Result<Running, Error> {
+    let public = bind(config.listen).await?;
+    let admin = bind(config.admin.listen).await?;
+    let address = |listener: &TcpListener, address| {
+        listener.local_addr().map_err(|source| Error::Listen { address, source })
+    };
+    let bound =
+        Bound { public: address(&public, config.listen)?, admin: address(&admin, config.admin.listen)? };
+    let shown =
+        [certificate(&config.tls, config.mode).await?, certificate(&config.admin.tls, config.mode).await?];
+
+    let gate = Gate::new(clock.clone());
+    let (stop, stopped) = watch::channel(false);
+    let (connection, connections) = mpsc::channel(1);
+    let (answer, answers) = mpsc::channel(1);
+    let for_public =
+        Arc::new(Public { gate: Arc::clone(&gate), exchange_path: config.exchange.path.clone() });
+    let for_admin = Arc::new(Admin::new(Arc::clone(&gate)));
+    let [public_tls, admin_tls] = shown.clone().map(tls::server_config);
+    tokio::spawn(listen(public, public_tls, for_public, stopped.clone(), connection.clone()));
+    tokio::spawn(listen(admin, admin_tls, for_admin, stopped.clone(), connection));
+
+    let opening = tokio::spawn(open(config.clone(), clock, random, Arc::clone(&gate), answer));
+    Ok(Running { bound, config, shown, gate, stop, connections, answers, opening })
+}
+
+/// Opens the door, waiting for what may come.
+async fn open(
+    config: Config,
+    clock: Clock,
+    random: Random,
+    gate: Arc<Gate>,
+    running: mpsc::Sender<()>,
+) -> Result<Helpers, Error> {
+    let mut said = String::new();
+    loop {
+        let error = match try_open(&config, &clock, &random, &running).await {
+            Ok((opened, helpers)) => {
+                gate.open(opened);
+                tracing::info!("the door is open");
+                return Ok(helpers);
+            }
+            Err(error) if error.may_pass() => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        if error != said {
+            tracing::error!(error, "not ready; trying again every second");
+            gate.waits_for(error.clone());
+            said = error;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn try_open(
+    config: &Config,
+    clock: &Clock,
+    random: &Random,
+    running: &mpsc::Sender<()>,
+) -> Result<(Arc<Opened>, Helpers), boot::Error> {
+    let now = clock.now()?;
+    let lock = ServeLock::take(&config.store.0)?;
+    let services = boot::services(config)?;
+    let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random, now)?);
+    boot::warn(config, &door.policy.current().issuers, now);
+    write_file_rules(
+        &door.store.reader,
+        &door.recorder,
+        &boot::rules(&config.grant)?,
+        &door.policy.current().issuers,
+        now,
+    )
+    .await?;
+    let policy = door.policy.refresh()?;
+    let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
+    let opened = Arc::new(Opened {
+        door: Arc::clone(&door),
+        services,
+        clock: clock.clone(),
+        seen,
+        running: running.clone(),
+    });
+
+    // The lock says that no other server runs: what is open, a crash left open.
+    let closed = close_lapsed(&door, Whose::AllOthers, now).await?;
+    if closed > 0 {
+        tracing::warn!(closed, "closed transactions that a crash had left open, as unknown");
+    }
+    let started = Happened::done(What::Started {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: config.mode.as_str().into(),
+    });
+    door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(policy_commit)?;
+
+    let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
+    let keeping = tokio::spawn(keep_house(Arc::clone(&opened))).abort_handle();
+    Ok((opened, Helpers { tasks: [watching, keeping], _lock: lock }))
+}
+
+fn policy_commit(error: crate::store::CommitError) -> boot::Error {
+    boot::Error::Policy(error.into())
+}
+
+impl Running {
+    /// Waits until the door is open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Boot`] when it never will be.
+    pub async fn opened(&mut self) -> Result<(), Error> {
+        while self.gate.opened().is_err() {
+            if self.opening.is_finished() {
+                self.check_opening().await?;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// Resolves when opening the door has failed for good; never once it is open.
+    pub async fn failed(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.opened().await {
+                return error;
+            }
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn check_opening(&mut self) -> Result<(), Error> {
+        if self.gate.opened().is_ok() {
+            return Ok(());
+        }
+        match (&mut self.opening).await {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Loads both certificates again; connections that run keep theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`tls::Error`]; the old one of that listener stays.
+    pub fn reload_certificates(&self) -> Result<(), tls::Error> {
+        for (shown, tls) in self.shown.iter().zip([&self.config.tls, &self.config.admin.tls]) {
+            shown.exchange(tls::load(&tls.certificate, &tls.key, strictness(self.config.mode))?);
+        }
+        Ok(())
+    }
+
+    /// Stops: no new connections, running requests end (for at most 30 s), the end is recorded.
+    pub async fn stop(mut self, why: Stop) {
+        self.stop.send_replace(true);
+        // Each connection holds a sender; the last one gone closes the channel.
+        if tokio::time::timeout(DRAIN, self.connections.recv()).await.is_err() {
+            tracing::warn!("some connections did not end in time and are cut");
+        }
+        let Ok(opened) = self.gate.opened() else {
+            self.opening.abort();
+            return;
+        };
+        if let Ok(Ok(helpers)) = self.opening.await {
+            for task in &helpers.tasks {
+                task.abort();
+            }
+            // Answers that were cut still record their end.
+            self.gate.shut();
+            if let Err(error) = record_stop(opened, &mut self.answers, why).await {
+                tracing::error!(%error, "the end could not be recorded; the next start closes what is open");
+            }
+        }
+    }
+}
+
+async fn record_stop(
+    opened: Arc<Opened>,
+    answers: &mut mpsc::Receiver<()>,
+    why: Stop,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let door = Arc::clone(&opened.door);
+    let clock = opened.clock.clone();
+    drop(opened);
+    if tokio::time::timeout(Duration::from_secs(5), answers.recv()).await.is_err() {
+        tracing::warn!("some answers did not record their end; the next start closes them");
+    }
+    let now: Timestamp = clock.now()?;
+    door.recorder.close_gap(now).await?;
+    door.record_summaries(true, now).await?;
+    let stopped = Happened::done(What::Stopped { reason: why.0 });
+    door.recorder.commit(None, Vec::new(), &[stopped], now).await?;
+    // Refused while something of ours is open: the next start closes it.
+    let retire = Change::RetireInstance(instance::Retire { instance: door.recorder.instance().to_string() });
+    door.recorder.commit(None, vec![retire], &[], now).await?;
+    Ok(())
+}

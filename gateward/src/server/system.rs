@@ -1,0 +1,32 @@
+//! The clock and the random source of the operating system, read here and in `cli` alone.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use jiff::Timestamp;
+
+use crate::base::random::Random;
+use crate::base::steady::SteadyClock;
+use crate::base::time::Clock;
+
+/// Reads the wall clock.
+#[expect(clippy::disallowed_methods, reason = "here the time comes in; everywhere else it is an argument")]
+pub fn wall_clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Makes the clock of a program: the system's, judged by its own monotonic timer.
+pub fn clock() -> Clock {
+    let steady = Mutex::new(SteadyClock::new(wall_clock(), Instant::now()));
+    Clock::new(move || {
+        let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
+        steady.read(wall_clock(), Instant::now())
+    })
+}
+
+/// Makes the random source of a program: the operating system's.
+pub fn random() -> Random {
+    let system = SystemRandom::new();
+    Random::new(move |bytes| system.fill(bytes).expect("the operating system gives random bytes"))
+}
