@@ -3,8 +3,7 @@
 #![no_main]
 
 use http_digest::{
-    Credentials, Ha1, Malformed, NonceKey, NonceKeys, ProtectionSpace, Request, Scheme, Verdict,
-    client,
+    Credentials, Ha1, Malformed, NonceKey, NonceKeys, ProtectionSpace, Request, Scheme, Verdict, client,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -21,25 +20,11 @@ fuzz_target!(|text: &str| {
     // Everything is known to the fuzzer except the password and the key of the nonces.
     let realm = "Restricted data, ask the archive".parse().expect("a realm");
     let keys = NonceKeys::new(NonceKey::new([0x5A; 32]), vec![NonceKey::new([0xA5; 32])]);
-    let space = ProtectionSpace {
-        service: "/fdsnws/dataselect/1",
-        realm: &realm,
-        keys: &keys,
-    };
-    let ha1 = Ha1::of(
-        credentials.login(),
-        &realm,
-        "a password that no seed was made with",
-    );
-    let request = Request {
-        method: "GET",
-        target: "/dir/index.html",
-    };
+    let space = ProtectionSpace { service: "/fdsnws/dataselect/1", realm: &realm, keys: &keys };
+    let ha1 = Ha1::of(credentials.login(), &realm, "a password that no seed was made with");
+    let request = Request { method: "GET", target: "/dir/index.html" };
     for known in [None, Some(&ha1)] {
         let verdict = space.verify(&credentials, request, known, jiff::Timestamp::UNIX_EPOCH);
-        assert!(
-            !matches!(verdict, Verdict::Right | Verdict::Stale),
-            "{verdict:?}"
-        );
+        assert!(!matches!(verdict, Verdict::Right | Verdict::Stale), "{verdict:?}");
     }
 });

@@ -86,11 +86,7 @@ impl<'a> Rest<'a> {
         self.skip_blanks();
         self.skip('=').then_some(())?;
         self.skip_blanks();
-        let value = if self.skip('"') {
-            self.quoted()?
-        } else {
-            Cow::Borrowed(self.token()?)
-        };
+        let value = if self.skip('"') { self.quoted()? } else { Cow::Borrowed(self.token()?) };
         Some(Param { name, value })
     }
 

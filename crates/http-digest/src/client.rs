@@ -18,18 +18,13 @@ impl Challenge {
     /// Reads one header value; `None` if it is not a Digest challenge that offers MD5 and
     /// `qop=auth`.
     pub fn parse(www_authenticate: &str) -> Option<Self> {
-        let params =
-            auth_param::params(auth_param::after_scheme(www_authenticate, "Digest")?).ok()?;
+        let params = auth_param::params(auth_param::after_scheme(www_authenticate, "Digest")?).ok()?;
         let find = |name: &str| {
-            let param = params
-                .iter()
-                .find(|param| param.name.eq_ignore_ascii_case(name))?;
+            let param = params.iter().find(|param| param.name.eq_ignore_ascii_case(name))?;
             Some(&param.value)
         };
-        let says =
-            |name, expected| find(name).is_some_and(|value| value.eq_ignore_ascii_case(expected));
-        let offered =
-            says("algorithm", "MD5") && find("qop")?.split(',').any(|qop| qop.trim() == "auth");
+        let says = |name, expected| find(name).is_some_and(|value| value.eq_ignore_ascii_case(expected));
+        let offered = says("algorithm", "MD5") && find("qop")?.split(',').any(|qop| qop.trim() == "auth");
         offered.then_some(())?;
         Some(Self {
             realm: find("realm")?.parse().ok()?,
@@ -65,14 +60,7 @@ pub fn answer(
     let target = request.target;
     let nc = format!("{nc:08x}");
     let ha1 = Ha1::of(login, realm, password);
-    let response = HEXLOWER.encode(&ha1.answer(
-        request,
-        &Asked {
-            nonce,
-            nc: &nc,
-            cnonce,
-        },
-    ));
+    let response = HEXLOWER.encode(&ha1.answer(request, &Asked { nonce, nc: &nc, cnonce }));
     format!(r#"Digest username="{login}", realm="{realm}", nonce="{nonce}", uri="{target}", "#)
         + &format!(r#"response="{response}", algorithm=MD5, qop=auth, nc={nc}, cnonce="{cnonce}""#)
 }

@@ -63,12 +63,10 @@ impl Credentials {
         if header_value.len() > MAX_LEN {
             return Err(Malformed::TooLong);
         }
-        let text =
-            auth_param::after_scheme(header_value, "Digest").ok_or(Malformed::OtherScheme)?;
+        let text = auth_param::after_scheme(header_value, "Digest").ok_or(Malformed::OtherScheme)?;
         let trimmed = header_value.trim_end_matches([' ', '\t']).len();
-        let params = auth_param::params(text).map_err(|error| Malformed::Syntax {
-            at: trimmed - error.left,
-        })?;
+        let params =
+            auth_param::params(text).map_err(|error| Malformed::Syntax { at: trimmed - error.left })?;
         let params = Params::unique(params)?;
 
         params.refuse_what_was_not_offered()?;
@@ -78,15 +76,9 @@ impl Credentials {
             nonce: params.want("nonce", |_| true)?,
             uri: params.want("uri", |uri| !uri.is_empty())?,
             nc: params.want("nc", is_nonce_count)?,
-            cnonce: params.want("cnonce", |cnonce| {
-                (1..=MAX_CNONCE_LEN).contains(&cnonce.len())
-            })?,
-            response: hex16(
-                params
-                    .find("response")
-                    .ok_or(Malformed::Missing("response"))?,
-            )
-            .ok_or(Malformed::BadValue("response"))?,
+            cnonce: params.want("cnonce", |cnonce| (1..=MAX_CNONCE_LEN).contains(&cnonce.len()))?,
+            response: hex16(params.find("response").ok_or(Malformed::Missing("response"))?)
+                .ok_or(Malformed::BadValue("response"))?,
         })
     }
 
@@ -105,9 +97,7 @@ impl<'a> Params<'a> {
             return Err(Malformed::TooLong);
         }
         let said_before = |(index, param): (usize, &Param<'_>)| {
-            params[..index]
-                .iter()
-                .any(|other| other.name.eq_ignore_ascii_case(param.name))
+            params[..index].iter().any(|other| other.name.eq_ignore_ascii_case(param.name))
         };
         if params.iter().enumerate().any(said_before) {
             return Err(Malformed::Repeated);
@@ -116,26 +106,19 @@ impl<'a> Params<'a> {
     }
 
     fn find(&self, name: &str) -> Option<&str> {
-        let param = self
-            .0
-            .iter()
-            .find(|param| param.name.eq_ignore_ascii_case(name))?;
+        let param = self.0.iter().find(|param| param.name.eq_ignore_ascii_case(name))?;
         Some(&param.value)
     }
 
     fn want(&self, name: &'static str, fits: impl Fn(&str) -> bool) -> Result<String, Malformed> {
         let value = self.find(name).ok_or(Malformed::Missing(name))?;
-        fits(value)
-            .then(|| value.to_owned())
-            .ok_or(Malformed::BadValue(name))
+        fits(value).then(|| value.to_owned()).ok_or(Malformed::BadValue(name))
     }
 
     /// What the challenge says, some clients override: told apart from a wrong password.
     fn refuse_what_was_not_offered(&self) -> Result<(), Malformed> {
-        let says_other = |name, offered: &str| {
-            self.find(name)
-                .is_some_and(|value| !value.eq_ignore_ascii_case(offered))
-        };
+        let says_other =
+            |name, offered: &str| self.find(name).is_some_and(|value| !value.eq_ignore_ascii_case(offered));
         match self.find("qop") {
             None => Err(Malformed::WithoutQop),
             Some("auth") => Ok(()),
@@ -212,10 +195,7 @@ mod tests {
             ("algorithm=MD5, ", ""),
             ("qop=auth", "qop=\"auth\""),
             ("nc=00000001", "nc=\"0000000A\""),
-            (
-                "8ca523f5e9506fed4657c9700eebdbec",
-                "8CA523F5E9506FED4657C9700EEBDBEC",
-            ),
+            ("8ca523f5e9506fed4657c9700eebdbec", "8CA523F5E9506FED4657C9700EEBDBEC"),
             ("opaque=", "auth-param="),
             ("opaque=", "userhash=false, opaque="),
         ] {
@@ -225,14 +205,8 @@ mod tests {
 
     #[test]
     fn an_escaped_login_is_unescaped() {
-        assert_eq!(
-            parse_with("Mufasa", r#"Mu\f"a"#).unwrap_err(),
-            Malformed::Syntax { at: 22 }
-        );
-        assert_eq!(
-            parse_with("Mufasa", r#"M\"uf\\a"#).unwrap().login(),
-            r#"M"uf\a"#
-        );
+        assert_eq!(parse_with("Mufasa", r#"Mu\f"a"#).unwrap_err(), Malformed::Syntax { at: 22 });
+        assert_eq!(parse_with("Mufasa", r#"M\"uf\\a"#).unwrap().login(), r#"M"uf\a"#);
     }
 
     #[test]
@@ -243,23 +217,11 @@ mod tests {
     #[test]
     fn what_the_challenge_did_not_offer_is_refused_by_name() {
         for (from, to, what) in [
-            (
-                "algorithm=MD5",
-                "algorithm=MD5-sess",
-                "another algorithm than MD5",
-            ),
-            (
-                "algorithm=MD5",
-                "algorithm=SHA-256",
-                "another algorithm than MD5",
-            ),
+            ("algorithm=MD5", "algorithm=MD5-sess", "another algorithm than MD5"),
+            ("algorithm=MD5", "algorithm=SHA-256", "another algorithm than MD5"),
             ("qop=auth", "qop=auth-int", "another qop than auth"),
             ("opaque=", "userhash=true, opaque=", "userhash"),
-            (
-                "username=\"Mufasa\"",
-                "username*=UTF-8''Mufasa",
-                "username*",
-            ),
+            ("username=\"Mufasa\"", "username*=UTF-8''Mufasa", "username*"),
         ] {
             assert_eq!(refused(from, to), Malformed::NotOffered(what), "{to}");
         }
@@ -267,9 +229,7 @@ mod tests {
 
     #[test]
     fn a_missing_parameter_is_named() {
-        for name in [
-            "username", "realm", "uri", "nonce", "nc", "cnonce", "response",
-        ] {
+        for name in ["username", "realm", "uri", "nonce", "nc", "cnonce", "response"] {
             // The other name: `cnonce` holds `nonce`.
             let missing = refused(&format!(" {name}="), " another=");
             assert_eq!(missing, Malformed::Missing(name));
@@ -285,11 +245,7 @@ mod tests {
             ("nc=00000001", "nc=1", "nc"),
             ("nc=00000001", "nc=0000000g", "nc"),
             ("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "", "cnonce"),
-            (
-                "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
-                &"f".repeat(257),
-                "cnonce",
-            ),
+            ("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", &"f".repeat(257), "cnonce"),
             ("8ca523f5", "8ca523", "response"),
             ("8ca523f5", "8ca523fg", "response"),
         ] {
@@ -299,10 +255,7 @@ mod tests {
 
     #[test]
     fn a_parameter_said_twice_is_refused_whatever_it_is() {
-        assert_eq!(
-            refused("opaque=", "UserName=\"Scar\", opaque="),
-            Malformed::Repeated
-        );
+        assert_eq!(refused("opaque=", "UserName=\"Scar\", opaque="), Malformed::Repeated);
         assert_eq!(refused("opaque=", "x=1, X=2, opaque="), Malformed::Repeated);
     }
 
@@ -310,10 +263,7 @@ mod tests {
     fn an_endless_header_is_refused() {
         assert_eq!(refused("/dir", &"/dir".repeat(2048)), Malformed::TooLong);
         let many: Vec<_> = (0..23).map(|index| format!("p{index}=1")).collect();
-        assert_eq!(
-            refused("opaque=", &(many.join(", ") + ", opaque=")),
-            Malformed::TooLong
-        );
+        assert_eq!(refused("opaque=", &(many.join(", ") + ", opaque=")), Malformed::TooLong);
     }
 
     #[test]
@@ -329,9 +279,6 @@ mod tests {
     #[test]
     fn what_would_let_a_reader_of_logs_repeat_the_request_is_never_printed() {
         let printed = format!("{:?}", Credentials::parse(ANSWER).unwrap());
-        assert_eq!(
-            printed,
-            r#"Credentials { login: "Mufasa", realm: "http-auth@example.org", .. }"#
-        );
+        assert_eq!(printed, r#"Credentials { login: "Mufasa", realm: "http-auth@example.org", .. }"#);
     }
 }

@@ -18,11 +18,7 @@ impl Ha1 {
     /// Computes it. A `login` with a `:` would be ambiguous; [`Credentials`](crate::Credentials)
     /// never has one.
     pub fn of(login: &str, realm: &Realm, password: &str) -> Self {
-        Self(md5(&[
-            login.as_bytes(),
-            realm.as_str().as_bytes(),
-            password.as_bytes(),
-        ]))
+        Self(md5(&[login.as_bytes(), realm.as_str().as_bytes(), password.as_bytes()]))
     }
 
     /// Takes the 16 bytes that [`Ha1::expose_bytes`] gave.
@@ -48,18 +44,8 @@ impl Ha1 {
     /// The `response` that proves knowledge of the password, RFC 7616 section 3.4.1.
     pub(crate) fn answer(&self, request: Request<'_>, asked: &Asked<'_>) -> [u8; 16] {
         let ha1 = self.expose_hex();
-        let ha2 = HEXLOWER.encode(&md5(&[
-            request.method.as_bytes(),
-            request.target.as_bytes(),
-        ]));
-        let fields = [
-            ha1.as_str(),
-            asked.nonce,
-            asked.nc,
-            asked.cnonce,
-            "auth",
-            &ha2,
-        ];
+        let ha2 = HEXLOWER.encode(&md5(&[request.method.as_bytes(), request.target.as_bytes()]));
+        let fields = [ha1.as_str(), asked.nonce, asked.nc, asked.cnonce, "auth", &ha2];
         md5(&fields.map(str::as_bytes))
     }
 }
@@ -114,11 +100,7 @@ mod tests {
     use super::*;
 
     fn mufasa() -> Ha1 {
-        Ha1::of(
-            "Mufasa",
-            &"http-auth@example.org".parse().unwrap(),
-            "Circle of Life",
-        )
+        Ha1::of("Mufasa", &"http-auth@example.org".parse().unwrap(), "Circle of Life")
     }
 
     /// RFC 7616 section 3.9.1, computed again with `openssl dgst -md5`.
@@ -129,13 +111,7 @@ mod tests {
             nc: "00000001",
             cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
         };
-        let answer = mufasa().answer(
-            Request {
-                method: "GET",
-                target: "/dir/index.html",
-            },
-            &asked,
-        );
+        let answer = mufasa().answer(Request { method: "GET", target: "/dir/index.html" }, &asked);
         assert_eq!(HEXLOWER.encode(&answer), "8ca523f5e9506fed4657c9700eebdbec");
     }
 
@@ -149,12 +125,7 @@ mod tests {
 
     #[test]
     fn a_hash_of_another_length_is_refused() {
-        for text in [
-            "",
-            "3d78",
-            "3d78807defe7de2157e2b0b6573a855",
-            "3d78807defe7de2157e2b0b6573a855f00",
-        ] {
+        for text in ["", "3d78", "3d78807defe7de2157e2b0b6573a855", "3d78807defe7de2157e2b0b6573a855f00"] {
             assert_eq!(Ha1::from_hex(text), None, "{text}");
         }
     }

@@ -46,10 +46,7 @@ pub struct NonceKeys {
 impl NonceKeys {
     /// Issues under `current`; accepts nonces made under it or under any of `also_accepted`.
     pub fn new(current: NonceKey, also_accepted: Vec<NonceKey>) -> Self {
-        Self {
-            current,
-            also_accepted,
-        }
+        Self { current, also_accepted }
     }
 }
 
@@ -64,11 +61,7 @@ pub(crate) enum Age {
 }
 
 /// A new nonce for `space`.
-pub(crate) fn issue(
-    space: ProtectionSpace<'_>,
-    now: Timestamp,
-    random: [u8; NONCE_RANDOM_LEN],
-) -> String {
+pub(crate) fn issue(space: ProtectionSpace<'_>, now: Timestamp, random: [u8; NONCE_RANDOM_LEN]) -> String {
     let mut bytes = [0; LEN];
     bytes[..TIME_END].copy_from_slice(&now.as_millisecond().to_be_bytes());
     bytes[TIME_END..RANDOM_END].copy_from_slice(&random);
@@ -84,15 +77,10 @@ pub(crate) fn age(nonce: &str, space: ProtectionSpace<'_>, now: Timestamp) -> Ag
     };
     let (authentic, sent_tag) = bytes.split_at(RANDOM_END);
 
-    let NonceKeys {
-        current,
-        also_accepted,
-    } = space.keys;
+    let NonceKeys { current, also_accepted } = space.keys;
     let ours = std::iter::once(current)
         .chain(also_accepted)
-        .fold(Choice::from(0), |found, key| {
-            found | tag(key, space, authentic).ct_eq(sent_tag)
-        });
+        .fold(Choice::from(0), |found, key| found | tag(key, space, authentic).ct_eq(sent_tag));
     let Some(issued) = time(authentic).filter(|_| ours.into()) else {
         return Age::Foreign;
     };
@@ -108,11 +96,7 @@ pub(crate) fn age(nonce: &str, space: ProtectionSpace<'_>, now: Timestamp) -> Ag
 }
 
 fn decode(nonce: &str) -> Option<[u8; LEN]> {
-    BASE64URL_NOPAD
-        .decode(nonce.as_bytes())
-        .ok()?
-        .try_into()
-        .ok()
+    BASE64URL_NOPAD.decode(nonce.as_bytes()).ok()?.try_into().ok()
 }
 
 fn time(authentic: &[u8]) -> Option<Timestamp> {

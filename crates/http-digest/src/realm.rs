@@ -68,14 +68,7 @@ mod tests {
 
     #[test]
     fn a_realm_that_would_need_escapes_is_refused() {
-        for text in [
-            "a\"b",
-            "a\\b",
-            "a\r\nSet-Cookie: b",
-            "a\tb",
-            "caf\u{e9}",
-            "\u{7f}",
-        ] {
+        for text in ["a\"b", "a\\b", "a\r\nSet-Cookie: b", "a\tb", "caf\u{e9}", "\u{7f}"] {
             assert_eq!(text.parse::<Realm>(), Err(NotARealm::Character), "{text:?}");
         }
     }

@@ -107,16 +107,9 @@ fn path_and_query(uri: &str) -> Option<&str> {
 fn answers(credentials: &Credentials, method: &str, ha1: Option<&Ha1>) -> Choice {
     let nobody = Ha1::from_bytes([0; 16]);
     let known = Choice::from(u8::from(ha1.is_some()));
-    let asked = Asked {
-        nonce: &credentials.nonce,
-        nc: &credentials.nc,
-        cnonce: &credentials.cnonce,
-    };
+    let asked = Asked { nonce: &credentials.nonce, nc: &credentials.nc, cnonce: &credentials.cnonce };
     // RFC 7616 section 3.4.3 hashes the uri parameter, not the target it stands for.
-    let answered = Request {
-        method,
-        target: &credentials.uri,
-    };
+    let answered = Request { method, target: &credentials.uri };
     let expected = ha1.unwrap_or(&nobody).answer(answered, &asked);
     expected.ct_eq(&credentials.response) & known
 }
@@ -130,25 +123,15 @@ mod tests {
     fn an_unknown_login_is_refused_even_with_the_answer_of_the_stand_in() {
         let realm = "FDSN".parse().unwrap();
         let keys = NonceKeys::new(NonceKey::new([7; 32]), vec![]);
-        let space = ProtectionSpace {
-            service: "/data",
-            realm: &realm,
-            keys: &keys,
-        };
-        let request = Request {
-            method: "GET",
-            target: "/data",
-        };
+        let space = ProtectionSpace { service: "/data", realm: &realm, keys: &keys };
+        let request = Request { method: "GET", target: "/data" };
         let challenge = space.challenge(Timestamp::UNIX_EPOCH, [0; 12], false);
         let asked = client::Challenge::parse(&challenge).unwrap();
 
         let header = client::answer(&asked, "nobody", "", request, 1, "c");
         let mut credentials = Credentials::parse(&header).unwrap();
-        let Credentials {
-            nonce, nc, cnonce, ..
-        } = &credentials;
-        credentials.response =
-            Ha1::from_bytes([0; 16]).answer(request, &Asked { nonce, nc, cnonce });
+        let Credentials { nonce, nc, cnonce, .. } = &credentials;
+        credentials.response = Ha1::from_bytes([0; 16]).answer(request, &Asked { nonce, nc, cnonce });
 
         let verdict = space.verify(&credentials, request, None, Timestamp::UNIX_EPOCH);
         assert_eq!(verdict, Verdict::WrongAnswer);
@@ -156,12 +139,7 @@ mod tests {
 
     #[test]
     fn a_target_is_named_byte_for_byte_or_in_absolute_form() {
-        for uri in [
-            "/a?b",
-            "http://host/a?b",
-            "HTTPS://host:443/a?b",
-            "https://[::1]:8443/a?b",
-        ] {
+        for uri in ["/a?b", "http://host/a?b", "HTTPS://host:443/a?b", "https://[::1]:8443/a?b"] {
             assert!(means(uri, "/a?b"), "{uri}");
         }
         for uri in [

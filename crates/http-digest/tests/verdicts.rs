@@ -1,23 +1,17 @@
 //! What a server may conclude from an answer, from the client's password to the verdict.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what a test sets up itself is known to work"
-)]
+#![allow(clippy::unwrap_used, reason = "what a test sets up itself is known to work")]
 
 use http_digest::{
-    CLOCK_OFFSET, Credentials, Ha1, NONCE_LIFETIME, NonceKey, NonceKeys, ProtectionSpace, Realm,
-    Request, Verdict, client,
+    CLOCK_OFFSET, Credentials, Ha1, NONCE_LIFETIME, NonceKey, NonceKeys, ProtectionSpace, Realm, Request,
+    Verdict, client,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 const LOGIN: &str = "6C41QBN0PQ0G5U";
 const PASSWORD: &str = "4MBVVQUNA2RRUZSTVBWUGXJHC4";
-const GET: Request<'_> = Request {
-    method: "GET",
-    target: "/data/1/queryauth?net=ZS",
-};
+const GET: Request<'_> = Request { method: "GET", target: "/data/1/queryauth?net=ZS" };
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 fn now() -> Timestamp {
@@ -33,20 +27,12 @@ struct Server {
 
 fn server() -> Server {
     let keys = NonceKeys::new(NonceKey::new([1; 32]), vec![]);
-    Server {
-        service: "/data/1",
-        realm: "FDSN".parse().unwrap(),
-        keys,
-    }
+    Server { service: "/data/1", realm: "FDSN".parse().unwrap(), keys }
 }
 
 impl Server {
     fn space(&self) -> ProtectionSpace<'_> {
-        ProtectionSpace {
-            service: self.service,
-            realm: &self.realm,
-            keys: &self.keys,
-        }
+        ProtectionSpace { service: self.service, realm: &self.realm, keys: &self.keys }
     }
 
     fn ha1(&self) -> Ha1 {
@@ -62,8 +48,7 @@ impl Server {
 
     fn verdict_at(&self, header: &str, when: Timestamp) -> Verdict {
         let credentials = Credentials::parse(header).unwrap();
-        self.space()
-            .verify(&credentials, GET, Some(&self.ha1()), when)
+        self.space().verify(&credentials, GET, Some(&self.ha1()), when)
     }
 
     fn verdict(&self, header: &str) -> Verdict {
@@ -73,49 +58,31 @@ impl Server {
 
 #[test]
 fn the_right_password_is_right_and_another_is_not() {
-    assert_eq!(
-        server().verdict(&server().answered(PASSWORD)),
-        Verdict::Right
-    );
-    assert_eq!(
-        server().verdict(&server().answered("4MBVV")),
-        Verdict::WrongAnswer
-    );
+    assert_eq!(server().verdict(&server().answered(PASSWORD)), Verdict::Right);
+    assert_eq!(server().verdict(&server().answered("4MBVV")), Verdict::WrongAnswer);
 }
 
 #[test]
 fn an_unknown_login_looks_like_a_wrong_password() {
     let server = server();
     let credentials = Credentials::parse(&server.answered(PASSWORD)).unwrap();
-    assert_eq!(
-        server.space().verify(&credentials, GET, None, now()),
-        Verdict::WrongAnswer
-    );
+    assert_eq!(server.space().verify(&credentials, GET, None, now()), Verdict::WrongAnswer);
     let later = now() + NONCE_LIFETIME;
-    assert_eq!(
-        server.space().verify(&credentials, GET, None, later),
-        Verdict::WrongAnswer
-    );
+    assert_eq!(server.space().verify(&credentials, GET, None, later), Verdict::WrongAnswer);
 }
 
 #[test]
 fn a_nonce_is_stale_at_the_very_end_of_its_life() {
     let header = server().answered(PASSWORD);
     let end = now() + NONCE_LIFETIME;
-    assert_eq!(
-        server().verdict_at(&header, end - MILLISECOND),
-        Verdict::Right
-    );
+    assert_eq!(server().verdict_at(&header, end - MILLISECOND), Verdict::Right);
     assert_eq!(server().verdict_at(&header, end), Verdict::Stale);
 }
 
 #[test]
 fn only_the_right_password_learns_that_the_nonce_was_stale() {
     let header = server().answered("4MBVV");
-    assert_eq!(
-        server().verdict_at(&header, now() + NONCE_LIFETIME),
-        Verdict::WrongAnswer
-    );
+    assert_eq!(server().verdict_at(&header, now() + NONCE_LIFETIME), Verdict::WrongAnswer);
 }
 
 #[test]
@@ -123,66 +90,37 @@ fn another_replicas_clock_may_be_a_little_ahead_and_no_more() {
     let header = server().answered(PASSWORD);
     let behind = now() - CLOCK_OFFSET;
     assert_eq!(server().verdict_at(&header, behind), Verdict::Right);
-    assert_eq!(
-        server().verdict_at(&header, behind - MILLISECOND),
-        Verdict::Stale
-    );
+    assert_eq!(server().verdict_at(&header, behind - MILLISECOND), Verdict::Stale);
     let wrong = server().answered("4MBVV");
-    assert_eq!(
-        server().verdict_at(&wrong, behind - MILLISECOND),
-        Verdict::ForeignNonce
-    );
+    assert_eq!(server().verdict_at(&wrong, behind - MILLISECOND), Verdict::ForeignNonce);
 }
 
 /// curl takes the nonce of one service to the next, and gives up unless told it is stale.
 #[test]
 fn a_nonce_of_another_service_is_stale_to_the_right_password_and_foreign_to_others() {
-    let other = Server {
-        service: "/data/2",
-        ..server()
-    };
+    let other = Server { service: "/data/2", ..server() };
     assert_eq!(server().verdict(&other.answered(PASSWORD)), Verdict::Stale);
-    assert_eq!(
-        server().verdict(&other.answered("4MBVV")),
-        Verdict::ForeignNonce
-    );
+    assert_eq!(server().verdict(&other.answered("4MBVV")), Verdict::ForeignNonce);
 }
 
 #[test]
 fn service_and_realm_cannot_trade_letters() {
-    let shifted = Server {
-        service: "/data/",
-        realm: "1FDSN".parse().unwrap(),
-        ..server()
-    };
+    let shifted = Server { service: "/data/", realm: "1FDSN".parse().unwrap(), ..server() };
     let nonce_for_other_names = shifted.answered("4MBVV").replace("1FDSN", "FDSN");
-    assert_eq!(
-        server().verdict(&nonce_for_other_names),
-        Verdict::ForeignNonce
-    );
+    assert_eq!(server().verdict(&nonce_for_other_names), Verdict::ForeignNonce);
 }
 
 #[test]
 fn an_invented_nonce_never_lets_in() {
     let ours = server().answered(PASSWORD);
     let nonce = ours.split('"').nth(5).unwrap();
-    for invented in [
-        "",
-        "AAAA",
-        "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
-        &nonce[1..],
-    ] {
-        let challenge =
-            format!(r#"Digest realm="FDSN", qop="auth", algorithm=MD5, nonce="{invented}""#);
+    for invented in ["", "AAAA", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", &nonce[1..]] {
+        let challenge = format!(r#"Digest realm="FDSN", qop="auth", algorithm=MD5, nonce="{invented}""#);
         let challenge = client::Challenge::parse(&challenge).unwrap();
         let right = client::answer(&challenge, LOGIN, PASSWORD, GET, 1, "c");
         assert_eq!(server().verdict(&right), Verdict::Stale, "{invented}");
         let wrong = client::answer(&challenge, LOGIN, "4MBVV", GET, 1, "c");
-        assert_eq!(
-            server().verdict(&wrong),
-            Verdict::ForeignNonce,
-            "{invented}"
-        );
+        assert_eq!(server().verdict(&wrong), Verdict::ForeignNonce, "{invented}");
     }
 }
 
@@ -199,51 +137,23 @@ fn keys_rotate_without_refusing_anybody() {
     for pair in steps.windows(2) {
         assert_eq!(pair[0].verdict(&pair[1].answered(PASSWORD)), Verdict::Right);
     }
-    assert_eq!(
-        steps[1].verdict(&steps[0].answered(PASSWORD)),
-        Verdict::Right
-    );
-    assert_eq!(
-        steps[2].verdict(&steps[0].answered("4MBVV")),
-        Verdict::ForeignNonce
-    );
+    assert_eq!(steps[1].verdict(&steps[0].answered(PASSWORD)), Verdict::Right);
+    assert_eq!(steps[2].verdict(&steps[0].answered("4MBVV")), Verdict::ForeignNonce);
 }
 
 #[test]
 fn the_answer_to_another_realm_is_told_apart() {
-    let other = Server {
-        realm: "Restricted data".parse().unwrap(),
-        ..server()
-    };
-    assert_eq!(
-        server().verdict(&other.answered(PASSWORD)),
-        Verdict::OtherRealm
-    );
+    let other = Server { realm: "Restricted data".parse().unwrap(), ..server() };
+    assert_eq!(server().verdict(&other.answered(PASSWORD)), Verdict::OtherRealm);
 }
 
 #[test]
 fn an_answer_works_for_its_target_and_method_only() {
     let server = server();
     let credentials = Credentials::parse(&server.answered(PASSWORD)).unwrap();
-    let verdict = |request| {
-        server
-            .space()
-            .verify(&credentials, request, Some(&server.ha1()), now())
-    };
-    assert_eq!(
-        verdict(Request {
-            target: "/data/1/queryauth?net=YY",
-            ..GET
-        }),
-        Verdict::OtherTarget
-    );
-    assert_eq!(
-        verdict(Request {
-            method: "POST",
-            ..GET
-        }),
-        Verdict::WrongAnswer
-    );
+    let verdict = |request| server.space().verify(&credentials, request, Some(&server.ha1()), now());
+    assert_eq!(verdict(Request { target: "/data/1/queryauth?net=YY", ..GET }), Verdict::OtherTarget);
+    assert_eq!(verdict(Request { method: "POST", ..GET }), Verdict::WrongAnswer);
 }
 
 #[test]
@@ -251,10 +161,7 @@ fn a_client_may_name_its_target_in_absolute_form() {
     let server = server();
     let challenge = server.space().challenge(now(), [9; 12], false);
     let challenge = client::Challenge::parse(&challenge).unwrap();
-    let absolute = Request {
-        target: "https://localhost/data/1/queryauth?net=ZS",
-        ..GET
-    };
+    let absolute = Request { target: "https://localhost/data/1/queryauth?net=ZS", ..GET };
     let header = client::answer(&challenge, LOGIN, PASSWORD, absolute, 1, "c");
     assert_eq!(server.verdict(&header), Verdict::Right);
 }
