@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+type Source = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// Fills bytes from a random source; made by `cli` and `server`, an argument everywhere else.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Source>);
 
 impl Random {
     /// Wraps a source of random bytes.

@@ -66,7 +66,11 @@ impl SteadyClock {
             let suspect = *self.suspect.insert(kept.unwrap_or(now));
             let stayed = monotonic.saturating_duration_since(suspect.monotonic);
             if stayed < PROBATION {
-                return Err(Stepped { step, wait: (PROBATION - stayed).as_secs(), last: self.last });
+                return Err(Stepped {
+                    step,
+                    wait: PROBATION.saturating_sub(stayed).as_secs(),
+                    last: self.last,
+                });
             }
             self.last = wall;
         }

@@ -182,7 +182,7 @@ fn in_full(recorded: &Recorded) -> anyhow::Result<String> {
     for part in ["body", "personal"] {
         match event[part].as_object() {
             Some(fields) => {
-                rows.extend(fields.iter().map(|(name, value)| format!("{name:<14} {}", plain(value))))
+                rows.extend(fields.iter().map(|(name, value)| format!("{name:<14} {}", plain(value))));
             }
             None => rows.push(format!("{part:<14} erased")),
         }

@@ -58,7 +58,7 @@ fn check(config: &File) -> Vec<String> {
                 match key.status(now) {
                     openpgp::KeyStatus::Usable { .. } => {}
                     status => {
-                        findings.push(format!("issuer {} makes no login: {status:?}", key.fingerprint()))
+                        findings.push(format!("issuer {} makes no login: {status:?}", key.fingerprint()));
                     }
                 }
             }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::access::block_on;
 use super::{Context, YES, no};
+use crate::base::id::Reference;
 use crate::flows::exchange::{self, Error, From, Insight};
 
 /// Exchange a signed token for a login, and tell everything about it.
@@ -56,17 +57,17 @@ impl Exchange {
                 return Err(error.into());
             }
             Err(refusal) => {
-                return refused(context, out, &refusal.error, refusal.reference.map(|it| it.to_string()));
+                return refused(context, out, &refusal.error, refusal.reference);
             }
         };
-        let (mut text, mut json) = insight.map_or_else(Default::default, describe);
-        let credentials = format!("{}:{}", exchanged.login, exchanged.password.expose());
-        text.push_str(&format!(
-            "\nlogin            {}{}\nlogin ends       {:.0}, later if used",
-            credentials,
+        let (known, mut json) = insight.map_or_else(Default::default, describe);
+        let text = format!(
+            "{known}\nlogin            {}:{}{}\nlogin ends       {:.0}, later if used",
+            exchanged.login,
+            exchanged.password.expose(),
             if exchanged.repeated { " (as before)" } else { "" },
             exchanged.expires_at
-        ));
+        );
         json.insert("login".into(), exchanged.login.to_string().into());
         json.insert("password".into(), exchanged.password.expose().into());
         json.insert("expires_at".into(), exchanged.expires_at.to_string().into());
@@ -92,9 +93,9 @@ fn refused(
     context: &Context,
     out: &mut impl Write,
     error: &Error,
-    reference: Option<String>,
+    reference: Option<Reference>,
 ) -> anyhow::Result<ExitCode> {
-    let text = match &reference {
+    let text = match reference {
         Some(reference) => format!(
             "refused          {error}\nreason           {}\nreference        {reference}",
             error.reason()

@@ -127,13 +127,16 @@ impl Init {
     }
 
     fn text(&self, store: &Path) -> anyhow::Result<String> {
-        let absolute = |path: &Path| anyhow::Ok(quoted(&std::path::absolute(path)?.display().to_string()));
+        Ok([self.head(store)?, self.issuer_text()?, self.service_text()?].concat())
+    }
+
+    fn head(&self, store: &Path) -> anyhow::Result<String> {
         let mode = match self.mode {
             Mode::Production => "production",
             Mode::Development => "development",
             Mode::Test => "test",
         };
-        let mut text = format!(
+        Ok(format!(
             "# Gateward's configuration; `gateward config check` looks at it, a restart takes it up.\n\
              mode = \"{mode}\"\n\
              listen = \"{listen}\"\n\
@@ -147,34 +150,40 @@ impl Init {
             key = absolute(&self.key)?,
             store = quoted(&store.display().to_string()),
             admin = self.admin_listen,
-        );
-        match (&self.issuer, &self.issuer_fingerprint) {
-            (Some(key), Some(fingerprint)) => {
-                let sha1 = if self.allow_sha1 { "allow_sha1 = true\n" } else { "" };
-                text.push_str(&format!(
-                    "\n# Whose signed tokens are believed.\n[[issuer]]\nkey = {}\nfingerprint = \"{fingerprint}\"\n{sha1}",
-                    absolute(key)?
-                ));
-            }
-            _ => text.push_str(
-                "\n# Whose signed tokens are believed.\n# [[issuer]]\n# key = \"eas.asc\"\n# fingerprint = \"its full fingerprint\"\n# allow_sha1 = true\n",
-            ),
-        }
+        ))
+    }
+
+    fn issuer_text(&self) -> anyhow::Result<String> {
+        let head = "\n# Whose signed tokens are believed.\n";
+        let (Some(key), Some(fingerprint)) = (&self.issuer, &self.issuer_fingerprint) else {
+            let sample = "# [[issuer]]\n# key = \"eas.asc\"\n# fingerprint = \"its full fingerprint\"\n";
+            return Ok([head, sample].concat());
+        };
+        let sha1 = if self.allow_sha1 { "allow_sha1 = true\n" } else { "" };
+        Ok(format!("{head}[[issuer]]\nkey = {}\nfingerprint = \"{fingerprint}\"\n{sha1}", absolute(key)?))
+    }
+
+    /// The service that was asked for, or one as a comment.
+    fn service_text(&self) -> anyhow::Result<String> {
         let (hash, folder, group) = match (&self.folder, &self.group) {
-            (Some(folder), Some(group)) => ("", folder.clone(), group.to_string()),
-            _ => ("# ", PathBuf::from("/srv/restricted"), "/epos/alparray".to_owned()),
+            (Some(folder), Some(group)) => ("", folder.as_path(), group.to_string()),
+            _ => ("# ", Path::new("/srv/restricted"), "/epos/alparray".to_owned()),
         };
         let name = self.path.as_str().trim_start_matches('/');
-        text.push_str(&format!(
+        Ok(format!(
             "\n# What is protected, and who may reach it.\n\
              {hash}[[service]]\n{hash}name = \"{name}\"\n{hash}kind = \"plain\"\n{hash}path = \"{path}\"\n\
-             {hash}upstream = {folder}\n{hash}require = [\"login\"]\n{hash}[[grant]]\n{hash}group = {group}\n{hash}service = \"{name}\"\n",
+             {hash}upstream = {folder}\n{hash}require = [\"login\"]\n\
+             {hash}[[grant]]\n{hash}group = {group}\n{hash}service = \"{name}\"\n",
             path = self.path,
             folder = quoted(&format!("dir:{}", std::path::absolute(folder)?.display())),
             group = quoted(&group),
-        ));
-        Ok(text)
+        ))
     }
+}
+
+fn absolute(path: &Path) -> anyhow::Result<String> {
+    Ok(quoted(&std::path::absolute(path)?.display().to_string()))
 }
 
 fn quoted(text: &str) -> String {

@@ -193,15 +193,12 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
         let existing = admissible(door, &policy, &token)?.filter(|login| login.expires_at > now);
         let expires_at = later(now, LIFETIME).min(token.valid_until());
         let repeated = existing.is_some();
-        let (login, change) = match existing {
-            Some(login) => {
-                let to = expires_at;
-                (login.clone(), Change::ProlongLogin(temporary_login::Prolong { login: login.login, to }))
-            }
-            None => {
-                let login = new_login(&door.keyring, &token, expires_at, now, &door.random);
-                (login.clone(), Change::CreateLogin(Box::new(temporary_login::Create(login))))
-            }
+        let (login, change) = if let Some(login) = existing {
+            let prolong = temporary_login::Prolong { login: login.login.clone(), to: expires_at };
+            (login, Change::ProlongLogin(prolong))
+        } else {
+            let login = new_login(&door.keyring, &token, expires_at, now, &door.random);
+            (login.clone(), Change::CreateLogin(Box::new(temporary_login::Create(login))))
         };
         let password = door
             .keyring

@@ -193,7 +193,7 @@ impl Carried {
                 match admitted.end(&pump.door, ending, now).await {
                     Ok(()) => return drop(pump.running),
                     Err(error) => {
-                        tracing::warn!(%error, "the end of an answer is not recorded yet")
+                        tracing::warn!(%error, "the end of an answer is not recorded yet");
                     }
                 }
             }
