@@ -8,7 +8,7 @@ mod audit;
 mod certificates;
 mod cleanup;
 mod config;
-mod demo;
+pub mod demo;
 mod exchange;
 mod files;
 mod grant;

@@ -1,5 +1,6 @@
 //! `gateward serve`
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,10 +30,17 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Writes the program's log to standard error; `GATEWARD_LOG` says how much.
+/// Writes the program's log to standard error, coloured on a terminal only; `GATEWARD_LOG` says
+/// how much.
 pub(super) fn log_to_stderr(default: &str) {
     let filter = EnvFilter::try_from_env("GATEWARD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// Serves until a signal says to stop, or the door can never open.

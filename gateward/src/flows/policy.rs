@@ -58,8 +58,8 @@ impl Subject {
         }
     }
 
-    fn from_stored(kind: &str, text: &str) -> Option<Self> {
-        match kind {
+    fn from_stored(subject_kind: &str, text: &str) -> Option<Self> {
+        match subject_kind {
             "group" => text.parse().ok().map(Self::Group),
             "mail" => text.parse().ok().map(Self::Mail),
             "mail-domain" => Self::mail_domain(text).ok(),
@@ -186,6 +186,16 @@ impl PolicyCache {
     /// Returns the policy as last read; what is decided under an old one, the writer refuses.
     pub fn current(&self) -> Arc<Policy> {
         self.current.load_full()
+    }
+
+    /// Returns the policy as it stands now: reads it again if the counter has moved.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`]; the old one stays.
+    pub fn up_to_date(&self) -> Result<Arc<Policy>, store::Error> {
+        let current = self.current();
+        if revocation::current(&self.reader)? == current.revision { Ok(current) } else { self.refresh() }
     }
 
     /// Reads the policy again.

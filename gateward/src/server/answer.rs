@@ -92,7 +92,10 @@ impl Problem {
 }
 
 /// What the public may know when nothing can be recorded: the operator finds the rest in the log.
-const SHUT: &str = "nothing can be recorded at the moment";
+pub const SHUT: &str = "nothing can be recorded at the moment";
+
+/// What the public may know before the door is open: `/readyz` and the log tell the rest.
+pub const NOT_READY: &str = "it is not ready";
 
 /// Answers an exchange as EIDA's clients expect: exactly one `:`, no newline, never kept.
 pub fn exchanged(exchanged: &Exchanged) -> Answered {

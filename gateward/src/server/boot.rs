@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 use tokio::sync::{mpsc, watch};
 
-use super::answer::{Answered, Problem};
+use super::answer::{self, Answered};
 use super::folder::Folder;
 use super::tls::NON_PRODUCTION;
 use super::watch::Seen;
@@ -128,7 +128,7 @@ impl Opened {
     /// Answers that the clock cannot be believed, and counts what was refused for it.
     pub fn shut_for_clock(&self, stepped: &Stepped) -> Answered {
         self.door.recorder.note_failure(stepped.last, &stepped.to_string());
-        Problem::shut(&stepped.to_string()).answer()
+        answer::shut(stepped)
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::answer::{self, Problem};
 use super::body::AnswerBody;
 use crate::base::address::ClientAddress;
 
@@ -130,8 +131,14 @@ async fn connection<A: Answer>(
     let address = ClientAddress::new(peer.ip());
     let (cutter, mut cut) = Cutter::new();
     let service = service_fn(move |request| {
-        let answered = Arc::clone(&answer).answer(request, address, cutter.clone());
-        async move { Ok::<_, std::convert::Infallible>(answered.await) }
+        let (answer, cutter) = (Arc::clone(&answer), cutter.clone());
+        async move {
+            Ok::<_, std::convert::Infallible>(if head_size(&request) > HEAD_SIZE {
+                head_too_large()
+            } else {
+                answer.answer(request, address, cutter).await
+            })
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -154,10 +161,28 @@ async fn connection<A: Answer>(
     }
 }
 
+/// How many bytes the head of `request` has, without the version and the line ends.
+///
+/// hyper holds its buffer against the limit only before it reads on, so that a head in large
+/// pieces slips through.
+fn head_size(request: &Request<Incoming>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    request.uri().path_and_query().map_or(0, |target| target.as_str().len()) + fields.sum::<usize>()
+}
+
+fn head_too_large() -> Response<AnswerBody> {
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let detail = format!("The request's head has more than {} KiB.", HEAD_SIZE / 1024);
+    answer::closing(Problem::new(status, "head-too-large", detail).answer())
+}
+
 /// Waits until somebody says so, or nobody can any more.
 async fn until_true(said: &mut watch::Receiver<bool>) {
     drop(said.wait_for(|said| *said).await);
 }
+
+/// How much of a plain HTTP request is read and dropped, so that the client sees the answer.
+const DROPPED: u64 = 1024 * 1024;
 
 /// Tells a client that speaks plain HTTP what to do instead.
 async fn explain_tls(mut stream: TcpStream) -> std::io::Result<()> {
@@ -168,5 +193,7 @@ async fn explain_tls(mut stream: TcpStream) -> std::io::Result<()> {
     );
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(text.as_bytes()).await?;
-    stream.shutdown().await
+    stream.shutdown().await?;
+    // What is left unread makes the system reset the connection, and the answer is lost with it.
+    tokio::io::copy(&mut stream.take(DROPPED), &mut tokio::io::sink()).await.map(drop)
 }

@@ -52,7 +52,7 @@ impl Answer for Public {
             return self.exchange(&head, body, address).await;
         }
         let dropped = tokio::time::timeout(BODY, drop_body(body)).await;
-        let answered = self.read(&head, address, cutter).await;
+        let answered = self.read(head, address, cutter).await;
         if matches!(dropped, Ok(true)) { answered } else { answer::closing(answered) }
     }
 }
@@ -92,11 +92,11 @@ impl Public {
             error(StatusCode::SERVICE_UNAVAILABLE, &format!("The door is shut: {reason}. Try again later."))
         };
         if let Some(trouble) = clock_trouble {
-            return shut(&trouble);
+            tracing::error!(%trouble, "an exchange could not be made");
+            return shut(answer::SHUT);
         }
-        let opened = match self.gate.opened() {
-            Ok(opened) => opened,
-            Err(reason) => return shut(&reason),
+        let Ok(opened) = self.gate.opened() else {
+            return shut(answer::NOT_READY);
         };
         match exchange::exchange(&opened.door, &token, &From::Address(address), now).await {
             Ok(exchanged) => answer::exchanged(&exchanged),
@@ -104,22 +104,33 @@ impl Public {
         }
     }
 
-    async fn read(&self, head: &http::request::Parts, address: ClientAddress, cutter: Cutter) -> Answered {
-        let path = head.uri.path();
-        if path == "/version" {
+    async fn read(&self, head: http::request::Parts, address: ClientAddress, cutter: Cutter) -> Answered {
+        if head.uri.path() == "/version" {
             return answer::text(StatusCode::OK, format!("{SERVICE_VERSION}\n"));
         }
-        let opened = match self.gate.opened() {
-            Ok(opened) => opened,
-            Err(reason) => return Problem::shut(&reason).answer(),
+        let Ok(opened) = self.gate.opened() else {
+            return Problem::shut(answer::NOT_READY).answer();
         };
-        for service in &opened.services {
-            if let Some(rest) = service.service.path.strip(path) {
-                return serve(&opened, service, head, rest, address, cutter).await;
-            }
-        }
-        Problem::new(StatusCode::NOT_FOUND, "no-service", "There is no service at this path.").answer()
+        // A task of its own: a client who leaves takes the connection along and nothing else, so that
+        // what is being recorded as admitted still finds its end.
+        let carried = tokio::spawn(async move { route(&opened, &head, address, cutter).await });
+        carried.await.unwrap_or_else(|error| answer::shut(&error))
     }
+}
+
+/// Finds the service that a request is for, and carries the request there.
+async fn route(
+    opened: &Opened,
+    head: &http::request::Parts,
+    address: ClientAddress,
+    cutter: Cutter,
+) -> Answered {
+    for service in &opened.services {
+        if let Some(rest) = service.service.path.strip(head.uri.path()) {
+            return serve(opened, service, head, rest, address, cutter).await;
+        }
+    }
+    Problem::new(StatusCode::NOT_FOUND, "no-service", "There is no service at this path.").answer()
 }
 
 /// Carries one request to a service: decides, asks the upstream, records, releases.
@@ -146,8 +157,7 @@ async fn serve(
             Ok(now) => now,
             Err(stepped) => return opened.shut_for_clock(&stepped),
         };
-        let policy = door.policy.current();
-        let permit = match admit::admit(door, &policy, ask, now).await {
+        let permit = match admit::admit(door, ask, now).await {
             Ok(permit) => permit,
             Err(error) => {
                 let space = door.protection_space(&protected.service.name);

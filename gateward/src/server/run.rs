@@ -205,7 +205,7 @@ async fn try_open(
     door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(policy_commit)?;
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
-    let keeping = tokio::spawn(keep_house(Arc::clone(&opened))).abort_handle();
+    let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
     Ok((opened, Helpers { tasks: [watching, keeping], _lock: lock }))
 }
 

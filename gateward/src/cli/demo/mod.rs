@@ -1,13 +1,12 @@
 //! `gateward demo`
 
-mod client;
+pub mod client;
 mod folder;
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use http::StatusCode;
@@ -94,9 +93,9 @@ impl Demo {
 
 /// Exchanges the token and fetches the restricted file, with the login and without.
 async fn round_trip(folder: &Folder, public: SocketAddr, out: &mut impl Write) -> anyhow::Result<String> {
-    let client = Client::trusting(&folder.ca()?)?;
+    let mut door = Client::trusting(&folder.ca()?)?.connect(public).await?;
     writeln!(out, "1. The demo issuer signed a token                {}", folder.token().display())?;
-    let exchanged = client.post(public, "/auth", std::fs::read(folder.token())?).await?;
+    let exchanged = door.post("/auth", std::fs::read(folder.token())?).await?;
     ensure!(
         exchanged.status == StatusCode::OK,
         "the exchange answered {}: {}",
@@ -106,10 +105,10 @@ async fn round_trip(folder: &Folder, public: SocketAddr, out: &mut impl Write) -
     let credentials = exchanged.text();
     let (login, password) = credentials.split_once(':').context("the exchange answers login:password")?;
     writeln!(out, "2. POST /auth exchanged it for a login           {login}:{password}")?;
-    let without = client.get(public, folder::RESTRICTED, None).await?;
+    let without = door.get(folder::RESTRICTED, None).await?;
     ensure!(without.status == StatusCode::UNAUTHORIZED, "without a login: {}", without.status);
     writeln!(out, "3. Without the login, {} is refused   {}", folder::RESTRICTED, without.status)?;
-    let with = client.get(public, folder::RESTRICTED, Some((login, password))).await?;
+    let with = door.get_with_digest(folder::RESTRICTED, login, password).await?;
     ensure!(with.status == StatusCode::OK, "with the login: {}: {}", with.status, with.text());
     writeln!(out, "4. With it (HTTP Digest), it is served           {:?}", with.text().trim_end())?;
     Ok(credentials)
@@ -154,6 +153,3 @@ fn print_commands(
     )?;
     Ok(())
 }
-
-/// How long the demo's own requests may take.
-const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,13 @@
+//! The whole router on a real store, with a clock that the test moves; and the tests that keep the
+//! house as it is.
+//!
+//! Needs nothing but cargo: an installation is made by `gateward demo --once`.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it stands")]
+
+mod architecture;
+mod documents;
+mod grants;
+mod logins;
+mod record;
+mod support;

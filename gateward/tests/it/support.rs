@@ -1,0 +1,147 @@
+//! An installation in a temporary folder, and its server in this process with a clock to move.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gateward::base::time::Clock;
+use gateward::cli::demo::client::{Answer, Client, Connection};
+use gateward::config::Config;
+use gateward::server::{self, Running, Stop, system};
+use gateward::store::Store;
+use gateward::store::event::{self, Filter, Recorded};
+use jiff::{SignedDuration, Timestamp};
+use openpgp::SigningKey;
+use serde_json::{Value, json};
+
+/// An installation that the demo made, with a server that this test's clock governs.
+pub struct Installation {
+    folder: tempfile::TempDir,
+    now: Arc<Mutex<Timestamp>>,
+    running: Option<Running>,
+}
+
+impl Installation {
+    /// Makes one and opens its door.
+    pub async fn open() -> Self {
+        Self::with("").await
+    }
+
+    /// Makes one whose configuration ends with `more`.
+    pub async fn with(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listen = ["--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--once"];
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_gateward"));
+        demo.arg("demo").arg("--dir").arg(folder.path()).args(listen);
+        let made = demo.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(made.success());
+        let now = Arc::new(Mutex::new(system::wall_clock()));
+        let mut installation = Self { folder, now, running: None };
+        let config = installation.path("gateward.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text + more).unwrap();
+        installation.start().await;
+        installation
+    }
+
+    /// Starts the server, again if need be.
+    pub async fn start(&mut self) {
+        let now = Arc::clone(&self.now);
+        let clock = Clock::new(move || Ok(*now.lock().unwrap()));
+        let mut config = Config::read(&self.path("gateward.toml")).unwrap();
+        config.listen.set_port(0);
+        config.admin.listen.set_port(0);
+        let mut running = server::start(config, clock, system::random()).await.unwrap();
+        running.opened().await.unwrap();
+        self.running = Some(running);
+    }
+
+    /// Stops the server, if it runs.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop(Stop("the test is over")).await;
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    /// Lets time pass, all at once.
+    pub fn pass(&self, time: SignedDuration) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.checked_add(time).unwrap();
+    }
+
+    /// Connects to the public listener.
+    pub async fn connect(&self) -> Connection {
+        let ca = std::fs::read_to_string(self.path("ca.pem")).unwrap();
+        let public = self.running.as_ref().unwrap().bound.public;
+        Client::trusting(&ca).unwrap().connect(public).await.unwrap()
+    }
+
+    /// Signs a token for one person, good for `life` from now.
+    pub fn token(&self, mail: &str, groups: &str, life: SignedDuration) -> String {
+        let secret = std::fs::read(self.path("issuer-secret.asc")).unwrap();
+        let now = self.now();
+        let text = json!({
+            "mail": mail, "memberof": groups, "issued": now.to_string(),
+            "valid_until": now.checked_add(life).unwrap().to_string(),
+        });
+        SigningKey::parse(&secret).unwrap().sign_cleartext(&text.to_string(), now).unwrap()
+    }
+
+    /// Exchanges `token` and returns login and password.
+    pub async fn exchange(&self, token: &str) -> (String, String) {
+        let answer = self.connect().await.post("/auth", token.to_owned()).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let (login, password) = text.split_once(':').unwrap();
+        (login.to_owned(), password.to_owned())
+    }
+
+    /// Fetches the restricted file with a login.
+    pub async fn fetch(&self, login: &(String, String)) -> Answer {
+        self.connect().await.get_with_digest("/files/restricted.txt", &login.0, &login.1).await.unwrap()
+    }
+
+    /// Reads the log, oldest event first.
+    pub fn events(&self) -> Vec<Recorded> {
+        let store = Store::open(&self.path("gateward.db"), system::clock()).unwrap();
+        let mut events = Vec::new();
+        event::search(&store.reader, &Filter::default(), |recorded| {
+            events.push(recorded);
+            true
+        })
+        .unwrap();
+        events
+    }
+
+    /// Reads the bodies of the events of one kind.
+    pub fn bodies(&self, kind: &str) -> Vec<Value> {
+        let bodies =
+            self.events().into_iter().map(|event| serde_json::from_str::<Value>(&event.body).unwrap());
+        bodies.filter(|body| body["kind"] == kind).collect()
+    }
+
+    /// Runs a command on this installation; returns its standard output and whether it said yes.
+    pub fn command(&self, arguments: &[&str]) -> (String, bool) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+        let done = command.args(arguments).arg("--config").arg(self.path("gateward.toml")).output().unwrap();
+        (String::from_utf8(done.stdout).unwrap(), done.status.success())
+    }
+}
+
+/// Waits until `holds`, or stops the test.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
