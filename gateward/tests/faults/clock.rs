@@ -1,0 +1,83 @@
+//! A clock that steps under a running server: Debian's faketime stands between it and the time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gateward::server::system;
+use jiff::SignedDuration;
+
+use crate::log;
+use crate::support::{DEMO_GROUP, Installation, SMALL, Server};
+
+fn libfaketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .unwrap_or_else(|| panic!("no libfaketimeMT.so.1 under /usr/lib; install Debian's package faketime"))
+}
+
+/// Sets the server's clock off by this; whole or not at all.
+fn step(file: &Path, by: &str) {
+    let partial = file.with_extension("partial");
+    std::fs::write(&partial, by).unwrap();
+    std::fs::rename(&partial, file).unwrap();
+}
+
+/// A server whose wall clock, and nothing else, is in our hands.
+fn serve(installation: &Installation, offset: &Path) -> Server {
+    step(offset, "+0");
+    installation.serve_with(
+        installation
+            .serving()
+            .env("LD_PRELOAD", libfaketime())
+            .env("FAKETIME_TIMESTAMP_FILE", offset)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("NO_FAKE_STAT", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("DONT_FAKE_MONOTONIC", "1"),
+    )
+}
+
+fn a_step_shuts_the_door(by: &str) {
+    let installation = Installation::make();
+    let offset = installation.path("offset");
+    let _server = serve(&installation, &offset);
+    let login = installation.login();
+    let client = installation.client();
+    let before = log::length(&installation.store());
+
+    step(&offset, by);
+    let reason = installation.wait_until_not_ready();
+    assert!(reason.contains("the clock stepped"), "{reason}");
+    let token = installation.pen().sign(DEMO_GROUP);
+    for answer in [client.exchange(token.as_bytes()), client.ask("GET", SMALL, &[], b"")] {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert!(answer.head.field("retry-after").is_some());
+    }
+    assert_eq!(log::length(&installation.store()), before, "something was recorded at a wrong time");
+
+    step(&offset, "+0");
+    installation.wait_until_ready();
+    client.exchange(token.as_bytes()).unwrap().login();
+    assert_eq!(client.get(SMALL, &login).unwrap().status, 200);
+    let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(5));
+    assert!(gap.body["refused"].as_u64().unwrap() >= 2, "{gap:?}");
+    let latest = system::wall_clock().checked_add(SignedDuration::from_secs(5)).unwrap();
+    let earliest = latest.checked_sub(SignedDuration::from_mins(10)).unwrap();
+    for event in log::events(&installation.store()) {
+        assert!(earliest < event.recorded_at && event.recorded_at < latest, "{event:?}");
+    }
+    log::check(&installation.store());
+}
+
+#[test]
+fn a_clock_that_steps_forward_shuts_the_door_until_it_is_back() {
+    a_step_shuts_the_door("+1h");
+}
+
+#[test]
+fn a_clock_that_steps_backward_shuts_the_door_until_it_is_back() {
+    a_step_shuts_the_door("-1h");
+}

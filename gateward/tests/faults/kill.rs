@@ -1,0 +1,121 @@
+//! `kill -9` at any instant, under load: nothing acknowledged is lost, nothing is half-made.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::log;
+use crate::support::{DEMO_GROUP, Installation, Pen, SMALL};
+
+/// How many times the server is killed.
+const ROUNDS: u64 = 20;
+
+/// What clients were told before the server was killed.
+#[derive(Default)]
+struct Acknowledged {
+    logins: Vec<(String, String)>,
+    /// Login and path of every download that arrived whole.
+    downloads: Vec<(String, String)>,
+}
+
+struct Load<'a> {
+    client: Client,
+    pen: Pen<'a>,
+    files: &'a [&'a str],
+    killed: &'a AtomicBool,
+    acknowledged: &'a Mutex<Acknowledged>,
+}
+
+impl Load<'_> {
+    /// Exchanges and downloads until the server is gone.
+    fn run(&self) {
+        let Err(error) = self.once();
+        // Nothing but the kill may end a connection.
+        assert!(self.killed.load(Ordering::SeqCst), "before the kill: {error}");
+    }
+
+    fn once(&self) -> std::io::Result<std::convert::Infallible> {
+        loop {
+            let login = self.client.exchange(self.pen.sign(DEMO_GROUP).as_bytes())?.login();
+            self.acknowledged.lock().unwrap().logins.push(login.clone());
+            for path in self.files {
+                let answer = self.client.get(path, &login)?;
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                self.acknowledged.lock().unwrap().downloads.push((login.0.clone(), (*path).to_owned()));
+            }
+        }
+    }
+}
+
+#[test]
+fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made() {
+    let installation = Installation::make();
+    let large = installation.protect("large.bin", 200 * 1024);
+    let endless = installation.protect("endless.bin", 512 * 1024 * 1024);
+    let files: [&[&str]; 3] = [&[], &[SMALL], &[&large, SMALL]];
+    let store = installation.store();
+    let mut all = Acknowledged::default();
+    let mut running_when_killed = 0;
+    for round in 0..ROUNDS {
+        let server = installation.serve();
+        let first = installation.login();
+        let downloading = installation.client().begin(&endless, &first).unwrap();
+        assert_eq!(downloading.1.status, 200);
+        let acknowledged = Mutex::new(Acknowledged { logins: vec![first], downloads: Vec::new() });
+        let killed = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for files in &files {
+                let (client, pen) = (installation.client(), installation.pen());
+                let load = Load { client, pen, files, killed: &killed, acknowledged: &acknowledged };
+                scope.spawn(move || load.run());
+            }
+            // At another instant in each round: this is the load's time, nothing is waited for.
+            std::thread::sleep(Duration::from_millis(150 + round * 37 % 400));
+            killed.store(true, Ordering::SeqCst);
+            server.kill();
+        });
+        running_when_killed += 1;
+        let acknowledged = acknowledged.into_inner().unwrap();
+
+        let _server = installation.serve();
+        let listed: HashSet<String> = installation
+            .run_json(&["login", "list"])
+            .iter()
+            .map(|login| login["login"].as_str().unwrap().to_owned())
+            .collect();
+        let mut connection = installation.client().connect().unwrap();
+        for login in &acknowledged.logins {
+            assert!(listed.contains(&login.0), "round {round}: {} was acknowledged and is gone", login.0);
+            assert_eq!(connection.get(SMALL, login).unwrap().status, 200, "round {round}");
+        }
+        all.downloads.extend(acknowledged.downloads);
+        all.logins.extend(acknowledged.logins);
+    }
+    assert!(all.logins.len() > 40 && all.downloads.len() > 40, "there was hardly any load");
+
+    log::check(&store);
+    let deliveries = log::check_transactions(&store);
+    let unknown = deliveries.values().filter(|delivery| *delivery == "unknown").count();
+    assert!(unknown >= running_when_killed, "downloads that a kill cut: {unknown}");
+    let mut recorded: HashMap<(String, String), usize> = HashMap::new();
+    let mut made = HashSet::new();
+    for event in log::events(&store) {
+        match event.kind() {
+            "released" | "admitted" => {
+                let path = format!("/files{}", event.text("path"));
+                *recorded.entry((event.text("who").to_owned(), path)).or_default() += 1;
+            }
+            "exchanged" => _ = made.insert(event.text("who").to_owned()),
+            _ => {}
+        }
+    }
+    for download in &all.downloads {
+        assert!(recorded.contains_key(download), "{download:?} arrived and is not recorded");
+    }
+    let listed = installation.run_json(&["login", "list"]);
+    let listed: HashSet<String> =
+        listed.iter().map(|login| login["login"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(listed, made, "each login has its event, and each event its login");
+}

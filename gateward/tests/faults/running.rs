@@ -1,0 +1,86 @@
+//! Starting, signals, and other programs beside a running server.
+
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::client::Client;
+use crate::log;
+use crate::support::{DEMO_GROUP, GATEWARD, Installation, SMALL, eventually};
+
+#[test]
+fn a_second_server_on_one_store_is_refused_and_commands_work_beside_the_first() {
+    let installation = Installation::make();
+    let _server = installation.serve();
+    let login = installation.login();
+    let second = installation.second_configuration();
+    let mut second = installation.start(Command::new(GATEWARD).arg("serve").arg("--config").arg(second));
+    assert_eq!(second.wait(Duration::from_secs(20)).code(), Some(2));
+    assert!(second.said().contains("one SQLite file has one server"), "{}", second.said());
+
+    let logins = installation.run_json(&["login", "list"]);
+    assert!(logins.iter().any(|listed| listed["login"] == login.0.as_str()));
+    installation.run_json(&["grant", "create", "--group", "/epos/guests", "--service", "files"]);
+    assert!(!installation.run_json(&["audit", "search", "--who", &login.0]).is_empty());
+    assert_eq!(installation.client().get(SMALL, &login).unwrap().status, 200);
+    log::check(&installation.store());
+}
+
+#[test]
+fn sighup_shows_a_new_certificate_to_new_connections_and_keeps_the_old_ones() {
+    let (installation, other) = (Installation::make(), Installation::make());
+    let server = installation.serve();
+    let mut old = installation.client().connect().unwrap();
+    let (login, shown) = (installation.login(), old.certificate());
+    assert_eq!(old.get(SMALL, &login).unwrap().status, 200);
+
+    installation.take_certificates_of(&other);
+    let trusting = Client::new(installation.public_address(), &other.path("ca.pem"));
+    assert!(trusting.connect().is_err());
+    server.signal(Signal::SIGHUP);
+    let new = eventually("the new certificate is shown", Duration::from_secs(5), || trusting.connect().ok());
+    assert_ne!(new.certificate(), shown);
+    assert_eq!(old.get(SMALL, &login).unwrap().status, 200, "a running connection goes on");
+
+    // What cannot be used is not taken: the one before stays.
+    std::fs::write(installation.path("server.pem"), "no certificate").unwrap();
+    server.signal(Signal::SIGHUP);
+    eventually("the server says what is wrong", Duration::from_secs(5), || {
+        server.said().contains("the old certificates stay").then_some(())
+    });
+    trusting.connect().unwrap();
+}
+
+#[test]
+fn sigterm_lets_a_running_download_end_and_records_the_stop() {
+    let installation = Installation::make();
+    let length = 48 * 1024 * 1024;
+    let path = installation.protect("long.bin", length);
+    let mut server = installation.serve();
+    let login = installation.login();
+    let client = installation.client();
+    let idle = client.connect().unwrap();
+    let (mut download, head) = client.begin(&path, &login).unwrap();
+    let since = log::length(&installation.store());
+
+    server.signal(Signal::SIGTERM);
+    eventually("no new connection is taken", Duration::from_secs(5), || client.connect().err());
+    assert_eq!(download.body(&head).unwrap().len() as u64, length);
+    assert_eq!(server.wait(Duration::from_secs(20)).code(), Some(0));
+    drop(idle);
+
+    let ended = log::wait_for(&installation.store(), "ended", since, Duration::from_secs(1));
+    assert_eq!(ended.text("delivery"), "complete");
+    assert_eq!(ended.body["bytes"], length);
+    let stopped = log::events(&installation.store()).pop().unwrap();
+    assert_eq!((stopped.kind(), stopped.text("reason")), ("stopped", "SIGTERM"));
+    log::check_transactions(&installation.store());
+
+    // And the next start finds nothing to close.
+    let server = installation.serve();
+    let token = installation.pen().sign(DEMO_GROUP);
+    client.exchange(token.as_bytes()).unwrap().login();
+    server.stop();
+    log::check(&installation.store());
+}
