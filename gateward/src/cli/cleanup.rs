@@ -17,7 +17,7 @@ impl Cleanup {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let access = context.access()?;
         let deleted = block_on(clean_up(&access.door, Some(&access.by), access.now))??;
-        context.print(out, &format!("{deleted} expired logins deleted"), &json!({ "deleted": deleted }))?;
+        context.print(out, &format!("expired logins deleted: {deleted}"), &json!({ "deleted": deleted }))?;
         Ok(YES)
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::access::{block_on, operating_system_user};
 use super::files::{Readable, create};
-use super::{Context, YES, certificates};
+use super::{Context, YES, certificates, shell};
 use crate::base::id::InstanceId;
 use crate::base::name::UrlPath;
 use crate::base::secret::Secret;
@@ -113,8 +113,9 @@ impl Init {
         Config::read(&config)?;
         let text = format!(
             "written    {config}\nkeyring    {dir}/keyring.toml: back it up apart from the database\noperator   {operator}\n\
-             password   {password}   (shown once)\nnext       gateward config check --config {config}\n           gateward serve --config {config}",
+             password   {password}   (shown once)\nnext       gateward config check --config {word}\n           gateward serve --config {word}",
             config = config.display(),
+            word = shell::word(&config.display().to_string()),
             dir = dir.display(),
             operator = self.operator,
             password = password.expose(),

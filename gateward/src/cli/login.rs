@@ -121,7 +121,7 @@ impl Revoke {
             (None, Some(id)) => block_on(logins::revoke_token(door, id, afterwards, by, now))?.map(|ended| {
                 let blocked = if self.allow_again { "may be exchanged again" } else { "is blocked" };
                 (
-                    format!("token {id} {blocked}; {ended} logins ended"),
+                    format!("token {id} {blocked}; logins ended: {ended}"),
                     json!({ "logins_ended": ended, "token_blocked": !self.allow_again }),
                 )
             }),

@@ -5,7 +5,7 @@ mod folder;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
@@ -14,7 +14,7 @@ use http::StatusCode;
 use self::client::Client;
 use self::folder::Folder;
 use super::serve::{log_to_stderr, runtime, serve_until_told};
-use super::{Context, YES};
+use super::{Context, YES, shell};
 use crate::config::Config;
 use crate::server::{self, Stop, system};
 use crate::store::event;
@@ -135,19 +135,21 @@ fn print_commands(
     credentials: &str,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let program = std::env::current_exe()?.display().to_string();
-    let dir = folder.path().display();
+    let word = |path: &Path| shell::word(&path.display().to_string());
+    let program = word(&std::env::current_exe()?);
+    let ca = word(&folder.path().join("ca.pem"));
+    let token = word(&folder.token());
+    let body = shell::word(&format!("@{}", folder.token().display()));
+    let config = word(&folder.config());
     let port = public.port();
-    let config = folder.config();
-    let config = config.display();
     let restricted = folder::RESTRICTED;
     writeln!(
         out,
         "\nIt serves until Ctrl-C. Try it, in another terminal:\n\n\
-         curl --cacert {dir}/ca.pem --data-binary @{dir}/token.asc https://localhost:{port}/auth; echo\n\
-         curl --cacert {dir}/ca.pem --digest --user '{credentials}' https://localhost:{port}{restricted}\n\
-         curl --cacert {dir}/ca.pem https://localhost:{port}{restricted}\n\
-         {program} exchange --dry-run {dir}/token.asc --config {config}\n\
+         curl --cacert {ca} --data-binary {body} https://localhost:{port}/auth; echo\n\
+         curl --cacert {ca} --digest --user '{credentials}' https://localhost:{port}{restricted}\n\
+         curl --cacert {ca} https://localhost:{port}{restricted}\n\
+         {program} exchange --dry-run {token} --config {config}\n\
          {program} login list --config {config}\n\
          {program} audit search --since 10m --config {config}\n"
     )?;
