@@ -12,6 +12,7 @@ use super::answer::{self, Answered, Problem, SERVICE_VERSION};
 use super::boot::{Gate, Opened};
 use super::listener::{Answer, Cutter};
 use crate::base::address::ClientAddress;
+use crate::base::id::Reference;
 use crate::base::secret::Secret;
 use crate::flows::door::Refused;
 use crate::flows::failures::Attempt;
@@ -59,7 +60,7 @@ impl Answer for Admin {
 /// Why nobody may look.
 enum NotAnOperator {
     Challenge,
-    Wrong,
+    Wrong(Reference),
     Answered(Answered),
 }
 
@@ -81,12 +82,11 @@ impl Admin {
                     "Log in as an operator.",
                 ));
             }
-            Err(NotAnOperator::Wrong) => {
-                return challenged(Problem::new(
-                    StatusCode::UNAUTHORIZED,
-                    "not-known",
-                    "Wrong user or password.",
-                ));
+            Err(NotAnOperator::Wrong(reference)) => {
+                let said = "Wrong user or password.";
+                return challenged(
+                    Problem::new(StatusCode::UNAUTHORIZED, "not-known", said).under(reference),
+                );
             }
             Err(NotAnOperator::Answered(answered)) => return answered,
         };
@@ -134,8 +134,9 @@ impl Admin {
             let problem = Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-failures",
-                format!("Try again in {wait} s."),
-            );
+                format!("Too many wrong passwords from this address: try again in {wait} s."),
+            )
+            .under(too_many.reference);
             return Err(NotAnOperator::Answered(problem.with(RETRY_AFTER, wait).answer()));
         }
         let Ok(place) = Arc::clone(&self.hashes).try_acquire_owned() else {
@@ -157,8 +158,8 @@ impl Admin {
                 };
                 let reason = "operator: wrong-password".to_owned();
                 let refused = Refused { what, reason, service: None, who: None, address };
-                opened.door.record_refusal(refused, now).await.map_err(|error| shut(&error))?;
-                Err(NotAnOperator::Wrong)
+                let recorded = opened.door.record_refusal(refused, now).await;
+                Err(NotAnOperator::Wrong(recorded.map_err(|error| shut(&error))?))
             }
             Ok(Err(error)) => Err(shut(&error)),
             Err(error) => Err(shut(&error)),

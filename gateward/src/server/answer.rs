@@ -50,7 +50,8 @@ impl Problem {
         Self { status, kind, detail: detail.into(), reference: None, fields: HeaderMap::new() }
     }
 
-    fn under(mut self, reference: Reference) -> Self {
+    /// Gives the reference that it is recorded under.
+    pub fn under(mut self, reference: Reference) -> Self {
         self.reference = Some(reference);
         self
     }
