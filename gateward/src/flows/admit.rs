@@ -90,17 +90,19 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
     // What is asked comes first: a request that means nothing is nobody's.
     let meaning = ask.service.kind.meaning(ask.method, ask.rest)?;
     let mut policy = door.policy.current();
-    let caller = authenticate::authenticate(door, &policy, &ask.service.name, ask.shown, now).await?;
-    let granted =
-        |policy: &Policy| policy.grant(&ask.service.name, caller.groups(), caller.mail()).map(str::to_owned);
-    // A yes under an old policy is caught by the writer; a no would not be, so it is looked at anew.
-    let mut grant = granted(&policy);
-    if grant.is_none() {
-        policy = door.policy.up_to_date()?;
-        grant = granted(&policy);
-    }
-    let Some(grant) = grant else {
-        return Err(refuse(door, ask, &caller, &meaning, now).await);
+    let (caller, grant) = loop {
+        let caller = authenticate::authenticate(door, &policy, &ask.service.name, ask.shown, now).await?;
+        if let Some(grant) = policy.grant(&ask.service.name, caller.groups(), caller.mail()) {
+            let grant = grant.to_owned();
+            break (caller, grant);
+        }
+        // A yes under an old policy is caught by the writer; a no would not be, so all of it is
+        // decided anew, also who asks: a permit is bound to the counter that everything was read under.
+        let newest = door.policy.up_to_date()?;
+        if newest.revision == policy.revision {
+            return Err(refuse(door, ask, &caller, &meaning, now).await);
+        }
+        policy = newest;
     };
     Ok(Permit {
         grant,

@@ -143,10 +143,7 @@ pub async fn authenticate(
         Ok(login) => temporary_login::find(&door.store.reader, &login)?,
         Err(_) => None,
     };
-    let ha1 = found.as_ref().and_then(|login| {
-        let password = door.keyring.login_password(&login.key_id, &login.salt, &login.identity)?;
-        Some(Ha1::of(login.login.as_str(), &door.realm, password.expose()))
-    });
+    let ha1 = ha1(door, found.as_ref(), &credentials);
     let request = Request { method: shown.method, target: shown.target };
     let wrong = match door.protection_space(service).verify(&credentials, request, ha1.as_ref(), now) {
         Verdict::Right => {
@@ -170,6 +167,17 @@ pub async fn authenticate(
     Err(refuse(door, service, shown, wrong, who, now).await)
 }
 
+/// Computes what the answer must have been made with; for a login that there is not, it does the
+/// same work and returns nothing.
+fn ha1(door: &Door, found: Option<&TemporaryLogin>, credentials: &Credentials) -> Option<Ha1> {
+    let nobody = (door.keyring.active_id(), &[0; 16], &[0; 32]);
+    let (key_id, salt, identity) =
+        found.map_or(nobody, |login| (login.key_id.as_str(), &login.salt, &login.identity));
+    let password = door.keyring.login_password(key_id, salt, identity)?;
+    let ha1 = Ha1::of(credentials.login(), &door.realm, password.expose());
+    found.map(|_| ha1)
+}
+
 /// The answer was right: does the login still live?
 async fn proven(
     door: &Door,
@@ -179,7 +187,7 @@ async fn proven(
     login: &TemporaryLogin,
     now: Timestamp,
 ) -> Result<Caller, Error> {
-    let ended = if policy.is_issuer_revoked(&login.issuer) {
+    let ended = if !policy.believes(&login.issuer) {
         Some(Wrong::new("issuer-taken-out", "the issuer of your token is not believed here any more"))
     } else if login.expires_at <= now {
         Some(Wrong::new("login-ended", "this login has ended: exchange the token again"))
@@ -220,7 +228,7 @@ pub fn look_again(
     now: Timestamp,
 ) -> Result<Option<Caller>, store::Error> {
     match temporary_login::find(&door.store.reader, login)? {
-        Some(login) if login.valid_until > now && !policy.is_issuer_revoked(&login.issuer) => {
+        Some(login) if login.valid_until > now && policy.believes(&login.issuer) => {
             caller(door, &login).map(Some)
         }
         _ => Ok(None),

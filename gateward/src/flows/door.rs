@@ -72,18 +72,20 @@ impl Door {
             reference: Some(reference),
             personal: Personal::at(address),
         };
-        let (happened, reference) = match self.failures.count(address, &reason, now, &self.random) {
-            Writing::Counted(reference) => return Ok(reference),
+        match self.failures.count(address, &reason, now, &self.random) {
+            Writing::Counted(reference) => Ok(reference),
             Writing::Singly => {
                 let reference = Reference::new(&self.random);
-                (event(what, reference), reference)
+                self.recorder.commit(None, Vec::new(), &[event(what, reference)], now).await?;
+                Ok(reference)
             }
             Writing::OpensSummary(reference) => {
-                (event(What::FailuresSummarised { reason, block_of: "address" }, reference), reference)
+                let opening = What::FailuresSummarised { reason, block_of: "address" };
+                self.recorder.commit(None, Vec::new(), &[event(opening, reference)], now).await?;
+                self.failures.summary_is_recorded(reference);
+                Ok(reference)
             }
-        };
-        self.recorder.commit(None, Vec::new(), &[happened], now).await?;
-        Ok(reference)
+        }
     }
 
     /// Tells how long `address` has to wait before it may attempt this again, and the reference
@@ -129,7 +131,7 @@ impl Door {
         for summary in due {
             let happened = [summary_event(&summary)];
             if let Err(error) = self.recorder.commit(None, Vec::new(), &happened, now).await {
-                self.failures.put_back(summary);
+                self.failures.put_back(&summary);
                 failed = Some(error);
             }
         }

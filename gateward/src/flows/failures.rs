@@ -27,7 +27,11 @@ pub const WRONG_ANSWERS: u64 = 30;
 /// How long a window is.
 pub const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
-/// How many windows are kept apart; what is beyond shares one.
+/// How many failures of all addresses together are recorded one by one in a window; what is beyond
+/// is counted as if it came from one address.
+pub const ALL_RECORDED_SINGLY: u64 = 600;
+
+/// How many addresses are kept apart; what is beyond shares one window.
 const WINDOWS: usize = 20_000;
 
 /// What is limited.
@@ -71,7 +75,21 @@ pub struct Summary {
 struct Window {
     since: Timestamp,
     count: u64,
-    reference: Option<Reference>,
+    summary: Option<OfSummary>,
+}
+
+impl Window {
+    fn beginning(since: Timestamp) -> Self {
+        Self { since, count: 0, summary: None }
+    }
+}
+
+/// The summary that a window has become.
+#[derive(Debug, Clone, Copy)]
+struct OfSummary {
+    reference: Reference,
+    /// Its beginning is on the disk.
+    is_recorded: bool,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +98,8 @@ struct Tables {
     reasons: HashMap<(Option<AddressBlock>, String), Window>,
     /// By address and attempt, for what is allowed.
     attempts: HashMap<(Option<AddressBlock>, Attempt), (Timestamp, u64)>,
+    /// Since when, and how many, failures were recorded one by one.
+    singly: Option<(Timestamp, u64)>,
 }
 
 /// Counts failures.
@@ -120,25 +140,41 @@ impl Failures {
     /// Counts a failure for `reason` and says how it is to be written down.
     pub fn count(&self, address: ClientAddress, reason: &str, now: Timestamp, random: &Random) -> Writing {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let reasons = &mut tables.reasons;
+        let Tables { reasons, singly, .. } = &mut *tables;
+        let (since, recorded) = singly.get_or_insert((now, 0));
+        if is_over(*since, now) {
+            (*since, *recorded) = (now, 0);
+        }
         let own = (Some(address.block()), reason.to_owned());
-        let key = if reasons.len() < WINDOWS || reasons.contains_key(&own) {
-            own
-        } else {
-            (None, reason.to_owned())
-        };
+        let has_room = *recorded < ALL_RECORDED_SINGLY || reasons.contains_key(&own);
+        let key = if has_room { own } else { (None, reason.to_owned()) };
         // A window that is over stays until its summary is taken: the count then runs on in it.
-        let window = reasons.entry(key).or_insert(Window { since: now, count: 0, reference: None });
-        if is_over(window.since, now) && window.reference.is_none() {
-            *window = Window { since: now, count: 0, reference: None };
+        let window = reasons.entry(key).or_insert(Window::beginning(now));
+        if is_over(window.since, now) && window.summary.is_none() {
+            *window = Window::beginning(now);
         }
         window.count += 1;
         if window.count <= RECORDED_SINGLY {
+            *recorded += 1;
             return Writing::Singly;
         }
-        match window.reference {
-            Some(reference) => Writing::Counted(reference),
-            None => Writing::OpensSummary(*window.reference.insert(Reference::new(random))),
+        let new = || OfSummary { reference: Reference::new(random), is_recorded: false };
+        let summary = *window.summary.get_or_insert_with(new);
+        if summary.is_recorded {
+            Writing::Counted(summary.reference)
+        } else {
+            // Until one of those who fail now has recorded it, each does: nobody is given a
+            // reference that leads nowhere.
+            Writing::OpensSummary(summary.reference)
+        }
+    }
+
+    /// Notes that the beginning of the summary `reference` is on the disk.
+    pub fn summary_is_recorded(&self, reference: Reference) {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let summaries = tables.reasons.values_mut().filter_map(|window| window.summary.as_mut());
+        for summary in summaries.filter(|summary| summary.reference == reference) {
+            summary.is_recorded = true;
         }
     }
 
@@ -153,15 +189,14 @@ impl Failures {
     }
 
     /// Puts a summary back that could not be written, to be tried again.
-    pub fn put_back(&self, summary: Summary) {
+    pub fn put_back(&self, summary: &Summary) {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Summary { block, reason, reference, count, since, .. } = summary;
-        let count = count + RECORDED_SINGLY;
-        let window =
-            tables.reasons.entry((block, reason)).or_insert(Window { since, count: 0, reference: None });
-        window.since = since;
-        window.count += count;
-        window.reference = Some(reference);
+        let key = (*block, reason.clone());
+        let window = tables.reasons.entry(key).or_insert(Window::beginning(*since));
+        window.since = *since;
+        window.count += count + RECORDED_SINGLY;
+        window.summary = Some(OfSummary { reference: *reference, is_recorded: true });
     }
 
     fn take(&self, is_due: impl Fn(Timestamp) -> bool, now: Timestamp) -> Vec<Summary> {
@@ -169,7 +204,7 @@ impl Failures {
         tables.attempts.retain(|_, (since, _)| !is_over(*since, now));
         let due = tables.reasons.extract_if(|_, window| is_due(window.since));
         due.filter_map(|((block, reason), window)| {
-            let reference = window.reference?;
+            let reference = window.summary?.reference;
             let count = window.count.saturating_sub(RECORDED_SINGLY);
             Some(Summary { block, reason, reference, count, since: window.since, until: now })
         })
@@ -192,8 +227,16 @@ mod tests {
         let failures = Failures::default();
         let random = Random::new(|bytes| bytes.fill(3));
         let from = address("192.0.2.1");
-        let singly = (0..10_000).filter(|_| failures.count(from, "expired", NOW, &random) == Writing::Singly);
-        assert_eq!(singly.count(), 10);
+        for number in 0..10_000 {
+            match failures.count(from, "expired", NOW, &random) {
+                Writing::Singly => assert!(number < 10),
+                Writing::OpensSummary(reference) => {
+                    assert_eq!(number, 10);
+                    failures.summary_is_recorded(reference);
+                }
+                Writing::Counted(_) => assert!(number > 10),
+            }
+        }
         assert_eq!(failures.take_finished(NOW + SignedDuration::from_secs(59)), []);
         let summaries = failures.take_finished(NOW + WINDOW);
         assert_eq!(summaries.len(), 1);
@@ -226,6 +269,6 @@ mod tests {
         let summaries = failures.take_all(NOW);
         assert_eq!(summaries.len(), 1);
         assert_eq!(summaries[0].block, None);
-        assert_eq!(summaries[0].count, 80_000 - RECORDED_SINGLY);
+        assert_eq!(summaries[0].count, 100_000 - ALL_RECORDED_SINGLY - RECORDED_SINGLY);
     }
 }

@@ -76,10 +76,13 @@ pub async fn revoke_token(
     let mut changes: Vec<Change> =
         found.iter().flat_map(|login| ending(login, afterwards, by, now)).collect();
     let mut happened: Vec<Happened> = found.iter().map(|login| event(login, afterwards, by)).collect();
-    let by_id = BlockedToken::Id(id.clone());
     changes.push(match afterwards {
-        Afterwards::Blocked => Change::BlockToken(Block { token: by_id, at: now, by: by.to_owned() }),
-        Afterwards::AllowedAgain => Change::UnblockToken(Unblock(by_id)),
+        Afterwards::Blocked => {
+            // Where a login was found, this keeps the identity that `ending` noted.
+            let token = BlockedToken::Id(id.clone());
+            Change::BlockToken(Block { token, identity: None, at: now, by: by.to_owned() })
+        }
+        Afterwards::AllowedAgain => Change::UnblockToken(Unblock(BlockedToken::Id(id.clone()))),
     });
     if found.is_empty() {
         changes.push(Change::AdvanceRevocation(revocation::Advance));
@@ -93,17 +96,22 @@ pub async fn revoke_token(
     Ok(found.len())
 }
 
-/// Login, block and counter in one: a crash leaves all or nothing.
+/// Login, blocks and counter in one: a crash leaves all or nothing. The token is blocked by its
+/// identity and by its ids, so that it can be let in again by either.
 fn ending(login: &TemporaryLogin, afterwards: Afterwards, by: &str, now: Timestamp) -> Vec<Change> {
+    let mut changes = vec![Change::DeleteLogin(Delete { login: login.login.clone(), ended_by: None })];
     let token = BlockedToken::Identity(login.identity);
-    vec![
-        Change::DeleteLogin(Delete { login: login.login.clone(), ended_by: None }),
-        match afterwards {
-            Afterwards::Blocked => Change::BlockToken(Block { token, at: now, by: by.to_owned() }),
-            Afterwards::AllowedAgain => Change::UnblockToken(Unblock(token)),
-        },
-        Change::AdvanceRevocation(revocation::Advance),
-    ]
+    match afterwards {
+        Afterwards::AllowedAgain => changes.push(Change::UnblockToken(Unblock(token))),
+        Afterwards::Blocked => {
+            let ids = login.token_ids.iter().map(|id| BlockedToken::Id(id.clone()));
+            let identity = Some(login.identity);
+            let block = |token| Block { token, identity, at: now, by: by.to_owned() };
+            changes.extend(std::iter::once(token).chain(ids).map(|token| Change::BlockToken(block(token))));
+        }
+    }
+    changes.push(Change::AdvanceRevocation(revocation::Advance));
+    changes
 }
 
 fn event(login: &TemporaryLogin, afterwards: Afterwards, by: &str) -> Happened {

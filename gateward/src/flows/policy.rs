@@ -145,6 +145,13 @@ impl Policy {
         self.revoked_issuers.contains(fingerprint)
     }
 
+    /// Tells whether logins of this issuer are good: the configuration file names it, and no
+    /// command took it out.
+    pub fn believes(&self, fingerprint: &str) -> bool {
+        let named = fingerprint.parse().is_ok_and(|parsed| self.issuers.get(&parsed).is_some());
+        named && !self.is_issuer_revoked(fingerprint)
+    }
+
     /// Returns those of `groups` that a grant names.
     pub fn known_groups<'a>(&'a self, groups: impl IntoIterator<Item = &'a Group>) -> BTreeSet<&'a Group> {
         groups.into_iter().filter(|group| self.groups.contains(group)).collect()

@@ -77,8 +77,7 @@ impl Public {
         }
         let token = match tokio::time::timeout(BODY, read_body(body, signed_token::MAX_BODY)).await {
             Ok(Ok(token)) => token,
-            Ok(Err(Unread::TooLong)) => Bytes::from(vec![0; signed_token::MAX_BODY + 1]),
-            Ok(Err(Unread::Gone)) => {
+            Ok(Err(Gone)) => {
                 return answer::closing(error(StatusCode::BAD_REQUEST, "The body ended too early."));
             }
             Err(_) => {
@@ -217,27 +216,24 @@ fn upstream_failed(error: &std::io::Error) -> Answered {
     Problem::new(StatusCode::BAD_GATEWAY, "upstream", "What is behind this service does not answer.").answer()
 }
 
-enum Unread {
-    TooLong,
-    Gone,
-}
+/// Says that a body ended before its time.
+struct Gone;
 
-/// Reads a body of at most `most` bytes; a longer one is read to [`DROPPED`] bytes and refused.
-async fn read_body(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
+/// Reads a body and keeps one byte more than `most` of it, enough to be refused for its length;
+/// beyond [`DROPPED`] bytes it stops reading.
+async fn read_body(mut body: Incoming, most: usize) -> Result<Bytes, Gone> {
     let mut kept = Vec::new();
     let mut seen = 0;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Gone)?.into_data() else {
-            continue;
-        };
+        let Ok(data) = frame.map_err(|_| Gone)?.into_data() else { continue };
         seen += data.len();
-        if seen <= most {
-            kept.extend_from_slice(&data);
-        } else if seen > DROPPED {
+        let room = (most + 1).saturating_sub(kept.len());
+        kept.extend_from_slice(&data[..data.len().min(room)]);
+        if seen > DROPPED {
             break;
         }
     }
-    if seen > most { Err(Unread::TooLong) } else { Ok(kept.into()) }
+    Ok(kept.into())
 }
 
 /// Reads a body that nobody wants; `false` when something of it is left.

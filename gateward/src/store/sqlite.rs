@@ -74,7 +74,12 @@ fn oldest_binary(connection: &Connection) -> rusqlite::Result<i64> {
 
 fn make_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().create(true).append(true).mode(0o600).open(path).map(drop)
+    // A file that is there stays untouched: closing a descriptor of it would let go of every lock
+    // that SQLite holds on it in this process (POSIX advisory locks).
+    match File::options().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Held while a server runs on the file; the operating system lets go of it however it ends.

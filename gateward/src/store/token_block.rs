@@ -18,12 +18,14 @@ pub enum BlockedToken {
 impl BlockedToken {
     fn key(&self) -> String {
         match self {
-            Self::Identity(identity) => {
-                format!("identity:{}", data_encoding::HEXLOWER.encode(identity))
-            }
+            Self::Identity(identity) => format!("identity:{}", hex(identity)),
             Self::Id(id) => format!("id:{id}"),
         }
     }
+}
+
+fn hex(identity: &[u8; 32]) -> String {
+    data_encoding::HEXLOWER.encode(identity)
 }
 
 /// Tells whether any of `names` is blocked.
@@ -48,6 +50,8 @@ pub fn is_any_blocked(reader: &Reader, names: &[BlockedToken]) -> Result<bool, E
 pub struct Block {
     /// Which token.
     pub token: BlockedToken,
+    /// Its identity, where it is known: a block by id is then lifted together with the others.
+    pub identity: Option<[u8; 32]>,
     /// When.
     pub at: Timestamp,
     /// By whom.
@@ -56,21 +60,28 @@ pub struct Block {
 
 impl Block {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+        let identity = self.identity.as_ref().map(hex);
         connection
             .prepare_cached(
-                "INSERT INTO token_block VALUES (?1, ?2, ?3) ON CONFLICT (token) DO UPDATE SET token = token",
+                "INSERT INTO token_block VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (token) DO UPDATE SET identity = coalesce(excluded.identity, token_block.identity)",
             )?
-            .execute(params![self.token.key(), stored(self.at), self.by])
+            .execute(params![self.token.key(), identity, stored(self.at), self.by])
     }
 }
 
-/// Lets a token in again; harmless where it was not blocked.
+/// Lets a token in again, by whatever name it was blocked; harmless where it was not.
 #[derive(Debug)]
 pub struct Unblock(pub BlockedToken);
 
 impl Unblock {
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection.prepare_cached("DELETE FROM token_block WHERE token = ?1")?.execute([self.0.key()])?;
+        connection
+            .prepare_cached(
+                "DELETE FROM token_block WHERE token = ?1 \
+                 OR identity IN (SELECT identity FROM token_block WHERE token = ?1)",
+            )?
+            .execute([self.0.key()])?;
         Ok(1)
     }
 }

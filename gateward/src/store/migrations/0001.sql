@@ -94,6 +94,7 @@ CREATE INDEX temporary_login_by_end ON temporary_login (expires_at);
 -- Tokens that make no login any more.
 CREATE TABLE token_block (
     token      TEXT PRIMARY KEY,  -- 'identity:<hex>' or 'id:<token id>'
+    identity   TEXT,              -- hex; shared by all names of one token; NULL: only its id is known
     blocked_at TEXT NOT NULL,
     blocked_by TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
