@@ -87,6 +87,15 @@ pub struct Permit {
 ///
 /// [`Error`]; refusals are recorded, a bare challenge is not.
 pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
+    let decided = decide(door, ask, now).await;
+    if let Err(Error::Store(error) | Error::Unknown(authenticate::Error::Store(error))) = &decided {
+        // Nothing was recorded, so it counts into the gap, as a commit that fails does.
+        door.recorder.note_failure(now, &error.to_string());
+    }
+    decided
+}
+
+async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
     // What is asked comes first: a request that means nothing is nobody's.
     let meaning = ask.service.kind.meaning(ask.method, ask.rest)?;
     let mut policy = door.policy.current();

@@ -138,7 +138,7 @@ pub async fn exchange(door: &Door, body: &[u8], from: &From, now: Timestamp) -> 
     }
     match make_login(door, body, from, now).await {
         Ok(exchanged) => Ok(exchanged),
-        Err(error) => Err(refuse(door, error, from, now).await),
+        Err(error) => Err(refuse(door, body, error, from, now).await),
     }
 }
 
@@ -147,19 +147,21 @@ fn unrecorded(error: CommitError) -> Refusal {
 }
 
 /// Records why there is no login, unless that is itself why.
-async fn refuse(door: &Door, error: Error, from: &From, now: Timestamp) -> Refusal {
-    match error {
-        Error::Store(_) | Error::Commit(_) => {
+async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timestamp) -> Refusal {
+    let token_id = match &error {
+        Error::Commit(_) => return Refusal { error, reference: None },
+        Error::Store(store) => {
+            door.recorder.note_failure(now, &store.to_string());
             return Refusal { error, reference: None };
         }
-        Error::Token(_)
+        // An issuer signed it: its id is worth keeping, and is what a block names it by.
+        Error::Token(signed_token::Error::Expired(_) | signed_token::Error::IssuedInFuture(_))
         | Error::IssuerRevoked(_)
         | Error::TokenRevoked
-        | Error::TooMany { .. }
-        | Error::KeyMissing(_) => {}
-    }
-    let what =
-        What::ExchangeRefused { reason: error.reason().into(), detail: error.to_string(), token_id: None };
+        | Error::KeyMissing(_) => token_id(door, body, now),
+        Error::Token(_) | Error::TooMany { .. } => None,
+    };
+    let what = What::ExchangeRefused { reason: error.reason().into(), detail: error.to_string(), token_id };
     let recorded = match from {
         From::Address(address) => {
             door.failures.count_attempt(*address, Attempt::Exchange, now);
@@ -182,6 +184,12 @@ async fn refuse(door: &Door, error: Error, from: &From, now: Timestamp) -> Refus
         Ok(reference) => Refusal { error, reference: Some(reference) },
         Err(commit) => unrecorded(commit),
     }
+}
+
+/// Returns the id of a token that an issuer signed, whatever else is wrong with it.
+fn token_id(door: &Door, body: &[u8], now: Timestamp) -> Option<String> {
+    let token = signed_token::inspect(body, &door.policy.current().issuers, now).ok()?;
+    Some(token.id().to_string())
 }
 
 /// Verifies, decides and commits; decides once more when the policy or the login changed meanwhile.
