@@ -27,6 +27,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a request's head may take, and how long a connection may idle between requests.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// How long a running request may go on after the program was told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
 /// How large a request's head may be, in bytes.
 const HEAD_SIZE: usize = 32 * 1024;
 
@@ -60,9 +63,10 @@ impl Cutter {
     }
 }
 
-/// Accepts until `stop` is true, then drains: running requests end, idle connections close.
+/// Accepts until `stop` is true, then drains: idle connections close, running requests end, for at
+/// most 30 s; what runs on then is cut.
 ///
-/// Returns when the last connection is gone; `connections` holds one sender for each.
+/// `connections` holds one sender for each connection; the last one gone, all have ended.
 pub async fn listen<A: Answer>(
     socket: TcpListener,
     tls: Arc<ServerConfig>,
@@ -116,7 +120,11 @@ async fn connection<A: Answer>(
         }
         TlsAcceptor::from(tls).accept(stream).await.map(Some)
     });
-    let stream = match handshake.await {
+    let handshaken = tokio::select! {
+        () = until_true(&mut stop) => return,
+        handshaken = handshake => handshaken,
+    };
+    let stream = match handshaken {
         Ok(Ok(Some(stream))) => stream,
         Ok(Ok(None)) => return,
         Ok(Err(error)) => {
@@ -147,17 +155,23 @@ async fn connection<A: Answer>(
         .max_headers(FIELDS)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
-    loop {
-        tokio::select! {
-            ended = &mut served => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended early");
+    let ended = tokio::select! {
+        ended = &mut served => ended,
+        () = until_true(&mut cut) => return,
+        () = until_true(&mut stop) => {
+            served.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = &mut served => ended,
+                () = until_true(&mut cut) => return,
+                () = tokio::time::sleep(DRAIN) => {
+                    tracing::warn!(seconds = DRAIN.as_secs(), "a request ran on after the stop and is cut");
+                    return;
                 }
-                return;
             }
-            () = until_true(&mut cut) => return,
-            Ok(()) = stop.changed() => served.as_mut().graceful_shutdown(),
         }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 

@@ -24,9 +24,6 @@ use crate::flows::policy::write_file_rules;
 use crate::flows::record::{Happened, What};
 use crate::store::{Change, ServeLock, instance};
 
-/// How long a running request may go on after the program was told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
-
 /// How long we wait before we try again to open what is not there yet.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -264,10 +261,9 @@ impl Running {
     /// Stops: no new connections, running requests end (for at most 30 s), the end is recorded.
     pub async fn stop(mut self, why: Stop) {
         self.stop.send_replace(true);
-        // Each connection holds a sender; the last one gone closes the channel.
-        if tokio::time::timeout(DRAIN, self.connections.recv()).await.is_err() {
-            tracing::warn!("some connections did not end in time and are cut");
-        }
+        // Each connection holds a sender, and none lasts longer than the listener lets it; the last one
+        // gone closes the channel.
+        while self.connections.recv().await.is_some() {}
         let Ok(opened) = self.gate.opened() else {
             self.opening.abort();
             return;

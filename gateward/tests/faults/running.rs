@@ -1,5 +1,6 @@
 //! Starting, signals, and other programs beside a running server.
 
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
@@ -83,4 +84,23 @@ fn sigterm_lets_a_running_download_end_and_records_the_stop() {
     client.exchange(token.as_bytes()).unwrap().login();
     server.stop();
     log::check(&installation.store());
+}
+
+#[test]
+fn a_download_that_outlasts_the_drain_is_cut_and_its_end_recorded() {
+    let installation = Installation::make();
+    let path = installation.protect("endless.bin", 256 * 1024 * 1024);
+    let mut server = installation.serve();
+    let silent = TcpStream::connect(installation.public_address()).unwrap();
+    let (download, head) = installation.client().begin(&path, &installation.login()).unwrap();
+    assert_eq!(head.status, 200);
+    let since = log::length(&installation.store());
+
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(Duration::from_secs(40)).code(), Some(0));
+    drop((download, silent));
+    let ended = log::wait_for(&installation.store(), "ended", since, Duration::from_secs(1));
+    assert_eq!(ended.text("delivery"), "cut");
+    assert_eq!(log::events(&installation.store()).pop().unwrap().kind(), "stopped");
+    log::check_transactions(&installation.store());
 }
