@@ -6,18 +6,7 @@ use super::door::Door;
 use super::record::{Happened, What};
 use crate::base::id::LoginName;
 use crate::store::temporary_login::{self, Delete};
-use crate::store::{self, Change, CommitError};
-
-/// Why not everything was cleaned up; what was, is recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The operator's.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The operator's.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
+use crate::store::{Change, CommitError, Failed};
 
 /// How many logins one event names.
 const AT_ONCE: u32 = 200;
@@ -28,8 +17,8 @@ const AT_ONCE: u32 = 200;
 ///
 /// # Errors
 ///
-/// [`Error`].
-pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u64, Error> {
+/// [`Failed`]; what was done before is recorded.
+pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u64, Failed> {
     let mut total = 0;
     loop {
         let logins = temporary_login::expired(&door.store.reader, now, AT_ONCE)?;

@@ -5,18 +5,7 @@ use jiff::Timestamp;
 use super::door::Door;
 use super::record::{Delivery, Happened, Outcome, What};
 use crate::store::instance::{self, OpenTransaction};
-use crate::store::{self, Change, CommitError};
-
-/// Why not everything could be closed; the next sweep goes on.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The operator's.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The operator's.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
+use crate::store::{Change, CommitError, Failed};
 
 /// Whose transactions are closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +25,8 @@ const AT_ONCE: u32 = 256;
 ///
 /// # Errors
 ///
-/// [`Error`].
-pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u64, Error> {
+/// [`Failed`]; what was done before is recorded.
+pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u64, Failed> {
     let own = door.recorder.instance().to_string();
     let reader = &door.store.reader;
     let gone = match whose {

@@ -16,7 +16,7 @@ use crate::base::name::ServiceName;
 use crate::base::network::Network;
 use crate::store::grant::{GrantRow, Origin};
 use crate::store::revocation::Revision;
-use crate::store::{self, Change, CommitError, Reader, grant, issuer, revocation};
+use crate::store::{self, Change, Failed, Reader, grant, issuer, revocation};
 
 /// Whom a grant names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -217,30 +217,19 @@ impl PolicyCache {
     }
 }
 
-/// Why the file's rules could not be written to the store.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The operator's to mend, or to wait for.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The operator's to mend, or to wait for.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
-
 /// Writes what the configuration file says about grants and issuers to the store: the file wins
 /// over what an earlier file said, and leaves alone what commands made.
 ///
 /// # Errors
 ///
-/// [`Error`]; nothing was changed then.
+/// [`Failed`]; nothing was changed then.
 pub async fn write_file_rules(
     reader: &Reader,
     recorder: &Recorder,
     rules: &[Rule],
     issuers: &TrustedKeys,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), Failed> {
     let wanted: HashMap<String, GrantRow> =
         rules.iter().map(|rule| rule.row(Origin::File, None)).map(|row| (row.id.clone(), row)).collect();
     let present: HashSet<String> =

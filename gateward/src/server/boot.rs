@@ -20,11 +20,10 @@ use crate::base::steady::Stepped;
 use crate::base::time::Clock;
 use crate::config::{Config, Grant, Mode, Upstream};
 use crate::flows::admit::Service;
-use crate::flows::close_lapsed;
 use crate::flows::door::Door;
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
-use crate::flows::policy::{self, NotADomain, PolicyCache, Rule, Subject};
+use crate::flows::policy::{NotADomain, PolicyCache, Rule, Subject};
 use crate::flows::record::Recorder;
 use crate::store::{self, Store, temporary_login};
 
@@ -56,7 +55,7 @@ pub enum Error {
     #[error("{path} can be read by everybody on this machine: chmod o-rwx it", path = .0.display())]
     Exposed(PathBuf),
     /// The operator's: living logins need a key that is gone.
-    #[error("the keyring {path} lacks key {key}, which living logins need: put it back, or revoke those logins", path = .path.display())]
+    #[error("the keyring {path} lacks key {key}, which living logins need: put it back, or end those logins with `gateward login revoke`", path = .path.display())]
     KeyMissing {
         /// The keyring's file.
         path: PathBuf,
@@ -77,19 +76,16 @@ pub enum Error {
     /// The clock cannot be believed; it may come right.
     #[error(transparent)]
     Clock(#[from] Stepped),
-    /// What the file says could not be written to the store; it may work later.
+    /// The store does not take what the start has to write; it may later.
     #[error(transparent)]
-    Policy(#[from] policy::Error),
-    /// What a crash left open could not be closed; it may work later.
-    #[error(transparent)]
-    Lapsed(#[from] close_lapsed::Error),
+    Failed(#[from] store::Failed),
 }
 
 impl Error {
     /// Whether waiting may mend it: a file or database that is not there yet.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::File { .. } | Self::Policy(_) | Self::Clock(_) | Self::Lapsed(_) => true,
+            Self::File { .. } | Self::Failed(_) | Self::Clock(_) => true,
             Self::Store(error) => matches!(error, store::Error::Unreachable { .. }),
             Self::Keyring { .. }
             | Self::Exposed(_)
@@ -339,10 +335,6 @@ pub fn door(
 ) -> Result<Door, Error> {
     let Keys { keyring, issuers } = keys;
     let store = Store::open(&config.store.0, clock.clone())?;
-    let missing = temporary_login::key_ids(&store.reader)?.into_iter().find(|key| !keyring.has(key));
-    if let Some(key) = missing {
-        return Err(Error::KeyMissing { path: config.keyring.clone(), key });
-    }
     Ok(Door {
         nonce_keys: keyring.nonce_keys(),
         keyring,
@@ -353,6 +345,20 @@ pub fn door(
         realm: config.realm.0.clone(),
         store,
     })
+}
+
+/// Checks that the keyring has every key that living logins need; commands do without, so that
+/// such logins can be ended.
+///
+/// # Errors
+///
+/// [`Error::KeyMissing`], [`Error::Store`].
+pub fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
+    let needed = temporary_login::key_ids(&door.store.reader)?;
+    match needed.into_iter().find(|key| !door.keyring.has(key)) {
+        Some(key) => Err(Error::KeyMissing { path: config.keyring.clone(), key }),
+        None => Ok(()),
+    }
 }
 
 /// Opens what the services protect.

@@ -14,4 +14,4 @@ pub mod system;
 pub mod tls;
 mod watch;
 
-pub use run::{Bound, Running, Stop, start};
+pub use run::{Bound, Error, Running, Stop, start};

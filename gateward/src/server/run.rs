@@ -22,7 +22,7 @@ use crate::config::{Config, Mode, Tls};
 use crate::flows::close_lapsed::{Whose, close_lapsed};
 use crate::flows::policy::write_file_rules;
 use crate::flows::record::{Happened, What};
-use crate::store::{Change, ServeLock, instance};
+use crate::store::{Change, Failed, ServeLock, instance};
 
 /// How long we wait before we try again to open what is not there yet.
 const RETRY: Duration = Duration::from_secs(1);
@@ -171,6 +171,7 @@ async fn try_open(
     let lock = ServeLock::take(&config.store.0)?;
     let services = boot::services(config)?;
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random, now)?);
+    boot::check_keys_in_use(config, &door)?;
     boot::warn(config, &door.policy.current().issuers, now);
     write_file_rules(
         &door.store.reader,
@@ -199,15 +200,11 @@ async fn try_open(
         version: env!("CARGO_PKG_VERSION"),
         mode: config.mode.as_str().into(),
     });
-    door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(policy_commit)?;
+    door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(Failed::from)?;
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
     let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
     Ok((opened, Helpers { tasks: [watching, keeping], _lock: lock }))
-}
-
-fn policy_commit(error: crate::store::CommitError) -> boot::Error {
-    boot::Error::Policy(error.into())
 }
 
 impl Running {

@@ -56,6 +56,17 @@ pub enum Error {
     },
 }
 
+/// Why something could not be read or written now: the operator's, and it may pass.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// Reading.
+    #[error(transparent)]
+    Read(#[from] Error),
+    /// Writing.
+    #[error(transparent)]
+    Write(#[from] CommitError),
+}
+
 /// The store: one way to read, one way to write.
 #[derive(Debug, Clone)]
 pub struct Store {

@@ -47,14 +47,20 @@ impl Installation {
 
     /// Starts the server, again if need be.
     pub async fn start(&mut self) {
+        self.try_start().await.unwrap();
+    }
+
+    /// Starts the server, or says why it does not open.
+    pub async fn try_start(&mut self) -> Result<(), server::Error> {
         let now = Arc::clone(&self.now);
         let clock = Clock::new(move || Ok(*now.lock().unwrap()));
         let mut config = Config::read(&self.path("gateward.toml")).unwrap();
         config.listen.set_port(0);
         config.admin.listen.set_port(0);
-        let mut running = server::start(config, clock, system::random()).await.unwrap();
-        running.opened().await.unwrap();
+        let mut running = server::start(config, clock, system::random()).await?;
+        running.opened().await?;
         self.running = Some(running);
+        Ok(())
     }
 
     /// Stops the server, if it runs.
