@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::answer::{self, Answered, Problem, SERVICE_VERSION};
 use super::boot::{Gate, Opened};
-use super::listener::{Answer, Cutter};
+use super::cutter::Cutter;
+use super::listener::Answer;
 use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
 use crate::base::secret::Secret;

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::{self, Problem};
 use super::body::AnswerBody;
+use super::cutter::Cutter;
 use crate::base::address::ClientAddress;
 
 /// How many connections a listener has open at once; the next wait in the kernel's queue.
@@ -45,22 +46,6 @@ pub trait Answer: Send + Sync + 'static {
         address: ClientAddress,
         cutter: Cutter,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
-}
-
-/// Closes one connection at once, whatever it still has to send.
-#[derive(Debug, Clone)]
-pub struct Cutter(watch::Sender<bool>);
-
-impl Cutter {
-    fn new() -> (Self, watch::Receiver<bool>) {
-        let (sender, receiver) = watch::channel(false);
-        (Self(sender), receiver)
-    }
-
-    /// Cuts it.
-    pub fn cut(&self) {
-        self.0.send_replace(true);
-    }
 }
 
 /// Accepts until `stop` is true, then drains: idle connections close, running requests end, for at

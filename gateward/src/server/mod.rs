@@ -4,6 +4,7 @@ mod admin;
 mod answer;
 mod body;
 pub mod boot;
+mod cutter;
 mod folder;
 mod housekeeping;
 mod listener;

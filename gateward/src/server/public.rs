@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 
 use super::answer::{self, Answered, FdsnError, Problem, SERVICE_VERSION};
 use super::boot::{Gate, Opened, Protected};
+use super::cutter::Cutter;
 use super::folder::Content;
-use super::listener::{Answer, Cutter};
+use super::listener::Answer;
 use super::pump::Pump;
 use crate::base::address::ClientAddress;
 use crate::base::name::UrlPath;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::body::{AnswerBody, Cut, Pieces};
-use super::listener::Cutter;
+use super::cutter::Cutter;
 use super::watch::Seen;
 use crate::base::time::Clock;
 use crate::flows::admit::{Admitted, Ending};
