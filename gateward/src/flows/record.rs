@@ -80,6 +80,7 @@ pub enum What {
     ExchangeRefused {
         reason: String,
         detail: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
         token_id: Option<String>,
     },
     AuthenticationFailed {

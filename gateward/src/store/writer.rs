@@ -9,6 +9,7 @@
 //! our own has gone through.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -100,9 +101,27 @@ pub enum CommitError {
     Unknown(String),
 }
 
-/// Hands proposals to the writing thread; cheap to clone.
+/// Hands proposals to the writing thread; cheap to clone. The last one dropped waits until the
+/// thread has closed the database, so that nothing but the database file stays behind.
 #[derive(Debug, Clone)]
-pub struct Writer(mpsc::Sender<Submission>);
+pub struct Writer(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    /// `None` once nothing more is handed in.
+    queue: Option<mpsc::Sender<Submission>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue = None;
+        // A thread that panicked has nothing open any more.
+        if let Some(Err(_)) = self.thread.take().map(std::thread::JoinHandle::join) {
+            tracing::error!("the writing thread panicked");
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Submission {
@@ -129,11 +148,11 @@ impl Writer {
         let unreachable = |source| Error::Unreachable { path: path.clone(), source };
         let connection = sqlite::open(&path).map_err(unreachable)?;
         let thread = WritingThread { path: path.clone(), clock, connection: Some(connection) };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run(receiver))
             .map_err(|error| unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
-        Ok(Self(sender))
+        Ok(Self(Arc::new(Handle { queue: Some(sender), thread: Some(thread) })))
     }
 
     /// Commits `proposal`; returns once it is on the disk, or will never be.
@@ -144,7 +163,8 @@ impl Writer {
     pub async fn commit(&self, proposal: Proposal) -> Result<Committed, CommitError> {
         let (answer, answered) = oneshot::channel();
         let submission = Submission { proposal, deadline: Instant::now() + PATIENCE, answer };
-        self.0.try_send(submission).map_err(|error| {
+        let queue = self.0.queue.as_ref().expect("the queue goes with the last handle");
+        queue.try_send(submission).map_err(|error| {
             CommitError::Unavailable(match error {
                 mpsc::error::TrySendError::Full(_) => format!("{QUEUE} others wait already"),
                 mpsc::error::TrySendError::Closed(_) => "the writer has stopped".into(),
@@ -273,8 +293,11 @@ impl WritingThread {
                     None => false,
                 });
             }
-            // A write of our own that must reach the disk: what lies before it has then, too.
-            transaction.execute("UPDATE revocation SET counter = counter", [])?;
+            // A write of our own that must reach the disk: what lies before it has then, too, and what
+            // the failed commit left behind the end of the write-ahead log is overwritten. The value
+            // must change, or SQLite writes nothing.
+            let turn: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            transaction.pragma_update(None, "user_version", turn.wrapping_add(1))?;
             transaction.commit()?;
             Ok((revision, found))
         });
