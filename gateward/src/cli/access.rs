@@ -28,10 +28,8 @@ pub(super) struct Access {
 impl Context {
     /// Reads the configuration file.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        let hint =
-            || "name the configuration with --config FILE or GATEWARD_CONFIG; `gateward init` writes one";
         match Config::read(&self.config) {
-            Err(error @ crate::config::Error::Unreadable { .. }) => Err(error).with_context(hint),
+            Err(error @ crate::config::Error::Unreadable { .. }) => Err(unreadable(&error)),
             read => Ok(read?),
         }
     }
@@ -57,6 +55,13 @@ impl Context {
         let door = boot::door(&config, keys, &clock, &system::random(), now)?;
         Ok(Access { config, door, by, now })
     }
+}
+
+/// Says what to do where there is no configuration.
+pub(super) fn unreadable(error: &crate::config::Error) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{error}: name the configuration with --config FILE or GATEWARD_CONFIG; `gateward init` writes one"
+    )
 }
 
 /// Runs a flow to its end.

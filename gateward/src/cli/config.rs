@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::access::unreadable;
 use super::{Context, YES, no};
 use crate::config::Config as File;
 use crate::server::{boot, system, tls};
@@ -21,7 +22,7 @@ impl Config {
         let Self::Check = self;
         let findings = match File::read(&context.config) {
             Ok(config) => check(&config),
-            Err(error @ crate::config::Error::Unreadable { .. }) => return Err(error.into()),
+            Err(error @ crate::config::Error::Unreadable { .. }) => return Err(unreadable(&error)),
             Err(error) => vec![error.to_string()],
         };
         for finding in &findings {

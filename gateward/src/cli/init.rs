@@ -32,6 +32,7 @@ pub(super) struct Init {
     /// The database file; in the folder unless given.
     #[arg(long)]
     store: Option<PathBuf>,
+    /// What kind of installation this is.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
     /// Where the public listener listens.

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::access::{block_on, operating_system_user};
-use super::{Context, YES};
+use super::{Context, YES, no};
 use crate::base::secret::Secret;
-use crate::flows::keyring::{self, Keyring};
+use crate::flows::keyring::{self, Error, Keyring};
 use crate::flows::record::{Happened, What};
 use crate::server::{boot, system};
 use crate::store::temporary_login;
@@ -49,7 +49,13 @@ impl Key {
                 Ok(YES)
             }
             Self::Retire { id } => {
-                let retired = keyring::retire(&text, id, now).with_context(in_file)?;
+                let retired = match keyring::retire(&text, id, now) {
+                    Err(error @ (Error::NoSuchKey(_) | Error::LastActiveKey(_))) => {
+                        eprintln!("gateward: {error}");
+                        return Ok(no());
+                    }
+                    retired => retired.with_context(in_file)?,
+                };
                 change(context, &path, &retired, What::KeyRetired { key: id.clone() })?;
                 let said = format!(
                     "{id} is retired; keep it in the file while `gateward key list` says that logins need it"

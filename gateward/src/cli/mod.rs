@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => YES,
         Err(error) => {
-            eprintln!("gateward: {error:#}");
+            eprintln!("gateward: {}", in_words(&error));
             ExitCode::from(2)
         }
     }
@@ -134,6 +134,17 @@ fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Issuer(issuer) => issuer.run(&context, out),
         Command::Audit(audit) => audit.run(&context, out),
     }
+}
+
+/// Says what went wrong, each cause once: many errors name theirs already.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// Whoever reads our output has seen enough: no error.

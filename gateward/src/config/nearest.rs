@@ -3,8 +3,12 @@
 /// How alike two names must be (Jaro-Winkler) to be taken for a slip.
 const ALIKE: f64 = 0.75;
 
-/// Rewrites serde's "unknown field" into a question; other messages stay.
+/// Rewrites serde's "unknown field" into a question and says what an address looks like; other
+/// messages stay.
 pub(super) fn suggest(message: &str) -> String {
+    if message == "invalid socket address syntax" {
+        return "no address with a port, as in 127.0.0.1:8443".into();
+    }
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = ["unknown field", "unknown variant"].iter().any(|start| message.starts_with(start));
     let (true, Some(wrong)) = (unknown, names.next()) else {
