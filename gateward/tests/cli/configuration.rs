@@ -1,0 +1,93 @@
+//! `config check` finds what is wrong before a server does.
+
+use super::support::Installation;
+
+/// Checks a file that was broken, and returns its findings.
+#[track_caller]
+fn findings(installation: &Installation) -> Vec<String> {
+    let ran = installation.run(&["config", "check"]);
+    assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stderr, "");
+    let json = installation.json(&["config", "check"]);
+    let found: Vec<String> =
+        json.iter().map(|finding| finding["finding"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ran.stdout.lines().collect::<Vec<_>>(), found);
+    found
+}
+
+#[track_caller]
+fn finds(old: &str, new: &str, said: &str) {
+    let installation = Installation::new();
+    installation.change(old, new);
+    let found = findings(&installation);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains(said), "{new}: {}", found[0]);
+}
+
+#[test]
+fn a_good_file_is_said_to_be_good() {
+    let installation = Installation::new();
+    let ran = installation.run(&["config", "check"]);
+    assert_eq!((ran.status, ran.stdout), (0, format!("{}: good\n", installation.config())));
+}
+
+#[test]
+fn an_unknown_name_is_found_with_its_line_and_the_nearest_right_one() {
+    let installation = Installation::new();
+    installation.change("\nkeyring = ", "\nkeyrin = ");
+    let said = format!("{}, line 6: unknown name `keyrin`: did you mean `keyring`?", installation.config());
+    assert_eq!(findings(&installation), [said.as_str()]);
+    // Every other command refuses in the same words.
+    let ran = installation.run(&["login", "list"]);
+    assert_eq!((ran.status, ran.stderr), (2, format!("gateward: {said}\n")));
+}
+
+#[test]
+fn what_makes_no_sense_is_found() {
+    finds(
+        "mode = \"development\"",
+        "mode = \"prod\"",
+        "line 2: unknown name `prod`: did you mean `production`?",
+    );
+    finds(
+        "listen = \"127.0.0.1:",
+        "listen = \"nowhere:",
+        "line 9: no address with a port, as in 127.0.0.1:8443",
+    );
+    finds("kind = \"plain\"", "kind = \"plane\"", "did you mean `plain`?");
+    finds("upstream = \"dir:files\"", "upstream = \"files\"", "\"files\" is no upstream");
+    finds("require = [\"login\"]", "require = []", "say who may enter");
+    finds("path = \"/files\"", "path = \"/auth/files\"", "overlap");
+    finds("service = \"files\"", "service = \"fils\"", "there is no service fils");
+    finds("group = \"/epos/demo\"", "group = \"demo\"", "not a group");
+    finds("group = \"/epos/demo\"", "mail_domain = \"a@b\"", "no mail domain");
+    finds("fingerprint = \"", "fingerprint = \"00", "not a full fingerprint");
+    finds("store = \"gateward.db\"", "store = \"postgres://x\"", "is no store");
+}
+
+#[test]
+fn what_the_file_names_and_is_not_there_is_found() {
+    finds("dir:files", "dir:gone", "gone");
+    finds("keyring.toml", "gone.toml", "gone.toml");
+    finds("\"issuer.asc\"", "\"gone.asc\"", "gone.asc");
+}
+
+#[test]
+fn every_finding_is_told_at_once() {
+    let installation = Installation::new();
+    installation.change("dir:files", "dir:gone");
+    installation.change("keyring.toml", "gone.toml");
+    installation.change("\"issuer.asc\"", "\"gone.asc\"");
+    installation.change("server.pem", "gone.pem");
+    // The certificate of each listener counts.
+    assert_eq!(findings(&installation).len(), 5);
+}
+
+#[test]
+fn a_key_that_is_another_than_the_one_pinned_is_found() {
+    let installation = Installation::new();
+    let fingerprint = installation.json(&["issuer", "list"])[0]["issuer"].as_str().unwrap().to_owned();
+    installation.change(&fingerprint, &"0".repeat(40));
+    let found = findings(&installation);
+    assert!(found[0].contains("correct fingerprint, or get the right key"), "{found:?}");
+}
