@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Context, YES};
@@ -18,9 +18,14 @@ impl Serve {
         log_to_stderr("info");
         let config = context.config()?;
         runtime()?.block_on(async {
-            let running = server::start(config, system::clock(), system::random()).await?;
+            let mut signals = Signals::listen()?;
+            let running = tokio::select! {
+                running = server::start(config, system::clock(), system::random()) => running?,
+                // While it waits for a certificate, nothing has begun that would have to end.
+                _ = signals.stop() => return Ok(YES),
+            };
             tracing::info!(public = %running.bound.public, admin = %running.bound.admin, "listening");
-            serve_until_told(running).await
+            serve_until_told(running, signals).await
         })
     }
 }
@@ -43,19 +48,45 @@ pub(super) fn log_to_stderr(default: &str) {
         .init();
 }
 
+/// The signals that operators send.
+pub(super) struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on: a signal that comes earlier ends the process without a word.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Resolves when somebody says to stop.
+    async fn stop(&mut self) -> Stop {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Stop("SIGTERM"),
+                _ = self.interrupt.recv() => return Stop("SIGINT"),
+                _ = self.hang_up.recv() => {}
+            }
+        }
+    }
+}
+
 /// Serves until a signal says to stop, or the door can never open.
-pub(super) async fn serve_until_told(mut running: Running) -> anyhow::Result<ExitCode> {
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+pub(super) async fn serve_until_told(mut running: Running, mut signals: Signals) -> anyhow::Result<ExitCode> {
     let why = loop {
         tokio::select! {
-            _ = hang_up.recv() => match running.reload_certificates() {
+            _ = signals.hang_up.recv() => match running.reload_certificates() {
                 Ok(()) => tracing::info!("certificates loaded again"),
                 Err(error) => tracing::error!(%error, "the old certificates stay"),
             },
-            _ = terminate.recv() => break Stop("SIGTERM"),
-            _ = interrupt.recv() => break Stop("SIGINT"),
+            _ = signals.terminate.recv() => break Stop("SIGTERM"),
+            _ = signals.interrupt.recv() => break Stop("SIGINT"),
             error = running.failed() => return Err(error.into()),
         }
     };

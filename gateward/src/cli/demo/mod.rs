@@ -13,7 +13,7 @@ use http::StatusCode;
 
 use self::client::Client;
 use self::folder::Folder;
-use super::serve::{log_to_stderr, runtime, serve_until_told};
+use super::serve::{Signals, log_to_stderr, runtime, serve_until_told};
 use super::{Context, YES, shell};
 use crate::config::Config;
 use crate::server::{self, Stop, system};
@@ -63,6 +63,7 @@ impl Demo {
         runtime()?.block_on(async {
             let mut running = server::start(config, system::clock(), system::random()).await?;
             running.opened().await?;
+            let signals = Signals::listen()?;
             // Only now: whoever waits for this file finds the door open.
             folder.write_token(system::wall_clock())?;
             let public = running.bound.public;
@@ -86,7 +87,7 @@ impl Demo {
             }
             print_commands(&folder, public, &credentials, out)?;
             out.flush()?;
-            serve_until_told(running).await
+            serve_until_told(running, signals).await
         })
     }
 }
