@@ -1,0 +1,27 @@
+//! Gateward as the world sees it: the program itself, tokens that GnuPG signed, and curl, wget and
+//! Python at the door.
+//!
+//! Every test has an installation and a server of its own, on free ports of the loopback device.
+//! They run where the feature `real-tools` asks for them, and fail, never skip, when a tool is
+//! missing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
+mod demo;
+mod endings;
+mod exchange;
+mod fetch;
+mod gnupg;
+mod grants;
+mod init;
+mod installation;
+mod limits;
+mod operators;
+mod production;
+mod refusals;
+mod requests;
+mod server;
+#[expect(dead_code, reason = "some spellings are tested there alone")]
+#[path = "../../../crates/signed-token/tests/spelling/mod.rs"]
+mod spelling;
+mod statement;
+mod tools;
