@@ -188,7 +188,7 @@ impl Permit {
     /// [`CommitError::Stale`] and [`CommitError::Precondition`]: decide once more. Anything else:
     /// the answer stays here.
     pub async fn release(
-        &self,
+        self,
         door: &Door,
         status: u16,
         bytes: u64,
@@ -218,7 +218,7 @@ impl Permit {
     /// # Errors
     ///
     /// As [`Permit::release`].
-    pub async fn open(&self, door: &Door, now: Timestamp) -> Result<Admitted, CommitError> {
+    pub async fn open(self, door: &Door, now: Timestamp) -> Result<Admitted, CommitError> {
         let transaction = TransactionId::new(now, &door.random);
         let what = What::Admitted {
             method: self.method.clone(),
