@@ -153,6 +153,42 @@ fn a_folder_is_used_again_with_the_services_that_were_added() {
 }
 
 #[test]
+fn a_folder_is_used_again_at_other_addresses_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Demo::start(folder.path()).stop(), 0);
+    let listeners = || {
+        let file = std::fs::read_to_string(folder.path().join("gateward.toml")).unwrap();
+        file.lines().filter(|line| line.starts_with("listen")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = listeners();
+    // A free port is the one from before.
+    assert_eq!(Demo::start(folder.path()).stop(), 0);
+    assert_eq!(listeners(), before);
+    // Unless somebody has taken it.
+    let port: u16 = before[0].trim_end_matches('"').rsplit(':').next().unwrap().parse().unwrap();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let once = ["demo", "--once", "--public"];
+    let ran = run(gateward().args(once).args(["127.0.0.1:0", "--dir"]).arg(folder.path()), b"");
+    ran.good();
+    assert_ne!(listeners()[0], before[0]);
+    assert_eq!(listeners()[1], before[1]);
+    // Another one is another one, also for `serve` afterwards.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    run(gateward().args(once).args([&other, "--dir"]).arg(folder.path()), b"").good();
+    assert_eq!(listeners()[0], format!("listen = \"{other}\""));
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keyring.toml"), "mine").unwrap();
+    let demo = run(gateward().args(["demo", "--once"]).args(FREE).arg("--dir").arg(folder.path()), b"");
+    assert_eq!(demo.status, 2);
+    assert!(demo.stderr.contains("name another folder"), "{}", demo.stderr);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn it_listens_on_loopback_only() {
     let folder = tempfile::tempdir().unwrap();
     for flag in ["--public", "--admin"] {

@@ -1,28 +1,50 @@
 //! The demo's folder: keys, certificates, configuration, and something to protect.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use jiff::{SignedDuration, Timestamp};
 use openpgp::{Algorithm, SigningKey};
 
 use crate::cli::certificates;
 use crate::cli::files::{Readable, create};
 use crate::cli::init::first_operator;
+use crate::config::Config;
 use crate::flows::keyring;
 use crate::server::{system, tls::NON_PRODUCTION};
 
 /// The protected file of the demo.
 pub(super) const RESTRICTED: &str = "/files/restricted.txt";
 
+/// Where the listeners listen unless something else is asked for.
+const PUBLIC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
+const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9443);
+
+/// What is made before the configuration.
+const MADE: [&str; 9] = [
+    "ca.pem",
+    "server.pem",
+    "server.key",
+    "issuer.asc",
+    "issuer-secret.asc",
+    "keyring.toml",
+    "files",
+    "gateward.db",
+    "operator.txt",
+];
+
 /// The folder, with everything in it.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
     /// Makes what is not there yet; what is there is used again.
-    pub(super) fn prepare(path: &Path, public: SocketAddr, admin: SocketAddr) -> anyhow::Result<Self> {
+    pub(super) fn prepare(
+        path: &Path,
+        public: Option<SocketAddr>,
+        admin: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
         let mut builder = std::fs::DirBuilder::new();
         builder
             .recursive(true)
@@ -32,7 +54,10 @@ impl Folder {
         let folder = Self(path.canonicalize()?);
         let now = system::wall_clock();
         // The configuration is written last: where it stands, the rest is there.
-        if !folder.config().exists() {
+        if folder.config().exists() {
+            folder.listen_at(public, admin)?;
+        } else {
+            folder.refuse_to_overwrite()?;
             folder.make_keys(now)?;
             folder.make_data()?;
             let password = first_operator(&folder.file("gateward.db"), "operator", now)?;
@@ -41,9 +66,45 @@ impl Folder {
                 &format!("operator:{}\n", password.expose()),
                 Readable::ByOwner,
             )?;
-            create(&folder.config(), &folder.configuration(free(public)?, free(admin)?)?, Readable::ByAll)?;
+            let public = free(public.unwrap_or(PUBLIC))?;
+            let admin = free(admin.unwrap_or(ADMIN))?;
+            create(&folder.config(), &folder.configuration(public, admin)?, Readable::ByAll)?;
         }
         Ok(folder)
+    }
+
+    /// Refuses a folder that holds what we would make: somebody else's, or a demo's that was cut
+    /// short.
+    fn refuse_to_overwrite(&self) -> anyhow::Result<()> {
+        match MADE.iter().find(|name| self.file(name).exists()) {
+            Some(name) => bail!(
+                "{}: {name} is there already, but no gateward.toml: name another folder, or remove what is in it",
+                self.0.display()
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down where to listen, where something else is asked for than the file says. A free
+    /// port is the one from before, unless somebody has taken it.
+    fn listen_at(&self, public: Option<SocketAddr>, admin: Option<SocketAddr>) -> anyhow::Result<()> {
+        let config = Config::read(&self.config())?;
+        let before = std::fs::read_to_string(self.config())?;
+        let mut text = before.clone();
+        for (now, wanted) in [(config.listen, public), (config.admin.listen, admin)] {
+            let next = match wanted {
+                None => now,
+                Some(any) if any.port() == 0 && TcpListener::bind(now).is_ok() => now,
+                Some(wanted) => free(wanted)?,
+            };
+            text = text.replace(&format!("listen = \"{now}\""), &format!("listen = \"{next}\""));
+        }
+        if text != before {
+            let partial = self.file("gateward.toml.partial");
+            std::fs::write(&partial, text)?;
+            std::fs::rename(&partial, self.config()).context("writing gateward.toml")?;
+        }
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {

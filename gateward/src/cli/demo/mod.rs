@@ -25,12 +25,14 @@ pub(super) struct Demo {
     /// Keep everything in this folder, and use it again; a temporary folder unless given.
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Where the public listener listens; port 0 takes a free one.
-    #[arg(long, value_parser = loopback, default_value = "127.0.0.1:8443")]
-    public: SocketAddr,
-    /// Where the listener for operators listens; port 0 takes a free one.
-    #[arg(long, value_parser = loopback, default_value = "127.0.0.1:9443")]
-    admin: SocketAddr,
+    /// Where the public listener listens: 127.0.0.1:8443, or as before in a folder that is used
+    /// again; port 0 takes a free one.
+    #[arg(long, value_parser = loopback)]
+    public: Option<SocketAddr>,
+    /// Where the listener for operators listens: 127.0.0.1:9443, or as before; port 0 takes a free
+    /// one.
+    #[arg(long, value_parser = loopback)]
+    admin: Option<SocketAddr>,
     /// Stop after the round trip.
     #[arg(long)]
     once: bool,
