@@ -72,3 +72,20 @@ fn a_flood_of_failures_becomes_one_summary_that_every_reference_leads_to() {
     assert_eq!(shown[1]["body"]["kind"], "failures_counted");
     assert_eq!(shown[1]["body"]["count"], 15);
 }
+
+#[test]
+fn the_31st_wrong_password_in_a_minute_waits_and_the_right_one_does_not() {
+    let gnupg = Gnupg::new();
+    let issuer = gnupg.issuer();
+    let server = Server::believing(&issuer);
+    let login = server.exchange(&issuer.sign(&Statement::default()));
+    let wrong = Credentials { password: "X".repeat(26), ..login.clone() };
+    let get = |login: &Credentials| server.get("/files/restricted.txt", login, &["--interface", "127.0.0.2"]);
+    for number in 1..=30 {
+        assert_eq!(get(&wrong).status, 401, "{number}");
+    }
+    let reply = get(&wrong);
+    assert_eq!(reply.status, 429, "{}", reply.text());
+    assert!(reply.field("retry-after").is_some());
+    assert_eq!(get(&login).status, 200);
+}
