@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::unistd::Uid;
 
 use crate::log;
-use crate::support::{DEMO_GROUP, Installation, SMALL, finish, spawn};
+use crate::support::{DEMO_GROUP, Installation, SMALL, eventually, finish, spawn};
 
 /// A small file system in memory; unmounted when dropped.
 struct SmallDisk(PathBuf);
@@ -105,6 +105,18 @@ fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
         assert_eq!(client.get(SMALL, login).unwrap().status, 200);
     }
     assert_eq!(client.get(&large, &acknowledged[0]).unwrap().status, 200);
+    server.stop();
+
+    // A start without room waits for it.
+    disk.fill();
+    let server = installation.start(&mut installation.serving());
+    eventually("the server says what it waits for", Duration::from_secs(20), || {
+        server.said().contains("not ready").then_some(())
+    });
+    installation.wait_until_not_ready();
+    disk.empty();
+    installation.wait_until_ready();
+    assert_eq!(client.get(SMALL, &acknowledged[0]).unwrap().status, 200);
     server.stop();
     log::check(&store);
     log::check_transactions(&store);

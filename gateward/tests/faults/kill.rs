@@ -1,13 +1,14 @@
 //! `kill -9` at any instant, under load: nothing acknowledged is lost, nothing is half-made.
 
 use std::collections::{HashMap, HashSet};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::log;
-use crate::support::{DEMO_GROUP, Installation, Pen, SMALL};
+use crate::support::{DEMO_GROUP, GATEWARD, Installation, Pen, SMALL};
 
 /// How many times the server is killed.
 const ROUNDS: u64 = 20;
@@ -118,4 +119,54 @@ fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made
     let listed: HashSet<String> =
         listed.iter().map(|login| login["login"].as_str().unwrap().to_owned()).collect();
     assert_eq!(listed, made, "each login has its event, and each event its login");
+}
+
+#[test]
+fn a_kill_while_starting_leaves_what_the_next_start_can_use() {
+    let installation = Installation::make();
+    let begun = Instant::now();
+    installation.serve().kill();
+    let whole = begun.elapsed();
+    for twentieth in 0..20 {
+        for end in ["", "-wal", "-shm", ".serve-lock"] {
+            drop(std::fs::remove_file(installation.path(&format!("gateward.db{end}"))));
+        }
+        let server = installation.start(&mut installation.serving());
+        std::thread::sleep(whole * twentieth / 20);
+        server.kill();
+        let server = installation.serve();
+        assert_eq!(installation.client().get(SMALL, &installation.login()).unwrap().status, 200);
+        server.kill();
+        log::check(&installation.store());
+    }
+}
+
+#[test]
+fn a_killed_command_has_done_all_of_its_change_or_nothing() {
+    let installation = Installation::make();
+    let _server = installation.serve();
+    let client = installation.client();
+    let begun = Instant::now();
+    installation.run_json(&["login", "revoke", &installation.login().0]);
+    let whole = begun.elapsed();
+    let mut done = 0;
+    for tenth in 0..20 {
+        let token = installation.pen().sign(DEMO_GROUP);
+        let login = client.exchange(token.as_bytes()).unwrap().login();
+        let since = log::length(&installation.store());
+        let mut command = Command::new(GATEWARD);
+        command.args(["login", "revoke", &login.0, "--config"]).arg(installation.config());
+        let command = installation.start(&mut command);
+        std::thread::sleep(whole * tenth / 10);
+        command.kill();
+
+        let events = log::events_from(&installation.store(), since);
+        let is_revoked = events.iter().any(|event| event.kind() == "login_revoked");
+        let (exchanged, got) = if is_revoked { (403, 401) } else { (200, 200) };
+        assert_eq!(client.get(SMALL, &login).unwrap().status, got, "after {tenth} tenths");
+        assert_eq!(client.exchange(token.as_bytes()).unwrap().status, exchanged, "after {tenth} tenths");
+        done += usize::from(is_revoked);
+    }
+    assert!(0 < done && done < 20, "every kill came too early, or too late: {done} of 20 were done");
+    log::check(&installation.store());
 }

@@ -1,9 +1,9 @@
-//! The file of keys: missing, incomplete, exposed.
+//! Files that are not there at the start, or not as they should be.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use crate::support::{DEMO_GROUP, Installation, SMALL};
+use crate::support::{DEMO_GROUP, Installation, SMALL, eventually};
 
 #[test]
 fn a_missing_keyring_shuts_the_door_until_it_is_put_back() {
@@ -54,4 +54,27 @@ fn a_keyring_that_everybody_can_read_is_refused() {
     let mut server = installation.start(&mut installation.serving());
     assert_eq!(server.wait(Duration::from_secs(20)).code(), Some(2));
     assert!(server.said().contains("keyring.toml can be read by everybody"), "{}", server.said());
+}
+
+#[test]
+fn whatever_is_missing_at_the_start_is_waited_for() {
+    let installation = Installation::make();
+    installation.reconfigure("store = \"gateward.db\"", "store = \"data/gateward.db\"");
+    std::fs::create_dir(installation.path("data")).unwrap();
+    for missing in ["files", "data", "issuer.asc", "server.pem", "server.key"] {
+        let (path, away) = (installation.path(missing), installation.path("away"));
+        std::fs::rename(&path, &away).unwrap();
+        let server = installation.start(&mut installation.serving());
+        eventually("the server says what it waits for", Duration::from_secs(20), || {
+            server.said().contains(&path.display().to_string()).then_some(())
+        });
+        // Without a certificate nobody can be answered.
+        if !missing.starts_with("server") {
+            let reason = installation.wait_until_not_ready();
+            assert!(reason.contains(missing), "{reason}");
+        }
+        std::fs::rename(&away, &path).unwrap();
+        installation.wait_until_ready();
+        server.stop();
+    }
 }
