@@ -1,6 +1,5 @@
 //! Accepts connections: TLS only, bounded in number and time, drained at the end.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +10,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{self, Problem};
 use super::body::AnswerBody;
 use super::cutter::Cutter;
+use super::places::Places;
 use crate::base::address::ClientAddress;
-
-/// How many connections a listener has open at once; the next wait in the kernel's queue.
-const CONNECTIONS: usize = 2048;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -59,11 +56,9 @@ pub async fn listen<A: Answer>(
     mut stop: watch::Receiver<bool>,
     connections: mpsc::Sender<()>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
+        let free = places.free().await;
         let (stream, peer) = tokio::select! {
             () = until_true(&mut stop) => return,
             accepted = socket.accept() => match accepted {
@@ -76,7 +71,12 @@ pub async fn listen<A: Answer>(
                 }
             },
         };
-        let connection = connection(stream, peer, Arc::clone(&tls), Arc::clone(&answer), stop.clone());
+        let address = ClientAddress::new(peer.ip());
+        let Some(place) = places.take(free, address) else {
+            tracing::debug!(%address, "this address has its share of connections");
+            continue;
+        };
+        let connection = connection(stream, address, Arc::clone(&tls), Arc::clone(&answer), stop.clone());
         let held = connections.clone();
         tokio::spawn(async move {
             connection.await;
@@ -87,7 +87,7 @@ pub async fn listen<A: Answer>(
 
 async fn connection<A: Answer>(
     stream: TcpStream,
-    peer: SocketAddr,
+    address: ClientAddress,
     tls: Arc<ServerConfig>,
     answer: Arc<A>,
     mut stop: watch::Receiver<bool>,
@@ -121,7 +121,6 @@ async fn connection<A: Answer>(
             return;
         }
     };
-    let address = ClientAddress::new(peer.ip());
     let (cutter, mut cut) = Cutter::new();
     let service = service_fn(move |request| {
         let (answer, cutter) = (Arc::clone(&answer), cutter.clone());

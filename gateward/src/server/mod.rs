@@ -8,6 +8,7 @@ mod cutter;
 mod folder;
 mod housekeeping;
 mod listener;
+mod places;
 mod public;
 mod pump;
 mod run;
