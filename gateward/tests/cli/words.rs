@@ -51,6 +51,15 @@ fn a_configuration_that_is_not_there_is_said_once_and_with_what_to_do() {
 }
 
 #[test]
+fn a_cause_is_said_once() {
+    let installation = Installation::new();
+    std::fs::remove_file(installation.file("keyring.toml")).unwrap();
+    let keyring = installation.file("keyring.toml").canonicalize().unwrap_err();
+    let said = format!("keyring {}: {keyring}", installation.path("keyring.toml"));
+    says(&["login", "list"], &installation, &said);
+}
+
+#[test]
 fn the_environment_names_the_configuration_and_a_flag_wins() {
     let installation = Installation::new();
     let environment = [("GATEWARD_CONFIG", installation.config())];

@@ -1,10 +1,12 @@
 //! What `mode = "production"` refuses.
 
+use std::io::Read as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::installation::{Installation, gateward};
-use super::tools::{Ran, run};
+use super::server::wait;
+use super::tools::{run, start};
 
 /// Makes a certificate for this machine, as an operator would have one.
 pub fn openssl_certificate(folder: &Path, bits: u32) {
@@ -27,16 +29,21 @@ fn installation(changes: &[(&str, &str)]) -> Installation {
     installation
 }
 
-fn serve(installation: &Installation) -> Ran {
-    let serve = run(gateward().arg("serve").arg("--config").arg(installation.config()), b"");
-    assert_eq!(serve.status, 2, "{}", serve.stderr);
-    serve
+/// What a server says that does not start; one that does is stopped, and the test with it.
+fn serve(installation: &Installation) -> String {
+    let mut serve = gateward();
+    serve.arg("serve").arg("--config").arg(installation.config());
+    let mut process = start(serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()));
+    assert_eq!(wait(&mut process), 2);
+    let mut said = String::new();
+    process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    said
 }
 
 #[track_caller]
 fn refuses(installation: &Installation, reason: &str) {
-    let serve = serve(installation);
-    assert!(serve.stderr.contains(reason), "{}", serve.stderr);
+    let said = serve(installation);
+    assert!(said.contains(reason), "{said}");
     let check = installation.command(&["config", "check"]);
     assert_eq!(check.status, 1, "{}", check.text());
     assert!(check.text().contains(reason), "{}", check.text());
