@@ -197,7 +197,7 @@ pub(super) fn first_operator(store: &Path, name: &str, now: Timestamp) -> anyhow
     let random = system::random();
     let password = users::generate_password(&random);
     let hash = users::hash(&password, &random);
-    let store = Store::open(store, system::clock())?;
+    let store = Store::create(store, system::clock())?;
     let recorder = Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, &random));
     ensure!(!name.is_empty(), "the operator needs a name");
     block_on(users::create(&recorder, name, hash, Role::Admin, &operating_system_user(), now))??;

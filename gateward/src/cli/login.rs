@@ -11,12 +11,17 @@ use super::{Context, YES, no};
 use crate::base::id::LoginName;
 use crate::flows::logins::{self, Afterwards, Error};
 use crate::store::temporary_login::{self, TemporaryLogin};
+use crate::store::token_block;
 
 /// Look at temporary logins and end them.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Login {
     /// List the logins there are, expired ones until they are cleaned up.
-    List,
+    List {
+        /// List the blocked tokens instead.
+        #[arg(long)]
+        blocked: bool,
+    },
     /// Show everything about one login but its password.
     Show {
         /// The login's name.
@@ -49,7 +54,18 @@ pub(super) struct Revoke {
 impl Login {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         match self {
-            Self::List => {
+            Self::List { blocked: true } => {
+                let access = context.access()?;
+                for row in token_block::all(&access.door.store.reader)? {
+                    let text = format!("{}  since {:.0}  by {}", row.token, row.blocked_at, row.blocked_by);
+                    let json = json!({
+                        "token": row.token, "blocked_at": row.blocked_at.to_string(), "blocked_by": row.blocked_by,
+                    });
+                    context.print(out, &text, &json)?;
+                }
+                Ok(YES)
+            }
+            Self::List { blocked: false } => {
                 let access = context.access()?;
                 for login in temporary_login::all(&access.door.store.reader)? {
                     let text = format!(

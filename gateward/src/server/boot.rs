@@ -86,7 +86,9 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::File { .. } | Self::Failed(_) | Self::Clock(_) => true,
-            Self::Store(error) => matches!(error, store::Error::Unreachable { .. }),
+            Self::Store(error) => {
+                matches!(error, store::Error::Unreachable { .. } | store::Error::Missing(_))
+            }
             Self::Keyring { .. }
             | Self::Exposed(_)
             | Self::KeyMissing { .. }

@@ -33,6 +33,12 @@ pub enum Error {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// No file: `init` makes one, a server waits for one.
+    #[error("there is no store {path}: `gateward init` makes one", path = .0.display())]
+    Missing(PathBuf),
+    /// The file holds something else; the operator names another, or restores a backup.
+    #[error("{path} is no database: name another file as store, or restore a backup", path = .0.display())]
+    NotADatabase(PathBuf),
     /// A newer program migrated the schema past what this one understands.
     #[error("the store {path} needs a newer gateward: its schema is of version {version}, this program knows {known}", path = .path.display())]
     TooNew {
@@ -77,11 +83,22 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the SQLite file at `path`, making and migrating it when needed.
+    /// Makes the SQLite file at `path`, unless there is one, and opens it.
     ///
     /// # Errors
     ///
-    /// [`Error::Unreachable`] may pass; [`Error::TooNew`] needs a newer program.
+    /// As [`Store::open`].
+    pub fn create(path: &Path, clock: Clock) -> Result<Self, Error> {
+        sqlite::create(path)?;
+        Self::open(path, clock)
+    }
+
+    /// Opens the SQLite file at `path`, migrating it when needed. A file that is not there is not
+    /// made: an unmounted disk must not become a new, empty store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] and [`Error::Missing`] may pass; the others need the operator.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, Error> {
         sqlite::migrate(path)?;
         let reader = Reader::new(path);

@@ -16,8 +16,8 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Opens a connection that writes durably: a commit is on the disk before it returns.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // No CREATE: a file that went away is an error, not a new empty store.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -31,10 +31,13 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// A crash in the middle leaves the old schema: each migration is one transaction.
 pub(super) fn migrate(path: &Path) -> Result<(), Error> {
-    let unreachable = |source| Error::Unreachable { path: path.to_owned(), source };
-    // Before SQLite makes the file: nobody else reads it, not even for a moment.
-    make_private(path)
-        .map_err(|error| unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+    if !path.exists() {
+        return Err(Error::Missing(path.to_owned()));
+    }
+    let unreachable = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotADatabase(path.to_owned()),
+        _ => Error::Unreachable { path: path.to_owned(), source },
+    };
     let mut connection = open(path).map_err(unreachable)?;
     let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
     for (index, sql) in MIGRATIONS.iter().enumerate() {
@@ -72,12 +75,16 @@ fn oldest_binary(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT oldest_binary FROM schema_state", [], |row| row.get(0))
 }
 
-fn make_private(path: &Path) -> std::io::Result<()> {
+/// Makes an empty file that nobody else reads, unless there is one.
+pub(super) fn create(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::OpenOptionsExt as _;
     // A file that is there stays untouched: closing a descriptor of it would let go of every lock
     // that SQLite holds on it in this process (POSIX advisory locks).
     match File::options().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            let source = rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+            Err(Error::Unreachable { path: path.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::event::instant;
 use super::{Error, Reader};
 use crate::base::time::stored;
 
@@ -42,6 +43,36 @@ pub fn is_any_blocked(reader: &Reader, names: &[BlockedToken]) -> Result<bool, E
             }
         }
         Ok(false)
+    })
+}
+
+/// A blocked token, as it is listed.
+#[derive(Debug, Clone)]
+pub struct BlockRow {
+    /// `identity:` with 64 hex digits, or `id:` with a token id.
+    pub token: String,
+    /// Since when.
+    pub blocked_at: Timestamp,
+    /// By whom.
+    pub blocked_by: String,
+}
+
+/// Returns every block, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub fn all(reader: &Reader) -> Result<Vec<BlockRow>, Error> {
+    reader.read(|connection| {
+        connection
+            .prepare_cached(
+                "SELECT token, blocked_at, blocked_by FROM token_block ORDER BY blocked_at, token",
+            )?
+            .query_map([], |row| {
+                let blocked_at = instant(1, row.get_ref(1)?.as_str()?)?;
+                Ok(BlockRow { token: row.get(0)?, blocked_at, blocked_by: row.get(2)? })
+            })?
+            .collect()
     })
 }
 

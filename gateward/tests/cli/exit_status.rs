@@ -132,12 +132,18 @@ fn no_command_answers_without_a_configuration_or_keyring_or_store_that_can_be_re
         ends_with(2, arguments, &installation.run(arguments));
     }
     installation.change("keyrung = ", "keyring = ");
-    // What is no database. A server waits for another, as for one that is not mounted yet.
+    // A store that is not there is not made anew; a server waits for it, as until it is mounted.
     for end in ["", "-wal", "-shm"] {
         drop(std::fs::remove_file(installation.file(&format!("gateward.db{end}"))));
     }
-    std::fs::write(installation.file("gateward.db"), "x".repeat(8192)).unwrap();
     for arguments in commands.into_iter().filter(|arguments| *arguments != ["serve"]) {
+        let ran = installation.run(arguments);
+        ends_with(2, arguments, &ran);
+        assert!(ran.stderr.contains("`gateward init` makes one"), "{arguments:?}: {}", ran.stderr);
+    }
+    assert!(!installation.file("gateward.db").exists());
+    std::fs::write(installation.file("gateward.db"), "x".repeat(8192)).unwrap();
+    for arguments in commands {
         let ran = installation.run(arguments);
         ends_with(2, arguments, &ran);
         assert!(ran.stderr.contains("gateward.db"), "{arguments:?}: {}", ran.stderr);

@@ -131,6 +131,7 @@ fn a_kill_while_starting_leaves_what_the_next_start_can_use() {
         for end in ["", "-wal", "-shm", ".serve-lock"] {
             drop(std::fs::remove_file(installation.path(&format!("gateward.db{end}"))));
         }
+        std::fs::File::create(installation.store()).unwrap();
         let server = installation.start(&mut installation.serving());
         std::thread::sleep(whole * twentieth / 20);
         server.kill();

@@ -61,7 +61,8 @@ fn whatever_is_missing_at_the_start_is_waited_for() {
     let installation = Installation::make();
     installation.reconfigure("store = \"gateward.db\"", "store = \"data/gateward.db\"");
     std::fs::create_dir(installation.path("data")).unwrap();
-    for missing in ["files", "data", "issuer.asc", "server.pem", "server.key"] {
+    std::fs::copy(installation.store(), installation.path("data/gateward.db")).unwrap();
+    for missing in ["files", "data", "data/gateward.db", "issuer.asc", "server.pem", "server.key"] {
         let (path, away) = (installation.path(missing), installation.path("away"));
         std::fs::rename(&path, &away).unwrap();
         let server = installation.start(&mut installation.serving());

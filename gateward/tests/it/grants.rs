@@ -84,3 +84,21 @@ async fn what_one_address_tried_in_vain_is_counted_and_found_by_its_reference() 
     // The minute is over.
     assert_eq!(connection.post("/auth", "garbage").await.unwrap().status, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_token_is_listed_until_it_is_let_in_again() {
+    let door = Installation::open().await;
+    let token = door.token("a@example.org", "/epos/demo", DAY);
+    let (login, _) = door.exchange(&token).await;
+    let listed = |arguments: &[&str]| door.command(arguments).0;
+    assert_eq!(listed(&["login", "list", "--blocked"]), "");
+    let shown: Value = serde_json::from_str(&listed(&["login", "show", &login, "--format", "json"])).unwrap();
+    let id = shown["token_ids"][0].as_str().unwrap();
+    assert!(door.command(&["login", "revoke", &login]).1);
+    let blocked = listed(&["login", "list", "--blocked"]);
+    assert!(blocked.contains("identity:") && blocked.contains(&format!("id:{id}")), "{blocked}");
+    assert_eq!(door.connect().await.post("/auth", token.clone()).await.unwrap().status, 403);
+    assert!(door.command(&["login", "revoke", "--token-id", id, "--allow-again"]).1);
+    assert_eq!(listed(&["login", "list", "--blocked"]), "");
+    assert_ne!(door.exchange(&token).await.0, login);
+}
