@@ -373,4 +373,89 @@ mod tests {
         let text = Secret::new("[[key]]\nid = \"k\"\nsecret = \"c2VjcmV0\ncreated = 1\n".into());
         assert_eq!(Keyring::parse(&text).unwrap_err().to_string(), "the keyring cannot be read: line 3");
     }
+
+    /// A keyring as version 1 writes it; the active key's secret is the bytes 0 to 31.
+    const FROZEN: &str = r#"# Gateward's keyring. Whoever has it and the database can log in as every temporary login.
+# Back it up apart from the database; without it nobody can log in any more.
+
+[[key]]
+id = "k-00010203"
+secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+created = "2026-01-02T03:04:05Z"
+
+[[key]]
+id = "k-ffffffff"
+secret = "//////////////////////////////////////////8="
+created = "2026-02-03T04:05:06Z"
+retired = "2026-03-04T05:06:07Z"
+"#;
+
+    fn frozen() -> Keyring {
+        Keyring::parse(&Secret::new(FROZEN.into())).unwrap()
+    }
+
+    #[test]
+    fn a_keyring_of_version_1_is_read_and_written_as_it_stands() {
+        let keyring = frozen();
+        let keys: Vec<_> = keyring
+            .descriptions()
+            .map(|key| (key.id.as_str(), key.created.to_string(), key.retired.map(|end| end.to_string())))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                ("k-00010203", "2026-01-02T03:04:05Z".into(), None),
+                ("k-ffffffff", "2026-02-03T04:05:06Z".into(), Some("2026-03-04T05:06:07Z".into())),
+            ]
+        );
+        assert_eq!(keyring.active_id(), "k-00010203");
+        assert_eq!(write(&read(&Secret::new(FROZEN.into())).unwrap()).expose(), FROZEN);
+    }
+
+    /// By Python's hmac and hashlib, HKDF spelled out (one block is all that 32 bytes take):
+    ///
+    /// ```python
+    /// sha = lambda key, text: hmac.digest(key, text, "sha256")
+    /// sub = lambda label: sha(sha(b"gateward keyring v1", bytes(range(32))), label + b"\x01")
+    /// text = b"password of a temporary login v1" + b"\x01" * 16 + b"\x02" * 32
+    /// base64.b32encode(sha(sub(b"temporary logins"), text))[:26]
+    /// ```
+    #[test]
+    fn the_password_of_a_login_is_the_one_that_python_computes() {
+        let password = frozen().login_password("k-00010203", &[1; 16], &[2; 32]).unwrap();
+        assert_eq!(password.expose(), "NKLOIGCRSDGEJ23C36XC6IXFUC");
+    }
+
+    /// With `sha` and `sub` of the password's test:
+    ///
+    /// ```python
+    /// sha(sub(b"pseudonyms"), b"https://issuer.example.org\0a@example.org")[:16].hex()
+    /// ```
+    #[test]
+    fn a_pseudonym_is_the_one_that_python_computes() {
+        let pseudonym = frozen().pseudonym("https://issuer.example.org", "a@example.org");
+        assert_eq!(pseudonym, "5a2240d8a26a721962c49b267436d6f7");
+    }
+
+    /// With `sub` of the password's test, and AESGCM of the PyPI package `cryptography`:
+    ///
+    /// ```python
+    /// nonce, place = b"\x03" * 12, b"temporary_login\0A\0sealed_mail"
+    /// text = AESGCM(sub(b"sealing")).encrypt(nonce, b"a@example.org", place)
+    /// (b"\x0ak-00010203" + nonce + text).hex()
+    /// ```
+    #[test]
+    fn a_value_that_python_sealed_opens() {
+        let sealed = HEXLOWER.decode(b"0a6b2d30303031303230330303030303030303030303035f43dd71db8a7fb2ffa033dc285a3c95f988e5a1e1dcf31c2a0df1512f").unwrap();
+        assert_eq!(frozen().open(PLACE, &sealed).unwrap().expose(), "a@example.org");
+    }
+
+    /// `sub(b"nonces").hex()`, with `sub` of the password's test.
+    #[test]
+    fn the_key_of_nonces_is_the_one_that_python_derives() {
+        assert_eq!(
+            HEXLOWER.encode(frozen().keys[0].nonce.as_ref()),
+            "8ca76bd7cb6de786dcc53b0404fcaa3aa1ed31b67ff4dd145c75104400ab9e19"
+        );
+    }
 }
