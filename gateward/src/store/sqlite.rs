@@ -164,3 +164,54 @@ impl Reader {
         Ok(connection)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables of a fresh store with their columns, in order.
+    fn fresh_schema() -> Vec<(String, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateward.db");
+        create(&path).unwrap();
+        migrate(&path).unwrap();
+        let tables = "SELECT name, (SELECT group_concat(name) FROM pragma_table_info(sqlite_schema.name)) \
+            FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let reader = Reader::new(&path);
+        let schema = reader.read(|connection| {
+            connection.prepare(tables)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        });
+        schema.unwrap()
+    }
+
+    #[test]
+    fn an_event_has_the_columns_that_the_formats_name_and_no_others() {
+        let schema = fresh_schema();
+        let (_, columns) = schema.iter().find(|(table, _)| table == "event").unwrap();
+        assert_eq!(
+            columns,
+            "position,id,format_version,instance,occurred_at,recorded_at,salt,body,personal_salt,personal,personal_hash,entry"
+        );
+    }
+
+    #[test]
+    fn a_fresh_store_has_these_tables_and_no_others() {
+        let tables: Vec<String> = fresh_schema().into_iter().map(|(table, _)| table).collect();
+        assert_eq!(
+            tables,
+            [
+                "event",
+                "grants",
+                "instance",
+                "issuer",
+                "open_transaction",
+                "revocation",
+                "schema_state",
+                "search",
+                "temporary_login",
+                "token_block",
+                "users"
+            ]
+        );
+    }
+}
