@@ -1,10 +1,11 @@
 //! What is recorded, and that it holds together.
 
 use audit_log::{Entry, Event, PersonalHash};
+use gateward::base::time::{later, stored};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::support::Installation;
+use crate::support::{Installation, eventually};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -114,4 +115,59 @@ async fn start_and_stop_stand_in_the_log_and_nothing_stays_open() {
         (&ended[0]["bytes"], &ended[0]["delivery"]),
         (&Value::from(1 << 20), &Value::from("complete"))
     );
+}
+
+/// Notes a program that is not this one, whose lease ends `ahead` from now.
+fn run_elsewhere(door: &Installation, id: &str, ahead: SignedDuration) {
+    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
+    let row = [id, &stored(door.now()), &stored(later(door.now(), ahead))];
+    database.execute("INSERT INTO instance VALUES (?1, ?2, ?3)", row).unwrap();
+}
+
+fn runs(door: &Installation, id: &str) -> bool {
+    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
+    let found = database.query_row("SELECT count(*) FROM instance WHERE id = ?1", [id], |row| row.get(0));
+    found == Ok(1)
+}
+
+/// Lets a minute pass, and returns once the sweep that is due then has been at it: it goes from the
+/// oldest program to the newest, and the newest has nothing open.
+async fn sweep(door: &Installation) {
+    run_elsewhere(door, "the newest", SignedDuration::ZERO);
+    door.pass(SignedDuration::from_mins(1));
+    eventually("the sweep", || !runs(door, "the newest")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_that_is_gone_left_open_ends_once_as_unknown_when_its_lease_lapsed() {
+    let door = Installation::open().await;
+    let gone = "019a0000-0000-7000-8000-000000000000";
+    let open = ["019a0000-0000-7000-8000-000000000001", "019a0000-0000-7000-8000-000000000002"];
+    run_elsewhere(&door, gone, SignedDuration::from_secs(90));
+    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
+    let statement = "INSERT INTO open_transaction VALUES (?1, ?2, 'files', 'SOMEBODY123456', ?3)";
+    for id in open {
+        database.execute(statement, [id, gone, &stored(door.now())]).unwrap();
+    }
+    door.pass(SignedDuration::from_secs(1));
+
+    // A minute later it may still run.
+    sweep(&door).await;
+    assert_eq!(door.bodies("ended"), [Value::Null; 0]);
+    assert!(runs(&door, gone));
+
+    // Two minutes later it is gone; what is closed then stays closed.
+    for _ in 0..2 {
+        sweep(&door).await;
+        let ended = door.bodies("ended");
+        let transactions: Vec<_> = ended.iter().map(|body| body["transaction"].as_str().unwrap()).collect();
+        assert_eq!(transactions, open);
+        for body in &ended {
+            assert_eq!((&body["delivery"], &body["outcome"]), (&"unknown".into(), &"failed".into()));
+            assert_eq!((&body["service"], &body["who"]), (&"files".into(), &"SOMEBODY123456".into()));
+        }
+        assert!(!runs(&door, gone));
+    }
+    let left = database.query_row("SELECT count(*) FROM open_transaction", [], |row| row.get(0));
+    assert_eq!(left, Ok(0));
 }
