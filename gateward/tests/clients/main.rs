@@ -24,4 +24,5 @@ mod server;
 #[path = "../../../crates/signed-token/tests/spelling/mod.rs"]
 mod spelling;
 mod statement;
+mod tls;
 mod tools;
