@@ -54,6 +54,35 @@ fn sighup_shows_a_new_certificate_to_new_connections_and_keeps_the_old_ones() {
 }
 
 #[test]
+fn sighup_shows_a_new_certificate_at_the_listener_for_operators_too() {
+    let (installation, other) = (Installation::make(), Installation::make());
+    // Files of its own: what the public listener loads again does not help.
+    for name in ["server.pem", "server.key"] {
+        std::fs::copy(installation.path(name), installation.path(&format!("admin-{name}"))).unwrap();
+    }
+    let section = |prefix: &str| {
+        let tls = format!("tls = {{ certificate = \"{prefix}server.pem\", key = \"{prefix}server.key\" }}");
+        format!("[admin]\nlisten = \"{}\"\n{tls}", installation.admin_address())
+    };
+    installation.reconfigure(&section(""), &section("admin-"));
+    let server = installation.serve();
+    let mut old = installation.admin().connect().unwrap();
+    let shown = old.certificate();
+
+    for name in ["server.pem", "server.key"] {
+        std::fs::copy(other.path(name), installation.path(&format!("admin-{name}"))).unwrap();
+    }
+    let trusting = Client::new(installation.admin_address(), &other.path("ca.pem"));
+    assert!(trusting.connect().is_err());
+    server.signal(Signal::SIGHUP);
+    let new = eventually("the new certificate is shown", Duration::from_secs(5), || trusting.connect().ok());
+    assert_ne!(new.certificate(), shown);
+    old.send("GET", "/healthz", &[], b"").unwrap();
+    assert_eq!(old.answer().unwrap().status, 200, "a running connection goes on");
+    installation.client().connect().expect("the public listener shows what it did");
+}
+
+#[test]
 fn sigterm_lets_a_running_download_end_and_records_the_stop() {
     let installation = Installation::make();
     let length = 48 * 1024 * 1024;

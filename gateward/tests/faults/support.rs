@@ -176,6 +176,11 @@ impl Installation {
         self.public
     }
 
+    /// Where the listener for operators is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// A client of the public listener.
     pub fn client(&self) -> Client {
         Client::new(self.public, &self.path("ca.pem"))
