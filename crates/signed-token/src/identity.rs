@@ -95,20 +95,24 @@ impl TokenId {
         Self(std::array::from_fn(|at| hash[at]))
     }
 
-    /// The ids of the payload as received and of the canonical text with LF or CRLF, with and
-    /// without its last line end; sorted, each once.
+    /// The ids of the payload as received and of the canonical text with LF or CRLF, with no, one
+    /// and about as many line ends at its end as the payload has; sorted, each once.
+    ///
+    /// A holder can change line ends, and one at the end, without the issuer. What they cannot
+    /// find by that is a spelling whose id shares nothing with the original's, unless the issuer
+    /// itself wrote blanks before line ends.
     pub(crate) fn aliases(verified: &Verified) -> Vec<Self> {
-        let lf = verified.canonical_text();
-        let crlf = lf.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
-        let ids: BTreeSet<_> = [
-            verified.payload(),
-            &lf,
-            &[lf.as_slice(), b"\n"].concat(),
-            &crlf,
-            &[crlf.as_slice(), b"\r\n"].concat(),
-        ]
-        .map(Self::of_payload)
-        .into();
+        let payload = verified.payload();
+        let text = verified.canonical_text();
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        let blank = |byte: &&u8| b" \t\r\n".contains(byte);
+        let ends = payload.iter().rev().take_while(blank).filter(|byte| **byte == b'\n').count();
+        let mut ids = BTreeSet::from([Self::of_payload(payload)]);
+        for line_end in [&b"\n"[..], b"\r\n"] {
+            for count in [0, 1, ends.saturating_sub(1), ends, ends + 1] {
+                ids.insert(Self::of_payload(&[lines.join(line_end), line_end.repeat(count)].concat()));
+            }
+        }
         ids.into_iter().collect()
     }
 }

@@ -185,3 +185,19 @@ fn are_blocked(server: &Server, spellings: &[(&str, String)]) {
         assert!(reply.text().contains("this token was revoked here"), "{name}: {}", reply.text());
     }
 }
+
+#[test]
+fn a_block_by_id_is_not_evaded_by_other_line_ends_however_the_text_ends() {
+    let gnupg = Gnupg::new();
+    let issuer = gnupg.issuer();
+    let server = Server::believing(&issuer);
+    for ends in ["", "\n", "\n\n", "\n\n\n"] {
+        let token = issuer.clearsign(&format!("{}{ends}", Statement::default().text()), &[]);
+        server.command(&["login", "revoke", "--token-id", &token_id(&gnupg, &token)]).good();
+        for spelling in [token.clone(), token.replace('\n', "\r\n")] {
+            let reply = server.post(&spelling, &["--interface", "127.0.0.9"]);
+            assert_eq!(reply.status, 403, "{ends:?}: {}", reply.text());
+        }
+        server.command(&["login", "revoke", "--token-id", &token_id(&gnupg, &token), "--allow-again"]).good();
+    }
+}
