@@ -1,6 +1,6 @@
 //! Which keys are believed, and until when.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
 use pgp::types::VerifyingKey;
@@ -76,6 +76,18 @@ pub enum KeyStatus {
     Revoked,
     /// No promise of the key about itself holds at this moment, or none lets it sign.
     CannotSign,
+}
+
+impl fmt::Display for KeyStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usable { expires: None } => f.write_str("believed"),
+            Self::Usable { expires: Some(at) } => write!(f, "believed until {at:.0}"),
+            Self::Expired(at) => write!(f, "expired at {at:.0}"),
+            Self::Revoked => f.write_str("revoked by its owner"),
+            Self::CannotSign => f.write_str("cannot sign"),
+        }
+    }
 }
 
 impl TrustedKey {

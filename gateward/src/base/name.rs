@@ -69,6 +69,12 @@ impl UrlPath {
         &self.0
     }
 
+    /// Returns the name of a service that stands here and was given none: the path without its
+    /// leading slash, at most 64 letters of it.
+    pub fn service_name(&self) -> ServiceName {
+        ServiceName(self.0.trim_start_matches('/').replace('~', "-").chars().take(64).collect())
+    }
+
     /// Returns what follows this path in `path` (empty, or starting with `/`), or `None` when
     /// `path` does not lie at or below it.
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {

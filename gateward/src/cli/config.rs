@@ -49,7 +49,7 @@ fn check(config: &File) -> Vec<String> {
             .extend(tls::load(&tls.certificate, &tls.key, strictness).err().map(|error| error.to_string()));
     }
     findings.extend(boot::keyring(&config.keyring).err().map(|error| error.to_string()));
-    findings.extend(boot::rules(&config.grant).err().map(|error| error.to_string()));
+    findings.extend(boot::rules(config).err().map(|error| error.to_string()));
     findings.extend(boot::services(config).err().map(|error| error.to_string()));
     match boot::issuers(config) {
         Err(error) => findings.push(error.to_string()),
@@ -59,7 +59,7 @@ fn check(config: &File) -> Vec<String> {
                 match key.status(now) {
                     openpgp::KeyStatus::Usable { .. } => {}
                     status => {
-                        findings.push(format!("issuer {} makes no login: {status:?}", key.fingerprint()));
+                        findings.push(format!("issuer {} makes no login: {status}", key.fingerprint()));
                     }
                 }
             }

@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use super::access::block_on;
 use super::{Context, YES, no};
 use crate::base::name::ServiceName;
 use crate::base::network::Network;
+use crate::config::Config;
 use crate::flows::grants::{self, Error};
 use crate::flows::policy::{Rule, Subject};
 use crate::store::grant;
@@ -77,10 +79,7 @@ impl Grant {
                 return Ok(YES);
             }
             Self::Create(create) => {
-                if access.config.service.iter().all(|service| service.name() != create.service) {
-                    anyhow::bail!("there is no service {} in {}", create.service, context.config.display());
-                }
-                let rule = create.rule()?;
+                let rule = create.rule(&access.config)?;
                 block_on(grants::create(&access.door, &rule, &access.by, access.now))?
                     .map(|id| (format!("{id} made"), json!({ "grant": id })))
             }
@@ -102,12 +101,12 @@ impl Grant {
 }
 
 impl Create {
-    fn rule(&self) -> anyhow::Result<Rule> {
-        let subject = match (&self.whom.group, &self.whom.mail, &self.whom.mail_domain) {
-            (Some(group), _, _) => Subject::Group(group.clone()),
-            (_, Some(mail), _) => Subject::Mail(mail.clone()),
-            (_, _, domain) => Subject::mail_domain(domain.as_deref().unwrap_or_default())?,
-        };
-        Ok(Rule { subject, service: self.service.clone(), networks: self.networks.clone() })
+    fn rule(&self, config: &Config) -> anyhow::Result<Rule> {
+        let service = config.service.iter().find(|service| service.name() == self.service);
+        let service =
+            service.with_context(|| format!("there is no service {} in the configuration", self.service))?;
+        let Whom { group, mail, mail_domain } = &self.whom;
+        let subject = Subject::one_of(group.clone(), mail.clone(), mail_domain.as_deref())?;
+        Ok(Rule::new(subject, self.service.clone(), service.kind, self.networks.clone())?)
     }
 }

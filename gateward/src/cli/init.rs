@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
@@ -100,18 +100,18 @@ impl Init {
         if let Some(there) = made.into_iter().find(|path| path.exists()) {
             bail!("{} is there already: nothing was changed", there.display());
         }
-        create(
-            &dir.join("keyring.toml"),
-            keyring::generate(now, &system::random()).expose(),
-            Readable::ByOwner,
-        )?;
+        // Whatever is wrong with what was asked for is found before the first file is made.
+        let configuration = self.text(&store)?;
+        Config::parse(&configuration, &dir).map_err(|wrong| anyhow!("{wrong}"))?;
+        users::check_name(&self.operator)?;
+        let keyring = keyring::generate(now, &system::random());
+        create(&dir.join("keyring.toml"), keyring.expose(), Readable::ByOwner)?;
         let admin = certificates::for_admin(now)?;
         create(&dir.join("admin.pem"), &admin.certificate, Readable::ByAll)?;
         create(&dir.join("admin.key"), &admin.key, Readable::ByOwner)?;
         let password = first_operator(&store, &self.operator, now)?;
         // The configuration comes last: where it stands, everything it names is there.
-        create(&config, &self.text(&store)?, Readable::ByAll)?;
-        Config::read(&config)?;
+        create(&config, &configuration, Readable::ByAll)?;
         let text = format!(
             "written    {config}\nkeyring    {dir}/keyring.toml: back it up apart from the database\noperator   {operator}\n\
              password   {password}   (shown once)\nnext       gateward config check --config {word}\n           gateward serve --config {word}",
@@ -171,7 +171,7 @@ impl Init {
             (Some(folder), Some(group)) => ("", folder.as_path(), group.to_string()),
             _ => ("# ", Path::new("/srv/restricted"), "/epos/alparray".to_owned()),
         };
-        let name = self.path.as_str().trim_start_matches('/');
+        let name = self.path.service_name();
         Ok(format!(
             "\n# What is protected, and who may reach it.\n\
              {hash}[[service]]\n{hash}name = \"{name}\"\n{hash}kind = \"plain\"\n{hash}path = \"{path}\"\n\
@@ -199,7 +199,6 @@ pub(super) fn first_operator(store: &Path, name: &str, now: Timestamp) -> anyhow
     let hash = users::hash(&password, &random);
     let store = Store::create(store, system::clock())?;
     let recorder = Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, &random));
-    ensure!(!name.is_empty(), "the operator needs a name");
     block_on(users::create(&recorder, name, hash, Role::Admin, &operating_system_user(), now))??;
     Ok(password)
 }

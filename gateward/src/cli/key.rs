@@ -133,7 +133,8 @@ fn write_beside<'a>(path: &'a Path, text: &Secret, like: &std::fs::Metadata) -> 
     file.write_all(text.expose().as_bytes())?;
     file.sync_all()?;
     if nix::unistd::Uid::effective().is_root() {
-        std::os::unix::fs::chown(&partial, Some(like.uid()), Some(like.gid()))?;
+        // By the descriptor: whoever owns the folder could put a link under the name.
+        std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
     }
     Ok(Fresh { partial, target: path })
 }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -15,7 +16,7 @@ pub(super) struct Serve {}
 
 impl Serve {
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<ExitCode> {
-        log_to_stderr("info");
+        log_to_stderr("info")?;
         let config = context.config()?;
         runtime()?.block_on(async {
             let mut signals = Signals::listen()?;
@@ -37,8 +38,16 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 /// Writes the program's log to standard error, coloured on a terminal only; `GATEWARD_LOG` says
 /// how much.
-pub(super) fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_env("GATEWARD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+pub(super) fn log_to_stderr(default: &str) -> anyhow::Result<()> {
+    let filter = match std::env::var_os("GATEWARD_LOG") {
+        None => EnvFilter::new(default),
+        Some(wanted) => {
+            let wanted = wanted.to_string_lossy();
+            EnvFilter::try_new(&wanted).with_context(|| {
+                format!("GATEWARD_LOG is {wanted:?}: take error, warn, info, debug or trace")
+            })?
+        }
+    };
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -46,6 +55,7 @@ pub(super) fn log_to_stderr(default: &str) {
         .with_ansi(colours)
         .with_writer(std::io::stderr)
         .init();
+    Ok(())
 }
 
 /// The signals that operators send.

@@ -238,7 +238,11 @@ impl Config {
     }
 
     /// Reads the text of a file that lies in `folder`.
-    fn parse(text: &str, folder: &Path) -> Result<Self, Wrong> {
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`], naming the line.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Wrong> {
         let mut config: Self = toml::from_str(text).map_err(|error| Wrong {
             line: error.span().map_or(1, |span| line_of(text, span.start)),
             reason: nearest::suggest(error.message()),
@@ -308,8 +312,10 @@ impl Config {
     }
 }
 
-#[derive(Debug)]
-struct Wrong {
+/// Says what is wrong in the text of a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct Wrong {
     line: usize,
     reason: String,
 }

@@ -52,10 +52,7 @@ impl TryFrom<String> for Upstream {
 impl ServiceConfig {
     /// Its name: the one given, or its path without the leading slash.
     pub fn name(&self) -> ServiceName {
-        self.name.clone().unwrap_or_else(|| {
-            let name = self.path.as_str().trim_start_matches('/').replace('~', "-");
-            name.chars().take(64).collect::<String>().try_into().expect("a path without its slash is a name")
-        })
+        self.name.clone().unwrap_or_else(|| self.path.service_name())
     }
 
     pub(super) fn check(&self) -> Result<(), String> {

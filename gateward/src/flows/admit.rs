@@ -48,8 +48,13 @@ pub struct Ask<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller's: a request that means nothing here.
-    #[error(transparent)]
-    NotUnderstood(#[from] NotUnderstood),
+    #[error("{why}")]
+    NotUnderstood {
+        /// What it is about the request.
+        why: NotUnderstood,
+        /// What it is recorded under.
+        reference: Reference,
+    },
     /// Nobody is known; see there.
     #[error(transparent)]
     Unknown(#[from] authenticate::Error),
@@ -97,7 +102,14 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
 
 async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
     // What is asked comes first: a request that means nothing is nobody's.
-    let meaning = ask.service.kind.meaning(ask.method, ask.rest)?;
+    let meaning = match ask.service.kind.meaning(ask.method, ask.rest) {
+        Ok(meaning) => meaning,
+        Err(why) => {
+            let reference =
+                refuse_request(door, ask, ask.rest, None, why.reason(), why.to_string(), now).await?;
+            return Err(Error::NotUnderstood { why, reference });
+        }
+    };
     let mut policy = door.policy.current();
     let (caller, grant) = loop {
         let caller = authenticate::authenticate(door, &policy, &ask.service.name, ask.shown, now).await?;
@@ -131,24 +143,43 @@ async fn refuse(door: &Door, ask: Ask<'_>, caller: &Caller, meaning: &Meaning, n
         [] => "the token lists no group".to_owned(),
         groups => format!("no grant for any of {}", groups.join(" ")),
     };
-    let reason = "not-granted";
+    let who = Some(caller.login().to_string());
+    match refuse_request(door, ask, &meaning.what, who, "not-granted", detail, now).await {
+        Ok(reference) => Error::NotGranted { reference },
+        Err(error) => error.into(),
+    }
+}
+
+/// Records that a request was refused, and for what.
+async fn refuse_request(
+    door: &Door,
+    ask: Ask<'_>,
+    path: &str,
+    who: Option<String>,
+    reason: &'static str,
+    detail: String,
+    now: Timestamp,
+) -> Result<Reference, CommitError> {
     let refused = Refused {
         what: What::RequestRefused {
             method: ask.method.to_string(),
-            path: meaning.what.clone(),
+            path: path.chars().take(RECORDED_PATH).collect(),
             reason,
             detail,
         },
         reason: format!("request: {reason}"),
         service: Some(ask.service.name.clone()),
-        who: Some(caller.login().to_string()),
+        who,
         address: ask.shown.address,
     };
-    match door.record_refusal(refused, now).await {
-        Ok(reference) => Error::NotGranted { reference },
-        Err(error) => error.into(),
-    }
+    door.record_refusal(refused, now).await
 }
+
+/// How much of a refused path is recorded, in characters: strangers choose it.
+const RECORDED_PATH: usize = 512;
+
+/// How often it is tried to close what may not be open.
+const ATTEMPTS_TO_CLOSE: usize = 5;
 
 /// A login that is used is prolonged, but not written at every request: an hour's grain will do.
 const PROLONGED_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -208,8 +239,24 @@ impl Permit {
         };
         let changes = self.prolonging().into_iter().collect();
         let happened = [self.event(transaction, what)];
+        // A crash before the commit: nothing left, nothing recorded. After it: recorded as released,
+        // whether or not it still left.
         door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
         Ok(Released(()))
+    }
+
+    /// Records that what is behind the service did not answer; nothing leaves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Permit::release`].
+    pub async fn fail(self, door: &Door, status: u16, now: Timestamp) -> Result<TransactionId, CommitError> {
+        let transaction = TransactionId::new(now, &door.random);
+        let delivery = Delivery::UpstreamFailed;
+        let what = What::Ended { status, bytes: 0, duration_us: 0, delivery };
+        let happened = [Happened { outcome: delivery.outcome(), ..self.event(transaction, what) }];
+        door.recorder.commit(Some(self.decided_under), Vec::new(), &happened, now).await?;
+        Ok(transaction)
     }
 
     /// Records that an answer is going to leave piece by piece. Durable when this returns; from
@@ -244,15 +291,19 @@ impl Permit {
             decided_under: self.decided_under,
             opened_at: now,
         };
+        // A crash after the commit leaves the transaction open; the next start closes it as unknown.
         match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
             Ok(_) => Ok(admitted),
-            // It may stand there as open; `end` closes it only if it does.
-            Err(error @ CommitError::Unknown(_)) => {
-                admitted
-                    .end(door, Ending { status: 503, bytes: 0, delivery: Delivery::Cut }, now)
-                    .await
-                    .map_err(|_| error)?;
-                Err(CommitError::Unavailable("the end of a commit was unknown".into()))
+            // It may stand there as open; `end` closes it only if it does. Each attempt waits for the
+            // store itself; what stays open all the same, the next start closes.
+            Err(CommitError::Unknown(reason)) => {
+                for _ in 0..ATTEMPTS_TO_CLOSE {
+                    let nothing = Ending { status: 503, bytes: 0, delivery: Delivery::Cut };
+                    if admitted.end(door, nothing, now).await.is_ok() {
+                        break;
+                    }
+                }
+                Err(CommitError::Unavailable(reason))
             }
             Err(error) => Err(error),
         }
@@ -303,7 +354,7 @@ impl Admitted {
     ///
     /// # Errors
     ///
-    /// [`store::Error`]: not known now; the answer pauses.
+    /// [`store::Error`]: not known now; ask again.
     pub fn is_still_permitted(
         &mut self,
         door: &Door,
@@ -329,11 +380,7 @@ impl Admitted {
             duration_us: u64::try_from(now.duration_since(self.opened_at).as_micros()).unwrap_or(0),
             delivery: ending.delivery,
         };
-        let outcome = match ending.delivery {
-            Delivery::Complete | Delivery::NotObserved | Delivery::Unknown => Outcome::Done,
-            Delivery::Cut | Delivery::UpstreamFailed => Outcome::Failed,
-            Delivery::Revoked => Outcome::Refused,
-        };
+        let outcome = ending.delivery.outcome();
         let happened = Happened {
             what,
             outcome,

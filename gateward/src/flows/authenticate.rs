@@ -187,7 +187,7 @@ async fn proven(
     login: &TemporaryLogin,
     now: Timestamp,
 ) -> Result<Caller, Error> {
-    let ended = if !policy.believes(&login.issuer) {
+    let ended = if !policy.believes(&login.issuer, now) {
         Some(Wrong::new("issuer-taken-out", "the issuer of your token is not believed here any more"))
     } else if login.expires_at <= now {
         Some(Wrong::new("login-ended", "this login has ended: exchange the token again"))
@@ -228,7 +228,7 @@ pub fn look_again(
     now: Timestamp,
 ) -> Result<Option<Caller>, store::Error> {
     match temporary_login::find(&door.store.reader, login)? {
-        Some(login) if login.valid_until > now && policy.believes(&login.issuer) => {
+        Some(login) if login.valid_until > now && policy.believes(&login.issuer, now) => {
             caller(door, &login).map(Some)
         }
         _ => Ok(None),

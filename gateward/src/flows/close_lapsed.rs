@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::door::Door;
-use super::record::{Delivery, Happened, Outcome, What};
+use super::record::{Delivery, Happened, What};
 use crate::store::instance::{self, OpenTransaction};
 use crate::store::{Change, CommitError, Failed};
 
@@ -55,9 +55,10 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
 }
 
 async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Result<bool, CommitError> {
-    let what = What::Ended { status: 0, bytes: 0, duration_us: 0, delivery: Delivery::Unknown };
+    let delivery = Delivery::Unknown;
+    let what = What::Ended { status: 0, bytes: 0, duration_us: 0, delivery };
     let happened = Happened {
-        outcome: Outcome::Failed,
+        outcome: delivery.outcome(),
         service: transaction.service.parse().ok(),
         who: Some(transaction.who.clone()),
         transaction: Some(transaction.id),

@@ -43,7 +43,7 @@ pub struct Refused {
     pub reason: String,
     /// Which service it concerns.
     pub service: Option<ServiceName>,
-    /// Who, as far as proven.
+    /// Who they are, or say they are.
     pub who: Option<String>,
     /// From where.
     pub address: ClientAddress,
@@ -80,7 +80,7 @@ impl Door {
                 Ok(reference)
             }
             Writing::OpensSummary(reference) => {
-                let opening = What::FailuresSummarised { reason, block_of: "address" };
+                let opening = What::FailuresSummarised { reason };
                 self.recorder.commit(None, Vec::new(), &[event(opening, reference)], now).await?;
                 self.failures.summary_is_recorded(reference);
                 Ok(reference)
@@ -111,7 +111,7 @@ impl Door {
                 detail: "the limit of this address".into(),
                 token_id: None,
             },
-            Attempt::Login => {
+            Attempt::Login | Attempt::Operator => {
                 What::AuthenticationFailed { reason, detail: "the limit of this address".into() }
             }
         };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::door::Door;
 use super::policy::Rule;
-use super::record::{Happened, What};
+use super::record::{Granted, Happened, Personal, What};
 use crate::store::grant::{self, GrantRow, Origin};
 use crate::store::{self, Change, CommitError, revocation};
 
@@ -42,16 +42,11 @@ pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Resul
     if let Some(other) = grant::all(&door.store.reader)?.iter().find(same) {
         return Err(Error::AlreadyThere(other.id.clone()));
     }
-    let what = What::GrantCreated {
-        grant: row.id.clone(),
-        subject_kind: row.subject_kind.clone(),
-        networks: row.networks.clone(),
-    };
-    let happened =
-        Happened { service: Some(rule.service.clone()), who: Some(by.to_owned()), ..Happened::done(what) };
+    let happened = created(&row, Some(by));
     let id = row.id.clone();
     let create = Change::CreateGrant(grant::Create { grant: row, at: now });
     let changes = vec![create, Change::AdvanceRevocation(revocation::Advance)];
+    // A crash leaves the grant, its event and the counter, or none of them.
     door.recorder.commit(None, changes, &[happened], now).await?;
     Ok(id)
 }
@@ -67,16 +62,42 @@ pub async fn revoke(door: &Door, id: &str, by: &str, now: Timestamp) -> Result<(
     if found.origin == Origin::File {
         return Err(Error::OfTheFile(id.to_owned()));
     }
-    let happened = Happened {
-        service: found.service.parse().ok(),
-        who: Some(by.to_owned()),
-        ..Happened::done(What::GrantRevoked { grant: id.to_owned() })
-    };
+    let happened = revoked(found, Some(by));
     let delete = Change::DeleteGrant(grant::Delete { id: id.to_owned() });
     let changes = vec![delete, Change::AdvanceRevocation(revocation::Advance)];
+    // As above.
     match door.recorder.commit(None, changes, &[happened], now).await {
         Ok(_) => Ok(()),
         Err(CommitError::Precondition) => Err(Error::NoSuchGrant(id.to_owned())),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Says that a grant was made; `by` is `None` where the configuration file made it.
+pub(super) fn created(row: &GrantRow, by: Option<&str>) -> Happened {
+    event(row, by, What::GrantCreated)
+}
+
+/// Says that a grant was taken away.
+pub(super) fn revoked(row: &GrantRow, by: Option<&str>) -> Happened {
+    event(row, by, What::GrantRevoked)
+}
+
+/// Says to whom and for what the grant is: its id alone means nothing once it is gone. One mail
+/// address names a person, so it goes into the personal part.
+fn event(row: &GrantRow, by: Option<&str>, what: impl FnOnce(Granted) -> What) -> Happened {
+    let names_a_person = row.subject_kind == "mail";
+    let granted = Granted {
+        grant: row.id.clone(),
+        origin: row.origin.as_str(),
+        granted_to_kind: row.subject_kind.clone(),
+        granted_to: (!names_a_person).then(|| row.subject.clone()),
+        networks: row.networks.clone(),
+    };
+    Happened {
+        service: row.service.parse().ok(),
+        who: by.map(str::to_owned),
+        personal: Personal { mail: names_a_person.then(|| row.subject.clone()), ..Personal::default() },
+        ..Happened::done(what(granted))
     }
 }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use openpgp::TrustedKeys;
+use openpgp::{KeyStatus, TrustedKeys};
 use signed_token::{Group, Mail};
 
+use super::grants;
 use super::record::{Happened, Recorder, What};
+use crate::base::kind::Kind;
 use crate::base::name::ServiceName;
 use crate::base::network::Network;
 use crate::store::grant::{GrantRow, Origin};
@@ -29,23 +31,46 @@ pub enum Subject {
     MailDomain(String),
 }
 
-/// Says why a mail domain cannot be used.
+/// Why a rule makes no sense: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no mail domain: example.org, without @")]
-pub struct NotADomain(String);
+pub enum NotARule {
+    /// Not a domain.
+    #[error("{0:?} is no mail domain: example.org, without @")]
+    Domain(String),
+    /// Nobody, or several at once.
+    #[error("a grant names exactly one of a group, a mail address and a mail domain")]
+    Subject,
+    /// A restriction that nothing would look at: the grant would open more than it says.
+    #[error("service {0} knows no networks: a grant of it cannot be restricted to some")]
+    Networks(ServiceName),
+}
 
 impl Subject {
     /// Takes a mail domain, in any case.
     ///
     /// # Errors
     ///
-    /// [`NotADomain`].
-    pub fn mail_domain(text: &str) -> Result<Self, NotADomain> {
+    /// [`NotARule::Domain`].
+    pub fn mail_domain(text: &str) -> Result<Self, NotARule> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
         if text.contains('.') && text.len() <= 253 && text.bytes().all(good) {
             Ok(Self::MailDomain(text.to_ascii_lowercase()))
         } else {
-            Err(NotADomain(text.to_owned()))
+            Err(NotARule::Domain(text.to_owned()))
+        }
+    }
+
+    /// Takes the one of the three that is given.
+    ///
+    /// # Errors
+    ///
+    /// [`NotARule::Subject`], [`NotARule::Domain`].
+    pub fn one_of(group: Option<Group>, mail: Option<Mail>, domain: Option<&str>) -> Result<Self, NotARule> {
+        match (group, mail, domain) {
+            (Some(group), None, None) => Ok(Self::Group(group)),
+            (None, Some(mail), None) => Ok(Self::Mail(mail)),
+            (None, None, Some(domain)) => Self::mail_domain(domain),
+            _ => Err(NotARule::Subject),
         }
     }
 
@@ -68,18 +93,33 @@ impl Subject {
     }
 }
 
-/// A rule before it has an id.
+/// A rule before it has an id: somebody may reach a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Whom it names.
-    pub subject: Subject,
-    /// What they may reach.
-    pub service: ServiceName,
-    /// Only these networks, where the service's kind has networks; empty for all.
-    pub networks: Vec<Network>,
+    subject: Subject,
+    service: ServiceName,
+    networks: Vec<Network>,
 }
 
 impl Rule {
+    /// Makes a rule for `service`, which is of `kind`; no networks mean all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotARule::Networks`].
+    pub fn new(
+        subject: Subject,
+        service: ServiceName,
+        kind: Kind,
+        networks: Vec<Network>,
+    ) -> Result<Self, NotARule> {
+        if networks.is_empty() || kind.has_networks() {
+            Ok(Self { subject, service, networks })
+        } else {
+            Err(NotARule::Networks(service))
+        }
+    }
+
     /// Makes the stored form. A rule of the file has an id made from its content, so that the same
     /// file gives the same ids on every replica; a command's is random.
     pub fn row(&self, origin: Origin, random_id: Option<[u8; 5]>) -> GrantRow {
@@ -145,11 +185,13 @@ impl Policy {
         self.revoked_issuers.contains(fingerprint)
     }
 
-    /// Tells whether logins of this issuer are good: the configuration file names it, and no
-    /// command took it out.
-    pub fn believes(&self, fingerprint: &str) -> bool {
-        let named = fingerprint.parse().is_ok_and(|parsed| self.issuers.get(&parsed).is_some());
-        named && !self.is_issuer_revoked(fingerprint)
+    /// Tells whether logins of this issuer are good: the configuration file names it, its key is
+    /// neither revoked nor expired at `now`, and no command took it out. Whoever stole a key that
+    /// was then revoked keeps nothing.
+    pub fn believes(&self, fingerprint: &str, now: Timestamp) -> bool {
+        let key = fingerprint.parse().ok().and_then(|parsed| self.issuers.get(&parsed));
+        key.is_some_and(|key| matches!(key.status(now), KeyStatus::Usable { .. }))
+            && !self.is_issuer_revoked(fingerprint)
     }
 
     /// Returns those of `groups` that a grant names.
@@ -212,8 +254,12 @@ impl PolicyCache {
     /// [`store::Error`]; the old one stays.
     pub fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
         let policy = Arc::new(Policy::read(&self.reader, Arc::clone(&self.current().issuers))?);
-        self.current.store(Arc::clone(&policy));
-        Ok(policy)
+        // Two may read at once: the newer one stays, whoever stores last.
+        self.current.rcu(|current| {
+            let newest = if current.revision > policy.revision { current } else { &policy };
+            Arc::clone(newest)
+        });
+        Ok(self.current())
     }
 }
 
@@ -232,17 +278,21 @@ pub async fn write_file_rules(
 ) -> Result<(), Failed> {
     let wanted: HashMap<String, GrantRow> =
         rules.iter().map(|rule| rule.row(Origin::File, None)).map(|row| (row.id.clone(), row)).collect();
-    let present: HashSet<String> =
-        grant::all(reader)?.into_iter().filter(|row| row.origin == Origin::File).map(|row| row.id).collect();
-    let removed = present.iter().filter(|id| !wanted.contains_key(*id));
-    let added = wanted.values().filter(|row| !present.contains(&row.id));
+    let present: HashMap<String, GrantRow> = grant::all(reader)?
+        .into_iter()
+        .filter(|row| row.origin == Origin::File)
+        .map(|row| (row.id.clone(), row))
+        .collect();
+    let removed: Vec<_> = present.values().filter(|row| !wanted.contains_key(&row.id)).collect();
+    let added: Vec<_> = wanted.values().filter(|row| !present.contains_key(&row.id)).collect();
+    let mut happened: Vec<Happened> = removed.iter().map(|row| grants::revoked(row, None)).collect();
+    happened.extend(added.iter().map(|row| grants::created(row, None)));
 
     let noted = issuer::all(reader)?;
     let trusted: BTreeSet<String> = issuers.iter().map(|key| key.fingerprint().to_string()).collect();
 
-    let removed: Vec<_> = removed.map(|id| Change::DeleteGrant(grant::Delete { id: id.clone() })).collect();
-    let added: Vec<_> =
-        added.map(|row| Change::CreateGrant(grant::Create { grant: row.clone(), at: now })).collect();
+    let removed = removed.iter().map(|row| Change::DeleteGrant(grant::Delete { id: row.id.clone() }));
+    let added = added.iter().map(|row| Change::CreateGrant(grant::Create { grant: (*row).clone(), at: now }));
     let new_issuers = trusted.iter().filter(|one| noted.iter().all(|row| row.fingerprint != **one));
     let gone_issuers =
         noted.iter().filter(|row| !trusted.contains(&row.fingerprint) && row.revoked_at.is_none());
@@ -250,17 +300,13 @@ pub async fn write_file_rules(
     let gone_issuers =
         gone_issuers.map(|row| Change::ForgetIssuer(issuer::Forget { fingerprint: row.fingerprint.clone() }));
 
-    let what = What::PolicyLoaded {
-        grants_added: added.len(),
-        grants_removed: removed.len(),
-        issuers: trusted.iter().cloned().collect(),
-    };
-    let mut changes: Vec<Change> =
-        removed.into_iter().chain(added).chain(new_issuers).chain(gone_issuers).collect();
+    let mut changes: Vec<Change> = removed.chain(added).chain(new_issuers).chain(gone_issuers).collect();
     if changes.is_empty() {
         return Ok(());
     }
     changes.push(Change::AdvanceRevocation(revocation::Advance));
-    recorder.commit(None, changes, &[Happened::done(what)], now).await?;
+    happened.push(Happened::done(What::PolicyLoaded { issuers: trusted.into_iter().collect() }));
+    // A crash before the commit leaves the policy of the last start; after it, the file's.
+    recorder.commit(None, changes, &happened, now).await?;
     Ok(())
 }

@@ -59,6 +59,17 @@ pub enum Delivery {
     NotObserved,
 }
 
+impl Delivery {
+    /// How an answer that ended so came out.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Complete | Self::NotObserved => Outcome::Done,
+            Self::Cut | Self::UpstreamFailed | Self::Unknown => Outcome::Failed,
+            Self::Revoked => Outcome::Refused,
+        }
+    }
+}
+
 /// What happened; the name of the variant, in snake case, is the event's `kind`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -72,8 +83,6 @@ pub enum What {
         reason: &'static str,
     },
     PolicyLoaded {
-        grants_added: usize,
-        grants_removed: usize,
         issuers: Vec<String>,
     },
     Exchanged(Box<Exchanged>),
@@ -117,7 +126,6 @@ pub enum What {
     },
     FailuresSummarised {
         reason: String,
-        block_of: &'static str,
     },
     FailuresCounted {
         reason: String,
@@ -145,14 +153,8 @@ pub enum What {
     LoginsCleanedUp {
         logins: Vec<LoginName>,
     },
-    GrantCreated {
-        grant: String,
-        subject_kind: String,
-        networks: String,
-    },
-    GrantRevoked {
-        grant: String,
-    },
+    GrantCreated(Granted),
+    GrantRevoked(Granted),
     IssuerRevoked {
         issuer: String,
     },
@@ -194,6 +196,22 @@ pub struct Exchanged {
     pub groups_known: Vec<String>,
     /// Pseudonym of the person.
     pub subject: String,
+}
+
+/// A grant that was made or taken away.
+#[derive(Debug, Clone, Serialize)]
+pub struct Granted {
+    /// Its id.
+    pub grant: String,
+    /// `file` or `command`.
+    pub origin: &'static str,
+    /// `group`, `mail` or `mail-domain`.
+    pub granted_to_kind: String,
+    /// The group or domain; a mail address stands in the personal part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted_to: Option<String>,
+    /// JSON array of networks; empty: the whole service.
+    pub networks: String,
 }
 
 /// What names a person or where they are; kept apart, so that it can be erased.

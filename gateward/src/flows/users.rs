@@ -61,6 +61,20 @@ pub fn hash(password: &Secret, random: &Random) -> String {
     argon2().hash_password(password.expose().as_bytes(), &salt).expect("the parameters are good").to_string()
 }
 
+/// Checks that a user may have this name.
+///
+/// # Errors
+///
+/// [`Error::NotAName`].
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+    if (1..=64).contains(&name.len()) && name.bytes().all(good) {
+        Ok(())
+    } else {
+        Err(Error::NotAName(name.to_owned()))
+    }
+}
+
 /// Creates a user with a password that was hashed before.
 ///
 /// # Errors
@@ -74,10 +88,7 @@ pub async fn create(
     by: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
-    if !(1..=64).contains(&name.len()) || !name.bytes().all(good) {
-        return Err(Error::NotAName(name.to_owned()));
-    }
+    check_name(name)?;
     let user = UserRow { name: name.to_owned(), password_hash, role: role.as_str().to_owned() };
     let what = What::UserCreated { user: name.to_owned(), role: role.as_str().to_owned() };
     let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };

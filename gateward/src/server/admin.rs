@@ -127,7 +127,7 @@ impl Admin {
         // Before the hash: guessing costs the guesser a minute, not us a core.
         let too_many = opened
             .door
-            .refuse_for_limit(address, Attempt::Login, None, now)
+            .refuse_for_limit(address, Attempt::Operator, None, now)
             .await
             .map_err(|error| shut(&error))?;
         if let Some(too_many) = too_many {
@@ -152,7 +152,7 @@ impl Admin {
         match proven.await {
             Ok(Ok(Some(user))) => Ok(user.name),
             Ok(Ok(None)) => {
-                opened.door.failures.count_attempt(address, Attempt::Login, now);
+                opened.door.failures.count_attempt(address, Attempt::Operator, now);
                 let what = What::AuthenticationFailed {
                     reason: "wrong-password",
                     detail: "wrong user or password".into(),

@@ -220,7 +220,7 @@ fn token_said(error: &signed_token::Error) -> String {
 /// `WWW-Authenticate`; its argument says whether the answer was right and only the challenge old.
 pub fn not_admitted(error: &admit::Error, challenge: impl Fn(bool) -> String) -> Answered {
     match error {
-        admit::Error::NotUnderstood(not_understood) => self::not_understood(not_understood),
+        admit::Error::NotUnderstood { why, reference } => not_understood(why, *reference),
         admit::Error::Unknown(unknown) => not_known(unknown, challenge),
         admit::Error::NotGranted { reference } => {
             let detail = format!(
@@ -234,14 +234,15 @@ pub fn not_admitted(error: &admit::Error, challenge: impl Fn(bool) -> String) ->
     }
 }
 
-fn not_understood(error: &NotUnderstood) -> Answered {
-    let detail = format!("{}.", capitalised(&error.to_string()));
-    match error {
+fn not_understood(why: &NotUnderstood, reference: Reference) -> Answered {
+    let detail = format!("{}.", capitalised(&why.to_string()));
+    let problem = match why {
         NotUnderstood::Method { allowed, .. } => {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).with(ALLOW, *allowed).answer()
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).with(ALLOW, *allowed)
         }
-        NotUnderstood::Path(_) => Problem::new(StatusCode::NOT_FOUND, "path", detail).answer(),
-    }
+        NotUnderstood::Path(_) => Problem::new(StatusCode::NOT_FOUND, "path", detail),
+    };
+    problem.under(reference).answer()
 }
 
 fn not_known(error: &authenticate::Error, challenge: impl Fn(bool) -> String) -> Answered {

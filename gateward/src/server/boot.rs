@@ -18,12 +18,12 @@ use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::steady::Stepped;
 use crate::base::time::Clock;
-use crate::config::{Config, Grant, Mode, Upstream};
+use crate::config::{Config, Grant, Mode, ServiceConfig, Upstream};
 use crate::flows::admit::Service;
 use crate::flows::door::Door;
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
-use crate::flows::policy::{NotADomain, PolicyCache, Rule, Subject};
+use crate::flows::policy::{NotARule, PolicyCache, Rule, Subject};
 use crate::flows::record::Recorder;
 use crate::store::{self, Store, temporary_login};
 
@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// The operator's: a grant that makes no sense.
     #[error("a grant in the configuration: {0}")]
-    Grant(#[from] NotADomain),
+    Grant(#[from] NotARule),
     /// The clock cannot be believed; it may come right.
     #[error(transparent)]
     Clock(#[from] Stepped),
@@ -84,11 +84,12 @@ pub enum Error {
 impl Error {
     /// Whether waiting may mend it: a file or database that is not there yet.
     pub fn may_pass(&self) -> bool {
+        let store_may = |error: &store::Error| {
+            matches!(error, store::Error::Unreachable { .. } | store::Error::Missing(_))
+        };
         match self {
-            Self::File { .. } | Self::Failed(_) | Self::Clock(_) => true,
-            Self::Store(error) => {
-                matches!(error, store::Error::Unreachable { .. } | store::Error::Missing(_))
-            }
+            Self::File { .. } | Self::Clock(_) | Self::Failed(store::Failed::Write(_)) => true,
+            Self::Store(error) | Self::Failed(store::Failed::Read(error)) => store_may(error),
             Self::Keyring { .. }
             | Self::Exposed(_)
             | Self::KeyMissing { .. }
@@ -276,17 +277,20 @@ pub fn issuers(config: &Config) -> Result<TrustedKeys, Error> {
 ///
 /// # Errors
 ///
-/// [`NotADomain`].
-pub fn rules(grants: &[Grant]) -> Result<Vec<Rule>, NotADomain> {
-    let rule = |grant: &Grant| {
-        let subject = match (&grant.group, &grant.mail, &grant.mail_domain) {
-            (Some(group), _, _) => Subject::Group(group.0.clone()),
-            (_, Some(mail), _) => Subject::Mail(mail.0.clone()),
-            (_, _, domain) => Subject::mail_domain(domain.as_deref().unwrap_or_default())?,
-        };
-        Ok(Rule { subject, service: grant.service.clone(), networks: grant.networks.clone() })
+/// [`NotARule`].
+pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
+    let rule = |service: &ServiceConfig, grant: &Grant| {
+        let group = grant.group.as_ref().map(|group| group.0.clone());
+        let mail = grant.mail.as_ref().map(|mail| mail.0.clone());
+        let subject = Subject::one_of(group, mail, grant.mail_domain.as_deref())?;
+        Rule::new(subject, service.name(), service.kind, grant.networks.clone())
     };
-    grants.iter().map(rule).collect()
+    // A grant of a service that is not there did not pass the configuration.
+    let services = || config.service.iter();
+    let granted = config.grant.iter().filter_map(|grant| {
+        services().find(|service| service.name() == grant.service).map(|service| rule(service, grant))
+    });
+    granted.collect()
 }
 
 /// Says aloud what is not as it should be and is allowed all the same.
@@ -302,7 +306,7 @@ pub fn warn(config: &Config, issuers: &TrustedKeys, now: Timestamp) {
         }
         match key.status(now) {
             openpgp::KeyStatus::Usable { .. } => {}
-            status => tracing::warn!(%issuer, ?status, "this issuer's key makes no login"),
+            status => tracing::warn!(%issuer, %status, "this issuer's key makes no login"),
         }
     }
 }
@@ -369,7 +373,7 @@ pub fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
 ///
 /// [`Error::File`].
 pub fn services(config: &Config) -> Result<Vec<Protected>, Error> {
-    let protected = |service: &crate::config::ServiceConfig| {
+    let protected = |service: &ServiceConfig| {
         let Upstream::Dir(path) = &service.upstream;
         let folder = Folder::open(path).map_err(|source| Error::File {
             what: "folder",

@@ -18,8 +18,9 @@ use http::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use nix::errno::Errno;
 
-use crate::flows::kind::Meaning;
+use crate::flows::admit::Permit;
 
 /// What is at most read whole before its first byte leaves; larger answers run.
 const WHOLE: u64 = 64 * 1024;
@@ -58,19 +59,14 @@ impl Folder {
         Dir::open_ambient_dir(path, ambient_authority()).map(|dir| Self(Arc::new(dir)))
     }
 
-    /// Looks up what `meaning` names; runs where it may block.
+    /// Looks up what `permit` permits to read; runs where it may block.
     ///
     /// # Errors
     ///
     /// The file system failed; a file that is not there is an answer, not an error.
-    pub async fn find(
-        &self,
-        meaning: &Meaning,
-        method: &Method,
-        asked: &HeaderMap,
-    ) -> std::io::Result<Found> {
+    pub async fn find(&self, permit: &Permit, method: &Method, asked: &HeaderMap) -> std::io::Result<Found> {
         let dir = Arc::clone(&self.0);
-        let (name, method, asked) = (meaning.what.clone(), method.clone(), asked.clone());
+        let (name, method, asked) = (permit.meaning().what.clone(), method.clone(), asked.clone());
         tokio::task::spawn_blocking(move || find(&dir, &name, &method, &asked))
             .await
             .unwrap_or_else(|error| Err(error.into()))
@@ -147,8 +143,9 @@ fn open(dir: &Dir, name: &str) -> std::io::Result<Option<File>> {
             let hidden =
                 [NotFound, PermissionDenied, NotADirectory, IsADirectory, InvalidInput, InvalidFilename]
                     .contains(&error.kind());
-            // ENXIO: a socket or a pipe. ELOOP: links that lead in a circle.
-            let odd = matches!(error.raw_os_error(), Some(6 | 40));
+            // A socket or a pipe; links that lead in a circle.
+            let odd =
+                [Errno::ENXIO, Errno::ELOOP].map(|errno| Some(errno as i32)).contains(&error.raw_os_error());
             return if hidden || odd { Ok(None) } else { Err(error) };
         }
     };

@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{self, Problem};
@@ -24,6 +25,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long a request's head may take, and how long a connection may idle between requests.
 const HEAD: Duration = Duration::from_secs(30);
+
+/// How long a client may take nothing of what is sent before the connection is cut.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// How long a running request may go on after the program was told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -103,7 +107,9 @@ async fn connection<A: Answer>(
             explain_tls(stream).await?;
             return Ok(None);
         }
-        TlsAcceptor::from(tls).accept(stream).await.map(Some)
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(STALLED));
+        TlsAcceptor::from(tls).accept(Box::pin(stream)).await.map(Some)
     });
     let handshaken = tokio::select! {
         () = until_true(&mut stop) => return,

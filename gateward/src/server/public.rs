@@ -16,6 +16,7 @@ use super::folder::Content;
 use super::listener::Answer;
 use super::pump::Pump;
 use crate::base::address::ClientAddress;
+use crate::base::id::TransactionId;
 use crate::base::name::UrlPath;
 use crate::flows::admit::{self, Ask};
 use crate::flows::authenticate::Shown;
@@ -66,9 +67,9 @@ impl Public {
         address: ClientAddress,
     ) -> Answered {
         let path = self.exchange_path.as_str();
-        let (now, clock_trouble) = self.gate.now();
         let error = |status, said: &str| {
-            FdsnError { status, said: said.to_owned(), path, at: now, reference: None }.answer()
+            let (at, _) = self.gate.now();
+            FdsnError { status, said: said.to_owned(), path, at, reference: None }.answer()
         };
         if head.method != Method::POST {
             let mut answered =
@@ -91,6 +92,8 @@ impl Public {
         let shut = |reason: &str| {
             error(StatusCode::SERVICE_UNAVAILABLE, &format!("The door is shut: {reason}. Try again later."))
         };
+        // Only now: a token is judged when it is there, not when its first byte was sent.
+        let (now, clock_trouble) = self.gate.now();
         if let Some(trouble) = clock_trouble {
             tracing::error!(%trouble, "an exchange could not be made");
             return shut(answer::SHUT);
@@ -166,9 +169,14 @@ async fn serve(
                 });
             }
         };
-        let found = match protected.folder.find(permit.meaning(), &head.method, &head.headers).await {
+        let found = match protected.folder.find(&permit, &head.method, &head.headers).await {
             Ok(found) => found,
-            Err(error) => return upstream_failed(&error),
+            Err(error) => {
+                return match permit.fail(door, StatusCode::BAD_GATEWAY.as_u16(), now).await {
+                    Ok(transaction) => upstream_failed(&error, transaction),
+                    Err(error) => answer::shut(&error),
+                };
+            }
         };
         let size = answer::size(&found);
         let now = opened.clock.now().unwrap_or(now);
@@ -212,9 +220,11 @@ fn only_authorization(fields: &HeaderMap) -> Option<&str> {
     }
 }
 
-fn upstream_failed(error: &std::io::Error) -> Answered {
-    tracing::error!(%error, "a folder cannot be read");
-    Problem::new(StatusCode::BAD_GATEWAY, "upstream", "What is behind this service does not answer.").answer()
+fn upstream_failed(error: &std::io::Error, transaction: TransactionId) -> Answered {
+    tracing::error!(%error, %transaction, "a folder cannot be read");
+    let detail =
+        format!("What is behind this service does not answer. Ask the operator about {transaction}.");
+    Problem::new(StatusCode::BAD_GATEWAY, "upstream", detail).answer()
 }
 
 /// Says that a body ended before its time.

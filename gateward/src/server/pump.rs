@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,7 @@ const STALLED: Duration = Duration::from_secs(60);
 /// How long an answer pauses while the revocation counter cannot be read, before it is cut.
 const BLIND: Duration = Duration::from_secs(60);
 
-/// How often an unreadable store is waited for to record an end.
+/// How often it is tried again to decide, or to record an end.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// What a running answer needs besides its source.
@@ -144,39 +144,40 @@ impl Carried {
         }
     }
 
-    /// Returns at once while the answer is permitted; waits while that cannot be known.
+    /// Returns at once while the answer is permitted; waits while that cannot be known, because the
+    /// counter, the policy or the clock cannot be read, and gives up after [`BLIND`].
     async fn still_permitted(&mut self) -> Result<(), Delivery> {
+        let mut blind_since = None;
         loop {
-            let seen = *self.pump.seen.borrow_and_update();
-            if let Some(since) = seen.unreadable_since {
-                let left = BLIND.saturating_sub(since.elapsed());
-                match tokio::time::timeout(left, self.pump.seen.changed()).await {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(_)) => return Err(Delivery::Cut),
-                    Err(_) => return Err(Delivery::Revoked),
-                }
+            match self.is_permitted() {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(Delivery::Revoked),
+                None => {}
             }
-            let Ok(now) = self.pump.clock.now() else {
-                // A stepped clock decides nothing: as if the counter could not be read.
-                tokio::time::sleep(RETRY).await;
-                continue;
-            };
-            if self.admitted.ends_at() <= now {
-                return Err(Delivery::Revoked);
+            let since = *blind_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= BLIND {
+                tracing::warn!("a running answer could not be decided again for too long: cut");
+                return Err(Delivery::Cut);
             }
-            if seen.revision == self.admitted.decided_under() {
-                return Ok(());
-            }
-            let policy = self.pump.door.policy.current();
-            return match self.admitted.is_still_permitted(&self.pump.door, &policy, now) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(Delivery::Revoked),
-                Err(error) => {
-                    tracing::warn!(%error, "a running answer cannot be decided again: cut");
-                    Err(Delivery::Revoked)
-                }
-            };
+            tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Decides again if anything moved; `None` while that cannot be known.
+    fn is_permitted(&mut self) -> Option<bool> {
+        let seen = *self.pump.seen.borrow_and_update();
+        let now = self.pump.clock.now().ok()?;
+        if seen.unreadable_since.is_some() {
+            return None;
+        }
+        if self.admitted.ends_at() <= now {
+            return Some(false);
+        }
+        if seen.revision == self.admitted.decided_under() {
+            return Some(true);
+        }
+        let policy = self.pump.door.policy.up_to_date().ok()?;
+        self.admitted.is_still_permitted(&self.pump.door, &policy, now).ok()
     }
 
     async fn finish(self, status: u16, delivery: Delivery) {

@@ -85,7 +85,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// Loads a listener's certificate, waiting while its files are not there.
-async fn certificate(tls: &Tls, mode: Mode) -> Result<Arc<Shown>, Error> {
+async fn certificate(tls: &Tls, mode: Mode, gate: &Gate) -> Result<Arc<Shown>, Error> {
     let mut said = false;
     loop {
         match tls::load(&tls.certificate, &tls.key, strictness(mode)) {
@@ -93,6 +93,7 @@ async fn certificate(tls: &Tls, mode: Mode) -> Result<Arc<Shown>, Error> {
             Err(error @ tls::Error::Unreadable { source: rustls::pki_types::pem::Error::Io(_), .. }) => {
                 if !said {
                     tracing::error!(%error, "waiting for a certificate");
+                    gate.waits_for(error.to_string());
                     said = true;
                 }
                 tokio::time::sleep(RETRY).await;
@@ -115,19 +116,21 @@ pub async fn start(config: Config, clock: Clock, random: Random) -> Result<Runni
     };
     let bound =
         Bound { public: address(&public, config.listen)?, admin: address(&admin, config.admin.listen)? };
-    let shown =
-        [certificate(&config.tls, config.mode).await?, certificate(&config.admin.tls, config.mode).await?];
-
     let gate = Gate::new(clock.clone());
     let (stop, stopped) = watch::channel(false);
     let (connection, connections) = mpsc::channel(1);
     let (answer, answers) = mpsc::channel(1);
+    // The operators' listener first: it says what the other one waits for.
+    let admin_shown = certificate(&config.admin.tls, config.mode, &gate).await?;
+    let for_admin = Arc::new(Admin::new(Arc::clone(&gate)));
+    let admin_tls = tls::server_config(Arc::clone(&admin_shown));
+    tokio::spawn(listen(admin, admin_tls, for_admin, stopped.clone(), connection.clone()));
+    let public_shown = certificate(&config.tls, config.mode, &gate).await?;
     let for_public =
         Arc::new(Public { gate: Arc::clone(&gate), exchange_path: config.exchange.path.clone() });
-    let for_admin = Arc::new(Admin::new(Arc::clone(&gate)));
-    let [public_tls, admin_tls] = shown.clone().map(tls::server_config);
-    tokio::spawn(listen(public, public_tls, for_public, stopped.clone(), connection.clone()));
-    tokio::spawn(listen(admin, admin_tls, for_admin, stopped.clone(), connection));
+    let public_tls = tls::server_config(Arc::clone(&public_shown));
+    tokio::spawn(listen(public, public_tls, for_public, stopped.clone(), connection));
+    let shown = [public_shown, admin_shown];
 
     let opening = tokio::spawn(open(config.clone(), clock, random, Arc::clone(&gate), answer));
     Ok(Running { bound, config, shown, gate, stop, connections, answers, opening })
@@ -176,7 +179,7 @@ async fn try_open(
     write_file_rules(
         &door.store.reader,
         &door.recorder,
-        &boot::rules(&config.grant)?,
+        &boot::rules(config)?,
         &door.policy.current().issuers,
         now,
     )

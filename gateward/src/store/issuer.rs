@@ -1,7 +1,7 @@
 //! Issuers of the configuration file, and whether a command took one out.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::event::instant;
 use super::{Error, Reader};
@@ -33,21 +33,6 @@ pub fn all(reader: &Reader) -> Result<Vec<IssuerRow>, Error> {
                 })
             })?
             .collect()
-    })
-}
-
-/// Tells whether a command took `fingerprint` out.
-///
-/// # Errors
-///
-/// [`Error::Unreachable`].
-pub fn is_revoked(reader: &Reader, fingerprint: &str) -> Result<bool, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT revoked_at IS NOT NULL FROM issuer WHERE fingerprint = ?1")?
-            .query_row([fingerprint], |row| row.get(0))
-            .optional()
-            .map(|revoked| revoked.unwrap_or(false))
     })
 }
 

@@ -100,14 +100,19 @@ impl ServeLock {
     ///
     /// [`Error::Served`] while another server has it.
     pub fn take(path: &Path) -> Result<Self, Error> {
+        use std::os::unix::fs::OpenOptionsExt as _;
         let mut name = path.as_os_str().to_owned();
         name.push(".serve-lock");
         let unreachable = |error: std::io::Error| Error::Unreachable {
             path: path.to_owned(),
             source: rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
         };
-        let file =
-            File::options().create(true).append(true).open(PathBuf::from(name)).map_err(unreachable)?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(PathBuf::from(name))
+            .map_err(unreachable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(std::fs::TryLockError::WouldBlock) => Err(Error::Served(path.to_owned())),

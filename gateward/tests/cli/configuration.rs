@@ -91,3 +91,17 @@ fn a_key_that_is_another_than_the_one_pinned_is_found() {
     let found = findings(&installation);
     assert!(found[0].contains("correct fingerprint, or get the right key"), "{found:?}");
 }
+
+#[test]
+fn a_grant_that_would_open_more_than_it_says_is_found() {
+    finds(
+        "group = \"/epos/demo\"\n",
+        "group = \"/epos/demo\"\nnetworks = [\"Z3:2015-2020\"]\n",
+        "service files knows no networks",
+    );
+    let installation = Installation::new();
+    let create = ["grant", "create", "--mail", "a@example.org", "--service", "files", "--network", "FR"];
+    let ran = installation.run(&create);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("knows no networks"), "{}", ran.stderr);
+}

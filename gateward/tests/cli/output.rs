@@ -53,7 +53,7 @@ fn the_log_is_searched_by_time_who_service_and_outcome() {
     };
     assert_eq!(kinds(&["--who", &login]), ["exchanged", "released"]);
     assert_eq!(kinds(&["--who", "dora@demo.invalid"]), ["exchanged"]);
-    assert_eq!(kinds(&["--service", "files"]), ["released"]);
+    assert_eq!(kinds(&["--service", "files"]), ["grant_created", "released"]);
     assert_eq!(kinds(&["--outcome", "refused"]), ["exchange_refused"]);
     assert_eq!(kinds(&["--since", "1h"]), kinds(&[]));
     assert!(kinds(&["--until", "1h"]).is_empty());

@@ -64,3 +64,19 @@ fn the_credentials_outlive_a_restart() {
     assert_eq!(server.get("/files/restricted.txt", &login, &[]).status, 200);
     assert_eq!(server.exchange(&token), login);
 }
+
+#[test]
+fn the_logins_of_an_issuer_whose_owner_revoked_its_key_open_nothing() {
+    let gnupg = Gnupg::new();
+    let mut issuer = gnupg.issuer_with("stolen", "ed25519", "sign,cert");
+    let mut server = Server::believing(&issuer);
+    let login = server.exchange(&issuer.sign(&Statement::default()));
+    assert_eq!(server.get("/files/restricted.txt", &login, &[]).status, 200);
+    assert_eq!(server.stop(), 0);
+    issuer.revoke();
+    std::fs::write(server.file(&format!("{}.asc", issuer.fingerprint)), &issuer.public).unwrap();
+    let server = server.again();
+    let reply = server.get("/files/restricted.txt", &login, &[]);
+    assert_eq!(reply.status, 401, "{}", reply.text());
+    assert!(reply.text().contains("not believed here any more"), "{}", reply.text());
+}

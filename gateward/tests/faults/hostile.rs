@@ -116,3 +116,34 @@ fn plain_http_is_told_to_use_https_also_in_the_middle_of_a_long_body() {
         assert!(said.ends_with("use https:// instead of http://.\n"), "{said}");
     }
 }
+
+#[test]
+fn who_takes_nothing_of_the_answers_is_cut() {
+    let installation = Installation::make();
+    let _server = installation.serve();
+    let login = installation.login();
+    let mut taking_nothing = installation.client().connect().unwrap();
+    let asking = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
+    let begun = Instant::now();
+    taking_nothing.tls.sock.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    // Asks until the server no longer reads, because its answers are not taken; then waits.
+    loop {
+        match taking_nothing.write(&asking) {
+            Ok(()) => assert!(begun.elapsed() < Duration::from_secs(60), "nothing ever fills up"),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(error) => panic!("cut before its time: {error}"),
+        }
+    }
+    serves_others(&installation, &login);
+    let socket = taking_nothing.tls.sock.try_clone().unwrap();
+    socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let stalled = Instant::now();
+    loop {
+        match (&socket).write(b"x") {
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => break,
+            Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(500)),
+        }
+        assert!(stalled.elapsed() < Duration::from_secs(90), "a connection that takes nothing is kept");
+    }
+    serves_others(&installation, &login);
+}

@@ -50,7 +50,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 impl Demo {
     pub(super) fn run(&self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        log_to_stderr("warn");
+        log_to_stderr("warn")?;
         let temporary = match self.dir {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("gateward-demo-").tempdir()?),

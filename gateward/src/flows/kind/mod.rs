@@ -9,18 +9,9 @@ use http::Method;
 
 pub use crate::base::kind::Kind;
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing changes.
-    Read,
-}
-
-/// What a request means.
+/// What a request means: so far, always reading something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meaning {
-    /// What is asked for.
-    pub action: Action,
     /// What it concerns, below the service's path: what the upstream is asked for.
     pub what: String,
 }
@@ -41,7 +32,24 @@ pub enum NotUnderstood {
     Path(&'static str),
 }
 
+impl NotUnderstood {
+    /// The reason in one word, as events and floods count it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Method { .. } => "method",
+            Self::Path(_) => "path",
+        }
+    }
+}
+
 impl Kind {
+    /// Tells whether grants of such a service can be restricted to seismological networks.
+    pub fn has_networks(self) -> bool {
+        match self {
+            Self::Plain => false,
+        }
+    }
+
     /// Turns a request into its meaning; `path` is what follows the service's own path, not decoded.
     ///
     /// # Errors

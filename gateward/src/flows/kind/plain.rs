@@ -3,7 +3,7 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::{Action, Meaning, NotUnderstood};
+use super::{Meaning, NotUnderstood};
 
 /// Longest path below the service, decoded: what file systems take.
 const LONGEST: usize = 4096;
@@ -29,7 +29,7 @@ pub(super) fn meaning(method: &Method, path: &str) -> Result<Meaning, NotUnderst
     };
     match problem {
         Some(problem) => Err(NotUnderstood::Path(problem)),
-        None => Ok(Meaning { action: Action::Read, what: what.into_owned() }),
+        None => Ok(Meaning { what: what.into_owned() }),
     }
 }
 
