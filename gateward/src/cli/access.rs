@@ -7,14 +7,16 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use anyhow::Context as _;
-use jiff::Timestamp;
+use anyhow::{Context as _, bail};
+use jiff::{SignedDuration, Timestamp};
 use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
 
 use super::Context;
 use crate::config::Config;
 use crate::flows::door::Door;
+use crate::server::housekeeping::LEASE;
 use crate::server::{boot, system};
+use crate::store::{ServeLock, instance};
 
 /// An open door for one command.
 pub(super) struct Access {
@@ -24,6 +26,9 @@ pub(super) struct Access {
     pub by: String,
     pub now: Timestamp,
 }
+
+/// How far a command's clock may be from the running server's: its lease is renewed every 5 s.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
 
 impl Context {
     /// Reads the configuration file.
@@ -37,6 +42,23 @@ impl Context {
     /// Opens the door for one command, as the owner of the database.
     pub(super) fn access(&self) -> anyhow::Result<Access> {
         self.open(|config| become_owner(&config.store.0))
+    }
+
+    /// Opens the door for a command that changes something, unless a server runs here by another
+    /// clock: what is recorded under a wrong one would shut the server's door until it comes true.
+    pub(super) fn access_to_change(&self) -> anyhow::Result<Access> {
+        let access = self.access()?;
+        if ServeLock::is_taken(&access.config.store.0)?
+            && let Some(lease) = instance::newest_lease(&access.door.store.reader)?
+        {
+            let off = access.now.duration_since(lease).saturating_add(LEASE);
+            if off.abs() > CLOCKS_APART {
+                bail!(
+                    "this clock and the running server's are {off:#} apart: nothing was done; set the clock right"
+                );
+            }
+        }
+        Ok(access)
     }
 
     /// Opens the door without giving up what we are: for commands that write other files, too.

@@ -15,7 +15,7 @@ pub(super) struct Cleanup {}
 
 impl Cleanup {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let access = context.access()?;
+        let access = context.access_to_change()?;
         let deleted = block_on(clean_up(&access.door, Some(&access.by), access.now))??;
         context.print(out, &format!("expired logins deleted: {deleted}"), &json!({ "deleted": deleted }))?;
         Ok(YES)

@@ -25,7 +25,7 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let token = self.read().with_context(|| format!("reading {}", self.file.display()))?;
-        let access = context.access()?;
+        let access = if self.dry_run { context.access()? } else { context.access_to_change()? };
         let insight = match exchange::dry_run(&access.door, &token, access.now) {
             Ok(insight) => insight,
             Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error.into()),

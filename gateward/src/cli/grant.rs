@@ -57,7 +57,10 @@ pub(super) struct Create {
 
 impl Grant {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let access = context.access()?;
+        let access = match self {
+            Self::List => context.access()?,
+            Self::Create(_) | Self::Revoke { .. } => context.access_to_change()?,
+        };
         let done = match self {
             Self::List => {
                 for row in grant::all(&access.door.store.reader)? {

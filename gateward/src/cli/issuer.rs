@@ -23,7 +23,10 @@ pub(super) enum Issuer {
 
 impl Issuer {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let access = context.access()?;
+        let access = match self {
+            Self::List => context.access()?,
+            Self::Revoke { .. } => context.access_to_change()?,
+        };
         match self {
             Self::List => {
                 let policy = access.door.policy.current();

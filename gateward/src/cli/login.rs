@@ -122,7 +122,7 @@ fn describe(login: &TemporaryLogin, now: Timestamp) -> serde_json::Value {
 
 impl Revoke {
     fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let access = context.access()?;
+        let access = context.access_to_change()?;
         let afterwards = if self.allow_again { Afterwards::AllowedAgain } else { Afterwards::Blocked };
         let token =
             if self.allow_again { "its token may be exchanged again" } else { "its token is blocked" };

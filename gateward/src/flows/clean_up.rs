@@ -45,5 +45,6 @@ async fn delete(
     let changes = logins.iter().map(delete).collect();
     let happened =
         Happened { who: by.map(str::to_owned), ..Happened::done(What::LoginsCleanedUp { logins }) };
+    // A crash leaves these logins to the next sweep, or deleted and named.
     door.recorder.commit(None, changes, &[happened], now).await.map(drop)
 }

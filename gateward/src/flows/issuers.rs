@@ -31,6 +31,7 @@ pub async fn revoke(door: &Door, fingerprint: Fingerprint, by: &str, now: Timest
     };
     let revoke = Change::RevokeIssuer(issuer::Revoke { fingerprint: issuer, at: now });
     let changes = vec![revoke, Change::AdvanceRevocation(revocation::Advance)];
+    // A crash leaves the issuer out, its event and the counter moved, or none of them.
     match door.recorder.commit(None, changes, &[happened], now).await {
         Ok(_) => Ok(()),
         Err(CommitError::Precondition) => Err(Error::NoSuchIssuer(fingerprint)),

@@ -117,7 +117,7 @@ fn ending(login: &TemporaryLogin, afterwards: Afterwards, by: &str, now: Timesta
 fn event(login: &TemporaryLogin, afterwards: Afterwards, by: &str) -> Happened {
     let what = What::LoginRevoked {
         login: login.login.clone(),
-        token_id: login.token_ids.first().cloned().unwrap_or_default(),
+        token_ids: login.token_ids.clone(),
         token_blocked: afterwards == Afterwards::Blocked,
     };
     Happened { who: Some(by.to_owned()), ..Happened::done(what) }

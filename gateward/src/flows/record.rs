@@ -141,7 +141,7 @@ pub enum What {
     },
     LoginRevoked {
         login: LoginName,
-        token_id: String,
+        token_ids: Vec<String>,
         token_blocked: bool,
     },
     TokenBlocked {

@@ -21,7 +21,7 @@ const RENEWED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 const SWEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long a lease lasts: three renewals may fail before others think that we are gone.
-const LEASE: SignedDuration = SignedDuration::from_secs(20);
+pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
 
 /// Makes the change that renews our lease.
 pub fn lease(opened: &Opened, now: Timestamp) -> Change {

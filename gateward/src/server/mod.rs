@@ -6,7 +6,7 @@ mod body;
 pub mod boot;
 mod cutter;
 mod folder;
-mod housekeeping;
+pub mod housekeeping;
 mod listener;
 mod places;
 mod public;

@@ -203,6 +203,7 @@ async fn try_open(
         version: env!("CARGO_PKG_VERSION"),
         mode: config.mode.as_str().into(),
     });
+    // A crash before: nobody was let in. After it: the next start finds the lease and closes what is open.
     door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(Failed::from)?;
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
@@ -252,10 +253,15 @@ impl Running {
     ///
     /// [`tls::Error`]; the old one of that listener stays.
     pub fn reload_certificates(&self) -> Result<(), tls::Error> {
-        for (shown, tls) in self.shown.iter().zip([&self.config.tls, &self.config.admin.tls]) {
-            shown.exchange(tls::load(&tls.certificate, &tls.key, strictness(self.config.mode))?);
-        }
-        Ok(())
+        let reload = |shown: &Shown, tls: &Tls| {
+            let certified = tls::load(&tls.certificate, &tls.key, strictness(self.config.mode))?;
+            shown.exchange(certified);
+            Ok(())
+        };
+        // Both are tried: a broken one of one listener does not keep the other's.
+        let [public, admin] = &self.shown;
+        let reloaded = [reload(public, &self.config.tls), reload(admin, &self.config.admin.tls)];
+        reloaded.into_iter().collect()
     }
 
     /// Stops: no new connections, running requests end (for at most 30 s), the end is recorded.
@@ -295,6 +301,7 @@ async fn record_stop(
     let now: Timestamp = clock.now()?;
     door.recorder.close_gap(now).await?;
     door.record_summaries(true, now).await?;
+    // A crash from here on leaves a stop that was recorded or not, and nothing else undone.
     let stopped = Happened::done(What::Stopped { reason: why.0 });
     door.recorder.commit(None, Vec::new(), &[stopped], now).await?;
     // Refused while something of ours is open: the next start closes it.

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::event::instant;
 use super::{Error, Reader};
 use crate::base::id::{InstanceId, TransactionId};
 use crate::base::time::stored;
@@ -47,6 +48,20 @@ pub fn all(reader: &Reader) -> Result<Vec<String>, Error> {
             .prepare_cached("SELECT id FROM instance ORDER BY started_at")?
             .query_map([], |row| row.get(0))?
             .collect()
+    })
+}
+
+/// Returns the end of the newest lease, if there is any.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub fn newest_lease(reader: &Reader) -> Result<Option<Timestamp>, Error> {
+    reader.read(|connection| {
+        let newest: Option<String> = connection
+            .prepare_cached("SELECT max(lease_until) FROM instance")?
+            .query_row([], |row| row.get(0))?;
+        newest.map(|until| instant(0, &until)).transpose()
     })
 }
 

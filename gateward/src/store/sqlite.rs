@@ -100,6 +100,32 @@ impl ServeLock {
     ///
     /// [`Error::Served`] while another server has it.
     pub fn take(path: &Path) -> Result<Self, Error> {
+        let mut last = Self::try_take(path);
+        // A command that looks whether there is a server holds it for a moment.
+        for _ in 0..5 {
+            if !matches!(last, Err(Error::Served(_))) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            last = Self::try_take(path);
+        }
+        last
+    }
+
+    /// Tells whether a server runs on the store at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`].
+    pub fn is_taken(path: &Path) -> Result<bool, Error> {
+        match Self::try_take(path) {
+            Ok(_) => Ok(false),
+            Err(Error::Served(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_take(path: &Path) -> Result<Self, Error> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let mut name = path.as_os_str().to_owned();
         name.push(".serve-lock");
@@ -107,12 +133,9 @@ impl ServeLock {
             path: path.to_owned(),
             source: rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
         };
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(PathBuf::from(name))
-            .map_err(unreachable)?;
+        let mut options = File::options();
+        options.create(true).append(true).mode(0o600);
+        let file = options.open(PathBuf::from(name)).map_err(unreachable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(std::fs::TryLockError::WouldBlock) => Err(Error::Served(path.to_owned())),

@@ -81,3 +81,23 @@ fn a_clock_that_steps_forward_shuts_the_door_until_it_is_back() {
 fn a_clock_that_steps_backward_shuts_the_door_until_it_is_back() {
     a_step_shuts_the_door("-1h");
 }
+
+#[test]
+fn a_command_under_another_clock_than_the_running_server_s_changes_nothing() {
+    let installation = Installation::make();
+    let server = installation.serve();
+    let login = installation.login();
+    let before = log::length(&installation.store());
+    for by in ["+2h", "-2h"] {
+        let mut command = std::process::Command::new(crate::support::GATEWARD);
+        command.args(["login", "revoke", &login.0, "--config"]).arg(installation.config());
+        let ran = command.env("LD_PRELOAD", libfaketime()).env("FAKETIME", by).output().unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{by}");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(said.contains("apart: nothing was done"), "{by}: {said}");
+    }
+    assert_eq!(log::length(&installation.store()), before);
+    assert_eq!(installation.client().get(SMALL, &login).unwrap().status, 200);
+    installation.run_json(&["login", "revoke", &login.0]);
+    server.stop();
+}
