@@ -15,6 +15,7 @@ pub mod issuers;
 pub mod keyring;
 pub mod kind;
 pub mod logins;
+pub mod operate;
 pub mod policy;
 pub mod record;
 pub mod users;

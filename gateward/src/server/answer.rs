@@ -14,6 +14,7 @@ use crate::flows::admit::{self, Admitted, Released};
 use crate::flows::authenticate::{self, Failure};
 use crate::flows::exchange::{self, Exchanged};
 use crate::flows::kind::NotUnderstood;
+use crate::flows::operate;
 
 /// How long a caller is asked to wait when nothing can be recorded, in seconds.
 const COME_BACK: u64 = 5;
@@ -51,7 +52,7 @@ impl Problem {
     }
 
     /// Gives the reference that it is recorded under.
-    pub fn under(mut self, reference: Reference) -> Self {
+    fn under(mut self, reference: Reference) -> Self {
         self.reference = Some(reference);
         self
     }
@@ -274,6 +275,30 @@ fn not_known(error: &authenticate::Error, challenge: impl Fn(bool) -> String) ->
         }
         authenticate::Error::Store(error) => shut(error),
         authenticate::Error::Commit(error) => shut(error),
+    }
+}
+
+/// How operators are asked who they are (RFC 7617).
+pub const BASIC_CHALLENGE: &str = "Basic realm=\"gateward operators\", charset=\"UTF-8\"";
+
+/// Answers somebody who is no operator.
+pub fn no_operator(error: &operate::Error) -> Answered {
+    let detail = format!("{}.", capitalised(&error.to_string()));
+    match error {
+        operate::Error::Wrong { reference } => Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail)
+            .under(*reference)
+            .with(WWW_AUTHENTICATE, BASIC_CHALLENGE)
+            .answer(),
+        operate::Error::TooMany { wait_seconds, reference } => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", detail)
+                .under(*reference)
+                .with(RETRY_AFTER, wait_seconds.to_string())
+                .answer()
+        }
+        operate::Error::Busy => Problem::shut(&error.to_string()).answer(),
+        operate::Error::Unfinished => shut(error),
+        operate::Error::Store(error) => shut(error),
+        operate::Error::Commit(error) => shut(error),
     }
 }
 
