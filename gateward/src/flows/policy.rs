@@ -204,7 +204,7 @@ impl Policy {
         let grants = self.grants.get(service)?;
         let by_group = || groups.iter().find_map(|group| grants.get(&Subject::Group(group.clone())));
         let by_mail = || grants.get(&Subject::Mail(mail.clone()));
-        let by_domain = || grants.get(&Subject::MailDomain(mail.domain().to_ascii_lowercase()));
+        let by_domain = || grants.get(&Subject::MailDomain(mail.domain().to_owned()));
         by_group().or_else(by_mail).or_else(by_domain).map(String::as_str)
     }
 
