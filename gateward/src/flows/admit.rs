@@ -293,7 +293,7 @@ impl Permit {
         };
         // A crash after the commit leaves the transaction open; the next start closes it as unknown.
         match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
-            Ok(_) => Ok(admitted),
+            Ok(()) => Ok(admitted),
             // It may stand there as open; `end` closes it only if it does. Each attempt waits for the
             // store itself; what stays open all the same, the next start closes.
             Err(CommitError::Unknown(reason)) => {
@@ -392,7 +392,7 @@ impl Admitted {
         };
         let close = Change::CloseTransaction(instance::Close(self.transaction));
         match door.recorder.commit(None, vec![close], &[happened], now).await {
-            Ok(_) | Err(CommitError::Precondition) => Ok(()),
+            Ok(()) | Err(CommitError::Precondition) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -46,5 +46,5 @@ async fn delete(
     let happened =
         Happened { who: by.map(str::to_owned), ..Happened::done(What::LoginsCleanedUp { logins }) };
     // A crash leaves these logins to the next sweep, or deleted and named.
-    door.recorder.commit(None, changes, &[happened], now).await.map(drop)
+    door.recorder.commit(None, changes, &[happened], now).await
 }

@@ -47,7 +47,7 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
         let retire = Change::RetireInstance(instance::Retire { instance });
         match door.recorder.commit(None, vec![retire], &[], now).await {
             // Another program noticed, too.
-            Ok(_) | Err(CommitError::Precondition) => {}
+            Ok(()) | Err(CommitError::Precondition) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -66,7 +66,7 @@ async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Re
     };
     let change = Change::CloseTransaction(instance::Close(transaction.id));
     match door.recorder.commit(None, vec![change], &[happened], now).await {
-        Ok(_) => Ok(true),
+        Ok(()) => Ok(true),
         Err(CommitError::Precondition) => Ok(false),
         Err(error) => Err(error),
     }

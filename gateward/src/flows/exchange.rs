@@ -177,7 +177,7 @@ async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timest
                 reference: Some(reference),
                 ..Happened::done(what)
             };
-            door.recorder.commit(None, Vec::new(), &[happened], now).await.map(|_| reference)
+            door.recorder.commit(None, Vec::new(), &[happened], now).await.map(|()| reference)
         }
     };
     match recorded {
@@ -217,7 +217,7 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
         // A crash before the commit leaves nothing; after it, a login that nobody was told of, which
         // the same token gives again and the sweep takes away at its end.
         match door.recorder.commit(Some(policy.revision), vec![change], &[happened], now).await {
-            Ok(_) => {
+            Ok(()) => {
                 return Ok(Exchanged { login: login.login, password, expires_at, repeated });
             }
             Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh()?,

@@ -67,7 +67,7 @@ pub async fn revoke(door: &Door, id: &str, by: &str, now: Timestamp) -> Result<(
     let changes = vec![delete, Change::AdvanceRevocation(revocation::Advance)];
     // As above.
     match door.recorder.commit(None, changes, &[happened], now).await {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(CommitError::Precondition) => Err(Error::NoSuchGrant(id.to_owned())),
         Err(error) => Err(error.into()),
     }

@@ -33,7 +33,7 @@ pub async fn revoke(door: &Door, fingerprint: Fingerprint, by: &str, now: Timest
     let changes = vec![revoke, Change::AdvanceRevocation(revocation::Advance)];
     // A crash leaves the issuer out, its event and the counter moved, or none of them.
     match door.recorder.commit(None, changes, &[happened], now).await {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(CommitError::Precondition) => Err(Error::NoSuchIssuer(fingerprint)),
         Err(error) => Err(error.into()),
     }

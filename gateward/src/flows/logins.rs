@@ -49,7 +49,7 @@ pub async fn revoke(
     let changes = ending(&found, afterwards, by, now);
     let happened = [event(&found, afterwards, by)];
     match door.recorder.commit(None, changes, &happened, now).await {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(CommitError::Precondition) => Err(Error::NoSuchLogin(login.clone())),
         Err(error) => Err(error.into()),
     }

@@ -17,7 +17,7 @@ use crate::base::random::Random;
 use crate::base::time::stored;
 use crate::store::event::{NewEvent, SearchColumns};
 use crate::store::revocation::Revision;
-use crate::store::{Change, CommitError, Committed, Proposal, Writer};
+use crate::store::{Change, CommitError, Proposal, Writer};
 
 /// How it came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -309,7 +309,7 @@ impl Recorder {
         changes: Vec<Change>,
         happened: &[Happened],
         now: Timestamp,
-    ) -> Result<Committed, CommitError> {
+    ) -> Result<(), CommitError> {
         let events = happened.iter().map(|happened| self.event(happened, now)).collect();
         let committed = self.writer.commit(Proposal { decided_under, changes, events }).await;
         if let Err(CommitError::Unavailable(reason) | CommitError::Unknown(reason)) = &committed {

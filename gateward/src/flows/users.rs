@@ -96,7 +96,7 @@ pub async fn create(
         .commit(None, vec![Change::CreateUser(user::Create { user, at: now })], &[happened], now)
         .await
     {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(CommitError::Precondition) => Err(Error::NameTaken(name.to_owned())),
         Err(error) => Err(error.into()),
     }

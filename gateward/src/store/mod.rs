@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::base::time::Clock;
 
 pub use sqlite::{Reader, ServeLock};
-pub use writer::{Change, CommitError, Committed, Proposal, Writer};
+pub use writer::{Change, CommitError, Proposal, Writer};
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]

@@ -77,13 +77,6 @@ impl Change {
     }
 }
 
-/// A proposal that is on the disk.
-#[derive(Debug, Clone, Copy)]
-pub struct Committed {
-    /// The counter after the commit.
-    pub revision: Revision,
-}
-
 /// Why a proposal is not (or may not be) on the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -127,7 +120,7 @@ impl Drop for Handle {
 struct Submission {
     proposal: Proposal,
     deadline: Instant,
-    answer: oneshot::Sender<Result<Committed, CommitError>>,
+    answer: oneshot::Sender<Result<(), CommitError>>,
 }
 
 /// How long a proposal waits for the write lock before its caller is told that nothing can be
@@ -160,7 +153,7 @@ impl Writer {
     /// # Errors
     ///
     /// See [`CommitError`]: only after [`CommitError::Unknown`] may anything have been written.
-    pub async fn commit(&self, proposal: Proposal) -> Result<Committed, CommitError> {
+    pub async fn commit(&self, proposal: Proposal) -> Result<(), CommitError> {
         let (answer, answered) = oneshot::channel();
         let submission = Submission { proposal, deadline: Instant::now() + PATIENCE, answer };
         let queue = self.0.queue.as_ref().expect("the queue goes with the last handle");
@@ -184,7 +177,7 @@ struct WritingThread {
 /// How one attempt to write a batch ended.
 enum Attempt {
     /// Committed; one answer per submission.
-    Done(Vec<Result<Committed, CommitError>>),
+    Done(Vec<Result<(), CommitError>>),
     /// Another process holds the lock: nothing was written.
     Busy,
     /// Nothing was written.
@@ -197,10 +190,7 @@ impl WritingThread {
     fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
         while let Some(first) = queue.blocking_recv() {
             let mut batch = vec![first];
-            while batch.len() < BATCH {
-                let Ok(next) = queue.try_recv() else { break };
-                batch.push(next);
-            }
+            fill(&mut batch, &mut queue);
             self.write(batch, &mut queue);
         }
     }
@@ -217,10 +207,7 @@ impl WritingThread {
                 }
                 Attempt::Busy => {
                     batch = dismiss_impatient(batch);
-                    while batch.len() < BATCH {
-                        let Ok(next) = queue.try_recv() else { break };
-                        batch.push(next);
-                    }
+                    fill(&mut batch, queue);
                     if batch.is_empty() {
                         return;
                     }
@@ -285,7 +272,6 @@ impl WritingThread {
             batch.iter().map(|submission| submission.proposal.events.first().map(|event| event.id)).collect();
         let found = self.connected().and_then(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let revision = revocation::read(&transaction)?;
             let mut found = Vec::with_capacity(ids.len());
             for id in &ids {
                 found.push(match id {
@@ -299,13 +285,13 @@ impl WritingThread {
             let turn: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
             transaction.pragma_update(None, "user_version", turn.wrapping_add(1))?;
             transaction.commit()?;
-            Ok((revision, found))
+            Ok(found)
         });
         match found {
-            Ok((revision, found)) => {
+            Ok(found) => {
                 for (submission, found) in batch.into_iter().zip(found) {
                     submission.tell(if found {
-                        Ok(Committed { revision })
+                        Ok(())
                     } else {
                         Err(CommitError::Unavailable(reason.to_owned()))
                     });
@@ -323,8 +309,16 @@ impl WritingThread {
 
 impl Submission {
     /// Answers; whoever hung up meanwhile finds the record of it in the log.
-    fn tell(self, answer: Result<Committed, CommitError>) {
+    fn tell(self, answer: Result<(), CommitError>) {
         drop(self.answer.send(answer));
+    }
+}
+
+/// Takes along whatever else waits, as far as a batch goes.
+fn fill(batch: &mut Vec<Submission>, queue: &mut mpsc::Receiver<Submission>) {
+    while batch.len() < BATCH {
+        let Ok(next) = queue.try_recv() else { break };
+        batch.push(next);
     }
 }
 
@@ -360,7 +354,7 @@ fn write_all(
     connection: &Connection,
     batch: &[Submission],
     now: Timestamp,
-) -> Result<Vec<Result<Committed, CommitError>>, WriteFailure> {
+) -> Result<Vec<Result<(), CommitError>>, WriteFailure> {
     let head = event::head(connection)?;
     if head.next_position > 0 && head.recorded_at.duration_since(now) > BEHIND {
         return Err(WriteFailure::ClockBehindLog { now, head: head.recorded_at });
@@ -386,7 +380,7 @@ fn write_all(
         if proposal.changes.iter().any(|change| matches!(change, Change::AdvanceRevocation(_))) {
             revision = revocation::read(connection)?;
         }
-        answers.push(Ok(Committed { revision }));
+        answers.push(Ok(()));
     }
     Ok(answers)
 }
