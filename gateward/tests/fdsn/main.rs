@@ -1,0 +1,28 @@
+//! The door before a real data server, with real seismology clients at it.
+//!
+//! Every test has an installation, a server and an upstream of its own, on free ports of the
+//! loopback device; the archive is made once. They run where the feature `real-tools` asks for them,
+//! and fail, never skip, when a program or a Python package is missing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
+mod archive;
+mod obspy;
+mod upstream;
+
+mod bare;
+
+#[path = "../clients/gnupg.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod gnupg;
+#[path = "../clients/installation.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod installation;
+#[path = "../clients/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod server;
+#[path = "../clients/statement.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod statement;
+#[path = "../clients/tools.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod tools;
