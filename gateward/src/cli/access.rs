@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
 
 use super::Context;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::flows::door::Door;
 use crate::server::housekeeping::LEASE;
 use crate::server::{boot, system};
@@ -31,10 +31,19 @@ pub(super) struct Access {
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
 
 impl Context {
-    /// Reads the configuration file.
+    /// Reads the configuration file; what the command line or the environment names wins over it.
+    pub(super) fn read(&self) -> Result<Config, config::Error> {
+        let mut config = Config::read(&self.config)?;
+        if let Some(keyring) = &self.keyring {
+            config.keyring.clone_from(keyring);
+        }
+        Ok(config)
+    }
+
+    /// Reads the configuration file, or says what to do where there is none.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        match Config::read(&self.config) {
-            Err(error @ crate::config::Error::Unreadable { .. }) => Err(unreadable(&error)),
+        match self.read() {
+            Err(error @ config::Error::Unreadable { .. }) => Err(unreadable(&error)),
             read => Ok(read?),
         }
     }
@@ -80,7 +89,7 @@ impl Context {
 }
 
 /// Says what to do where there is no configuration.
-pub(super) fn unreadable(error: &crate::config::Error) -> anyhow::Error {
+pub(super) fn unreadable(error: &config::Error) -> anyhow::Error {
     anyhow::anyhow!(
         "{error}: name the configuration with --config FILE or GATEWARD_CONFIG; `gateward init` writes one"
     )

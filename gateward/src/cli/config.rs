@@ -20,7 +20,7 @@ pub(super) enum Config {
 impl Config {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let Self::Check = self;
-        let findings = match File::read(&context.config) {
+        let findings = match context.read() {
             Ok(config) => check(&config),
             Err(error @ crate::config::Error::Unreadable { .. }) => return Err(unreadable(&error)),
             Err(error) => vec![error.to_string()],

@@ -42,6 +42,9 @@ struct Cli {
     /// The configuration file.
     #[arg(long, global = true, env = "GATEWARD_CONFIG", default_value = "/etc/gateward/gateward.toml")]
     config: PathBuf,
+    /// The keyring, instead of the one that the configuration names.
+    #[arg(long, global = true, env = "GATEWARD_KEYRING", value_name = "FILE", value_parser = absolute)]
+    keyring: Option<PathBuf>,
     /// How to print what is data; json is one object a line.
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
@@ -63,6 +66,7 @@ enum Format {
 #[derive(Debug)]
 struct Context {
     config: PathBuf,
+    keyring: Option<PathBuf>,
     format: Format,
 }
 
@@ -120,7 +124,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let context = Context { config: cli.config, format: cli.format };
+    let context = Context { config: cli.config, keyring: cli.keyring, format: cli.format };
     match cli.command {
         Command::Init(init) => init.run(&context, out),
         Command::Demo(demo) => demo.run(out),
@@ -134,6 +138,11 @@ fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Issuer(issuer) => issuer.run(&context, out),
         Command::Audit(audit) => audit.run(&context, out),
     }
+}
+
+/// Takes a path from where the program was started.
+fn absolute(path: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 /// Says what went wrong, each cause once: many errors name theirs already.

@@ -69,6 +69,21 @@ fn the_environment_names_the_configuration_and_a_flag_wins() {
 }
 
 #[test]
+fn the_environment_names_the_keyring_and_wins_over_the_file() {
+    let installation = Installation::new();
+    std::fs::rename(installation.file("keyring.toml"), installation.file("elsewhere.toml")).unwrap();
+    let command = ["login", "list", "--config", &installation.config()];
+    assert_eq!(gateward(&command, &[], b"").status, 2);
+    let environment = [("GATEWARD_KEYRING", installation.path("elsewhere.toml"))];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(gateward(&command, &environment, b"").status, 0);
+    let check = ["config", "check", "--config", &installation.config()];
+    assert_eq!(gateward(&check, &environment, b"").status, 0);
+    let flag = [&command[..], &["--keyring", "/nowhere"]].concat();
+    assert_eq!(gateward(&flag, &environment, b"").status, 2);
+}
+
+#[test]
 fn the_same_grant_twice_is_refused_with_the_one_there_is() {
     let installation = Installation::new();
     let create = ["grant", "create", "--group", "/epos/x", "--service", "files"];
