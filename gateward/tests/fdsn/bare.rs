@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::archive::ARCHIVE;
+use super::fetch::fdsnws_fetch;
 use super::obspy::{archived, obspy};
+use super::routing_stand_in::routing;
 use super::server::curl;
 use super::upstream::Upstream;
 
@@ -42,4 +44,13 @@ fn obspy_reads_from_the_upstream_what_it_wrote_into_the_archive() {
     );
     assert_eq!(outcome.error, None, "{}", outcome.said);
     assert_eq!(outcome.traces, archived(&[("GE.APE..HHZ", "2016-06-01"), ("XR.A01..HHZ", "2017-12-31")]));
+}
+
+#[test]
+fn fdsnws_fetch_gets_from_the_upstream_what_it_is_routed_to() {
+    let upstream = Upstream::start();
+    let routing = routing(&upstream.url());
+    let lines = "CX PB01 -- BHZ 2016-06-01T00:00:00 2016-06-02T00:00:00\n";
+    let fetched = fdsnws_fetch(&routing.url(), lines, None, Path::new("/dev/null"));
+    assert!(fetched.waveforms == ARCHIVE.waveforms("CX.PB01..BHZ", "2016-06-01"), "{}", fetched.said);
 }

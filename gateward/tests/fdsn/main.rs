@@ -6,10 +6,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod archive;
+#[allow(dead_code, reason = "the tests of the door use all of it")]
+mod conduct;
+mod fetch;
 mod obspy;
+#[allow(dead_code, reason = "the tests of the door use all of it")]
+mod routing_stand_in;
+mod stand_in;
+mod station;
 mod upstream;
 
 mod bare;
+mod stand_ins;
 
 #[path = "../clients/gnupg.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
