@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::access::{block_on, operating_system_user};
 use super::files::{Readable, create};
+use super::server_user::ServerUser;
 use super::{Context, YES, certificates, shell};
 use crate::base::id::InstanceId;
 use crate::base::name::UrlPath;
@@ -29,7 +30,8 @@ pub(super) struct Init {
     /// Where to write; nothing that is there is overwritten.
     #[arg(long, default_value = "/etc/gateward")]
     dir: PathBuf,
-    /// The database file; in the folder unless given.
+    /// The database file; in the folder unless given. Where root runs this, it goes to the owner of
+    /// the folder that it lies in, who is to serve; so does the admin listener's key.
     #[arg(long)]
     store: Option<PathBuf>,
     /// What kind of installation this is.
@@ -104,12 +106,13 @@ impl Init {
         let configuration = self.text(&store)?;
         Config::parse(&configuration, &dir).map_err(|wrong| anyhow!("{wrong}"))?;
         users::check_name(&self.operator)?;
+        let server = ServerUser::of(&store).with_context(|| format!("the folder of {}", store.display()))?;
         let keyring = keyring::generate(now, &system::random());
         create(&dir.join("keyring.toml"), keyring.expose(), Readable::ByOwner)?;
         let admin = certificates::for_admin(now)?;
         create(&dir.join("admin.pem"), &admin.certificate, Readable::ByAll)?;
-        create(&dir.join("admin.key"), &admin.key, Readable::ByOwner)?;
-        let password = first_operator(&store, &self.operator, now)?;
+        create(&dir.join("admin.key"), &admin.key, Readable::OnlyBy(server))?;
+        let password = server.act(|| first_operator(&store, &self.operator, now))?;
         // The configuration comes last: where it stands, everything it names is there.
         create(&config, &configuration, Readable::ByAll)?;
         let text = format!(

@@ -17,6 +17,7 @@ mod issuer;
 mod key;
 mod login;
 mod serve;
+mod server_user;
 mod shell;
 
 use std::io::Write;
