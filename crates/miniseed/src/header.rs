@@ -6,7 +6,8 @@ use crate::{Code, NotARecord, v2, v3};
 ///
 /// Both times are microseconds since 1970, UTC without leap seconds. They cover the samples
 /// entirely: `start` is rounded down, `end` up. A record that starts in a leap second (23:59:60)
-/// spans the last microsecond before it too, because the leap second belongs to that day.
+/// spans the last microsecond before it too, because the leap second belongs to that day; one
+/// inside a record is not known of, so `end` may then be a second late.
 ///
 /// It is what the record says: that its samples really are of that channel and time, or that there
 /// are as many, is not looked at.

@@ -12,7 +12,8 @@ pub(crate) struct Start {
     pub(crate) minute: u8,
     /// 60 in a leap second.
     pub(crate) second: u8,
-    pub(crate) nanosecond: u32,
+    /// Can be more than a second.
+    pub(crate) nanosecond: i64,
 }
 
 /// First and last sample, in microseconds since 1970; outwards where they lie between two.
@@ -34,7 +35,7 @@ impl Start {
         let first = self.nanoseconds().ok_or(NotARecord::Start)? + correction;
         // A leap second has no number of its own and counts as the second after it. It belongs to
         // the day before, so the record reaches back there.
-        let earliest = if self.second == 60 { first - i64::from(self.nanosecond) - 1 } else { first };
+        let earliest = if self.second == 60 { first - self.nanosecond - 1 } else { first };
         let last =
             first.checked_add(interval.times(samples.saturating_sub(1))?).ok_or(NotARecord::SampleRate)?;
         Ok(Span {
@@ -50,12 +51,11 @@ impl Start {
             && (1..=365 + u16::from(year_is_leap)).contains(&day)
             && hour < 24
             && minute < 60
-            && second <= 60
-            && nanosecond < 1_000_000_000;
+            && second <= 60;
         let days = days_before(year) + i64::from(day) - 1;
         let minutes = (days * 24 + i64::from(hour)) * 60 + i64::from(minute);
         let seconds = minutes * 60 + i64::from(second);
-        valid.then(|| seconds * NS_PER_SECOND + i64::from(nanosecond))
+        valid.then(|| seconds * NS_PER_SECOND + nanosecond)
     }
 }
 
@@ -120,11 +120,10 @@ mod tests {
 
     #[test]
     fn what_no_clock_shows_is_no_time() {
-        let wrong: [fn(&mut Start); 6] = [
+        let wrong: [fn(&mut Start); 5] = [
             |start| start.hour = 24,
             |start| start.minute = 60,
             |start| start.second = 61,
-            |start| start.nanosecond = 1_000_000_000,
             |start| start.year = 1699,
             |start| start.year = 2201,
         ];

@@ -5,10 +5,13 @@
 
 use crate::time::{Interval, Start};
 use crate::{Code, Header, NotARecord, Read, Version};
+use blockettes::{Blockettes, Chain};
+use order::Order;
 
-/// The longest record that is read has two to the power of this many bytes.
-pub const MAX_RECORD_EXPONENT: u8 = 20;
-const MIN_RECORD_EXPONENT: u8 = 7;
+mod blockettes;
+mod order;
+
+pub use blockettes::MAX_RECORD_EXPONENT;
 
 const FIXED: usize = 48;
 
@@ -60,8 +63,8 @@ fn start(fixed: &[u8; FIXED], order: Order) -> Start {
         hour: fixed[24],
         minute: fixed[25],
         second: fixed[26],
-        // In units of 0.1 ms, of which a second has 10 000.
-        nanosecond: u32::from(order.u16(fixed, 28)) * 100_000,
+        // In units of 0.1 ms. Some instruments write more than the 10 000 of a second, and mean it.
+        nanosecond: i64::from(order.u16(fixed, 28)) * 100_000,
     }
 }
 
@@ -84,119 +87,125 @@ fn nominal_interval(fixed: &[u8; FIXED], order: Order) -> Interval {
     if rate > 0.0 { Interval::Hertz(rate) } else { Interval::None }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Order {
-    Big,
-    Little,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Order {
-    /// The order in which the start has a year and a day, which is how all readers find it out.
-    ///
-    /// In 2056 (0x0808) both may have: then the first blockette is where it is nearer.
-    fn of(fixed: &[u8; FIXED]) -> Option<Self> {
-        let sane = |order: Self| {
-            (1900..=2100).contains(&order.u16(fixed, 20)) && (1..=366).contains(&order.u16(fixed, 22))
-        };
-        let first_blockette = |order: &Self| order.u16(fixed, 46);
-        [Self::Big, Self::Little].into_iter().filter(|order| sane(*order)).min_by_key(first_blockette)
-    }
-
-    /// `at` and the byte after it; zero beyond the end.
-    fn u16(self, bytes: &[u8], at: usize) -> u16 {
-        let [a, b] = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
-        if self == Self::Big { u16::from_be_bytes([a, b]) } else { u16::from_le_bytes([a, b]) }
-    }
-
-    fn i16(self, bytes: &[u8], at: usize) -> i16 {
-        self.u16(bytes, at).cast_signed()
-    }
-
-    fn u32(self, bytes: &[u8], at: usize) -> u32 {
-        let [a, b, c, d] = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
-        if self == Self::Big { u32::from_be_bytes([a, b, c, d]) } else { u32::from_le_bytes([a, b, c, d]) }
-    }
-
-    fn i32(self, bytes: &[u8], at: usize) -> i32 {
-        self.u32(bytes, at).cast_signed()
-    }
-}
-
-/// What the blockettes of a record add to its fixed header.
-#[derive(Default)]
-struct Blockettes {
-    /// Blockette 1000, field 5.
-    length: Option<u32>,
-    /// Blockette 100, field 3: the actual sample rate.
-    interval: Option<Interval>,
-    /// Blockette 1001, field 4: -50 to 99, to be added to the start.
-    microseconds: Option<i64>,
-}
-
-enum Chain {
-    Ends(Blockettes),
-    Needs(usize),
-}
-
-impl Blockettes {
-    /// Follows the chain to its end. It leads forward only, so it ends.
-    fn read(bytes: &[u8], order: Order) -> Result<Chain, NotARecord> {
-        let mut found = Self::default();
-        let mut free = FIXED;
-        let mut at = usize::from(order.u16(bytes, 46));
-        while at != 0 {
-            // Beyond the record there is nothing to wait for.
-            let within = |end: usize| found.length.is_none_or(|length| end <= length as usize);
-            if at < free || !within(at + 4) {
-                return Err(NotARecord::Blockettes);
-            }
-            let Some(head) = bytes.get(at..at + 4) else { return Ok(Chain::Needs(at + 4)) };
-            let kind = order.u16(head, 0);
-            free = at + size(kind);
-            if !within(free) {
-                return Err(NotARecord::Blockettes);
-            }
-            let Some(blockette) = bytes.get(at..free) else { return Ok(Chain::Needs(free)) };
-            found.take(kind, blockette, order)?;
-            at = usize::from(order.u16(head, 2));
+    /// A record of 128 bytes, big endian, 2015-06-30T12:00:00, with this chain of blockettes.
+    fn record(blockettes: &[(usize, &[u8])]) -> [u8; 128] {
+        let mut record = [0; 128];
+        record[..20].copy_from_slice(b"000001D WLF    BHZGE");
+        record[20..30].copy_from_slice(&[0x07, 0xDF, 0, 181, 12, 0, 0, 0, 0, 0]);
+        record[30..36].copy_from_slice(&[0, 11, 0, 10, 0, 1]); // 11 samples, 10 Hz
+        record[47] = 48;
+        for (at, bytes) in blockettes {
+            record[*at..at + bytes.len()].copy_from_slice(bytes);
         }
-        let whole = found.length.is_none_or(|length| free <= length as usize);
-        whole.then_some(Chain::Ends(found)).ok_or(NotARecord::Blockettes)
+        record
     }
 
-    /// Takes what matters from one blockette. A second one of a kind could say something else to
-    /// other readers than to us.
-    fn take(&mut self, kind: u16, blockette: &[u8], order: Order) -> Result<(), NotARecord> {
-        let twice = match (kind, blockette) {
-            (1000, [_, _, _, _, _, _, exponent, ..]) => self.length.replace(length(*exponent)?).is_some(),
-            (1001, [_, _, _, _, _, microseconds, ..]) => {
-                self.microseconds.replace(i64::from(microseconds.cast_signed())).is_some()
-            }
-            (100, _) => {
-                let rate = f64::from(f32::from_bits(order.u32(blockette, 4)));
-                let interval = match rate {
-                    _ if !rate.is_finite() || rate < 0.0 => return Err(NotARecord::SampleRate),
-                    _ if rate > 0.0 => Interval::Hertz(rate),
-                    _ => Interval::None,
-                };
-                self.interval.replace(interval).is_some()
-            }
-            _ => false,
-        };
-        if twice { Err(NotARecord::Blockettes) } else { Ok(()) }
-    }
-}
+    const NOON: i64 = 1_435_665_600_000_000;
+    /// Blockette 1000 for 128 bytes, and no blockette behind it.
+    const LENGTH: &[u8] = &[0x03, 0xE8, 0, 0, 3, 1, 7, 0];
 
-/// Bytes of a blockette as far as they are read.
-fn size(kind: u16) -> usize {
-    match kind {
-        1000 | 1001 => 8,
-        100 => 12,
-        _ => 4,
+    fn span(record: &[u8]) -> (i64, i64) {
+        match read(record) {
+            Ok(Read::Header(header)) => (header.start - NOON, header.end - NOON),
+            other => panic!("{other:?}"),
+        }
     }
-}
 
-fn length(exponent: u8) -> Result<u32, NotARecord> {
-    let known = (MIN_RECORD_EXPONENT..=MAX_RECORD_EXPONENT).contains(&exponent);
-    known.then(|| 1 << exponent).ok_or(NotARecord::Length)
+    #[test]
+    fn a_record_that_does_not_say_how_long_it_is_is_refused() {
+        assert_eq!(read(&record(&[(47, &[0])])), Err(NotARecord::NoLength));
+        assert_eq!(read(&record(&[(48, &[0x03, 0xE9, 0, 0])])), Err(NotARecord::NoLength));
+        for exponent in [0, 6, 21, 255] {
+            let with_length = |exponent| record(&[(48, &[0x03, 0xE8, 0, 0, 3, 1, exponent, 0])]);
+            assert_eq!(read(&with_length(exponent)), Err(NotARecord::Length));
+            assert!(read(&with_length(20)).is_ok());
+        }
+    }
+
+    #[test]
+    fn blockettes_that_lead_back_or_out_of_the_record_or_come_twice_are_refused() {
+        let chains: [&[(usize, &[u8])]; 6] = [
+            &[(47, &[47]), (47, LENGTH)],               // into the fixed header
+            &[(48, &[0x03, 0xE8, 0, 48, 3, 1, 7, 0])],  // to itself
+            &[(48, &[0x03, 0xE8, 0, 52, 3, 1, 7, 0])],  // into itself
+            &[(48, &[0x03, 0xE8, 0, 125, 3, 1, 7, 0])], // over the end
+            &[(48, &[0x03, 0xE8, 0, 120, 3, 1, 7, 0]), (120, &[0, 100])], // with its end over the end
+            &[(48, &[0x03, 0xE8, 0, 56, 3, 1, 7, 0]), (56, LENGTH)], // two lengths
+        ];
+        for chain in chains {
+            assert_eq!(read(&record(chain)), Err(NotARecord::Blockettes), "{chain:?}");
+        }
+        // The length comes only behind what lies beyond it.
+        let mut long = [0; 300];
+        long[..128].copy_from_slice(&record(&[(46, &[0, 200])]));
+        long[200..208].copy_from_slice(LENGTH);
+        assert_eq!(read(&long), Err(NotARecord::Blockettes));
+    }
+
+    #[test]
+    fn microseconds_are_added_and_the_actual_rate_rules() {
+        let length: &[u8] = &[0x03, 0xE8, 0, 56, 3, 1, 7, 0];
+        let microseconds = |by: i8| [0x03, 0xE9, 0, 64, 0, by.cast_unsigned(), 0, 0];
+        let rate = [&[0, 100, 0, 0][..], &5f32.to_be_bytes(), &[0; 4]].concat();
+        assert_eq!(span(&record(&[(48, length), (56, &microseconds(-50)), (64, &rate)])), (-50, 1_999_950));
+        assert_eq!(span(&record(&[(48, length), (56, &microseconds(99)), (64, &rate)])), (99, 2_000_099));
+        for rate in [f32::NAN, f32::INFINITY, -5.0] {
+            let rate = [&[0, 100, 0, 0][..], &rate.to_be_bytes(), &[0; 4]].concat();
+            assert_eq!(read(&record(&[(48, length), (56, &rate)])), Err(NotARecord::SampleRate));
+        }
+    }
+
+    #[test]
+    fn a_time_correction_counts_unless_it_is_applied() {
+        let correction = &1_5000_i32.to_be_bytes();
+        assert_eq!(span(&record(&[(48, LENGTH), (40, correction)])), (1_500_000, 2_500_000));
+        assert_eq!(span(&record(&[(48, LENGTH), (40, correction), (36, &[0x02])])), (0, 1_000_000));
+        assert_eq!(span(&record(&[(48, LENGTH), (40, correction), (36, &[0xFD])])), (1_500_000, 2_500_000));
+    }
+
+    #[test]
+    fn fractions_beyond_a_second_are_meant() {
+        assert_eq!(span(&record(&[(48, LENGTH), (28, &17_180_u16.to_be_bytes())])), (1_718_000, 2_718_000));
+    }
+
+    #[test]
+    fn only_data_records_are_records() {
+        for (at, byte) in [(0, b'A'), (5, b'-'), (6, b'V'), (6, b'S'), (6, b' '), (6, b'd'), (7, b'*')] {
+            let record = record(&[(48, LENGTH), (at, &[byte])]);
+            assert_eq!(read(&record), Err(NotARecord::AnotherFormat), "{byte} at {at}");
+            // Said at once, without waiting for the rest.
+            assert_eq!(read(&record[..=at]), Err(NotARecord::AnotherFormat), "{byte} at {at}");
+        }
+        for (at, byte) in [(0, b' '), (0, 0), (6, b'R'), (6, b'Q'), (6, b'M'), (7, 0)] {
+            assert!(read(&record(&[(48, LENGTH), (at, &[byte])])).is_ok(), "{byte} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_year_that_is_none_in_either_order_is_refused() {
+        assert_eq!(read(&record(&[(48, LENGTH), (20, &[0x07, 0x6B])])), Err(NotARecord::Start)); // 1899
+        assert_eq!(read(&record(&[(48, LENGTH), (22, &[0, 0])])), Err(NotARecord::Start));
+    }
+
+    #[test]
+    fn a_year_that_reads_alike_in_both_orders_goes_by_the_nearer_blockette() {
+        let both = record(&[(48, LENGTH), (20, &[8, 8, 0, 1])]); // 2056, day 1 or 256
+        assert_eq!(Order::of(both.first_chunk().unwrap()), Some(Order::Big));
+        let swapped = record(&[(48, LENGTH), (20, &[8, 8, 1, 0]), (46, &[48, 0])]);
+        assert_eq!(Order::of(swapped.first_chunk().unwrap()), Some(Order::Little));
+    }
+
+    #[test]
+    fn it_asks_for_no_more_than_the_next_thing_to_read() {
+        let record = record(&[(48, LENGTH)]);
+        for have in 0..56 {
+            let needs = [48, 52, 56].into_iter().find(|needs| have < *needs).unwrap();
+            assert_eq!(read(&record[..have]), Ok(Read::Needs(needs)));
+        }
+        assert!(matches!(read(&record[..56]), Ok(Read::Header(_))));
+    }
 }

@@ -25,21 +25,25 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Read, NotARecord> {
     let Some(identifier) = rest.get(..identifier_len) else { return Ok(Read::Needs(FIXED + identifier_len)) };
     let [network, station, location, channel] = codes(identifier)?;
     let samples = u32::from_le_bytes([fixed[24], fixed[25], fixed[26], fixed[27]]);
-    let span = start(fixed).span(0, samples, interval(fixed)?)?;
+    let span = start(fixed)?.span(0, samples, interval(fixed)?)?;
     let (start, end) = (span.start, span.end);
     Ok(Read::Header(Header { network, station, location, channel, start, end, length, version: Version::V3 }))
 }
 
 /// Field 4.
-fn start(fixed: &[u8; FIXED]) -> Start {
-    Start {
-        nanosecond: u32::from_le_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
+fn start(fixed: &[u8; FIXED]) -> Result<Start, NotARecord> {
+    let nanosecond = u32::from_le_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
+    if nanosecond >= 1_000_000_000 {
+        return Err(NotARecord::Start);
+    }
+    Ok(Start {
+        nanosecond: i64::from(nanosecond),
         year: u16::from_le_bytes([fixed[8], fixed[9]]),
         day: u16::from_le_bytes([fixed[10], fixed[11]]),
         hour: fixed[12],
         minute: fixed[13],
         second: fixed[14],
-    }
+    })
 }
 
 /// Field 11: a positive number is a rate in hertz, a negative one a period in seconds.
