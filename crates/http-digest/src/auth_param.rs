@@ -77,11 +77,12 @@ pub(crate) fn params(text: &str) -> Result<Vec<Param<'_>>, NotParams> {
 }
 
 /// What has not been read yet.
-struct Rest<'a>(&'a str);
+#[derive(Clone, Copy)]
+pub(crate) struct Rest<'a>(pub(crate) &'a str);
 
 impl<'a> Rest<'a> {
     /// `auth-param = token BWS "=" BWS ( token / quoted-string )`
-    fn param(&mut self) -> Option<Param<'a>> {
+    pub(crate) fn param(&mut self) -> Option<Param<'a>> {
         let name = self.token()?;
         self.skip_blanks();
         self.skip('=').then_some(())?;
@@ -90,7 +91,7 @@ impl<'a> Rest<'a> {
         Some(Param { name, value })
     }
 
-    fn token(&mut self) -> Option<&'a str> {
+    pub(crate) fn token(&mut self) -> Option<&'a str> {
         let end = self.0.find(|c| !is_tchar(c)).unwrap_or(self.0.len());
         let (token, rest) = self.0.split_at(end);
         self.0 = rest;
@@ -120,7 +121,7 @@ impl<'a> Rest<'a> {
         Some(Cow::Owned(value))
     }
 
-    fn skip(&mut self, expected: char) -> bool {
+    pub(crate) fn skip(&mut self, expected: char) -> bool {
         let Some(rest) = self.0.strip_prefix(expected) else {
             return false;
         };
@@ -128,7 +129,7 @@ impl<'a> Rest<'a> {
         true
     }
 
-    fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         self.0 = self.0.trim_start_matches([' ', '\t']);
     }
 }

@@ -1,10 +1,11 @@
 //! The `Authorization` header: what a caller claims, before anything is believed.
 
+use crate::algorithm::{Algorithm, Hash};
 use crate::auth_param::{self, Param};
-use crate::ha1::hex16;
+use crate::{Ha1, Request, verify};
 use std::fmt;
 
-/// A well-formed answer to a challenge. Proves nothing until
+/// A well-formed answer to a challenge, of ours or of somebody else's. Proves nothing until
 /// [`verify`](crate::ProtectionSpace::verify) has looked at it.
 #[derive(Clone)]
 pub struct Credentials {
@@ -12,9 +13,16 @@ pub struct Credentials {
     pub(crate) realm: String,
     pub(crate) nonce: String,
     pub(crate) uri: String,
+    /// `None` for an answer as RFC 2069 had it, without `qop`.
+    pub(crate) counting: Option<Counting>,
+    pub(crate) response: Hash,
+}
+
+/// What `qop=auth` adds to an answer, spelled exactly as in the header.
+#[derive(Clone)]
+pub(crate) struct Counting {
     pub(crate) nc: String,
     pub(crate) cnonce: String,
-    pub(crate) response: [u8; 16],
 }
 
 /// Why a header is no answer that could be looked at. The client's author acts; the text never
@@ -39,21 +47,19 @@ pub enum Malformed {
     /// A parameter that every answer has.
     #[error("the Digest answer has no {0}")]
     Missing(&'static str),
-    /// Answered as in RFC 2069, without a nonce of the client's own.
-    #[error("the Digest answer has no qop: only qop=auth is accepted")]
-    WithoutQop,
     /// A parameter with a value that it cannot have.
     #[error("the Digest answer has a {0} that it cannot have")]
     BadValue(&'static str),
-    /// RFC 7616 allows it, the challenge did not offer it.
-    #[error("the Digest answer uses {0}, which was not offered")]
+    /// RFC 7616 allows it, no challenge of ours offers it.
+    #[error("the Digest answer uses {0}, which is not offered")]
     NotOffered(&'static str),
 }
 
 impl Credentials {
     /// Reads the value of an `Authorization` header, RFC 7616 section 3.4.
     ///
-    /// Names and `MD5` in any case, values quoted or bare; unknown parameters are ignored.
+    /// Names and algorithms in any case, values quoted or bare; unknown parameters are ignored. An
+    /// answer without `algorithm` is one by MD5.
     ///
     /// # Errors
     ///
@@ -69,16 +75,19 @@ impl Credentials {
             auth_param::params(text).map_err(|error| Malformed::Syntax { at: trimmed - error.left })?;
         let params = Params::unique(params)?;
 
-        params.refuse_what_was_not_offered()?;
+        params.refuse_what_is_never_offered()?;
+        let algorithm = params.algorithm()?;
         Ok(Self {
             login: params.want("username", is_login)?,
             realm: params.want("realm", |_| true)?,
             nonce: params.want("nonce", |_| true)?,
             uri: params.want("uri", |uri| !uri.is_empty())?,
-            nc: params.want("nc", is_nonce_count)?,
-            cnonce: params.want("cnonce", |cnonce| (1..=MAX_CNONCE_LEN).contains(&cnonce.len()))?,
-            response: hex16(params.find("response").ok_or(Malformed::Missing("response"))?)
-                .ok_or(Malformed::BadValue("response"))?,
+            counting: params.counting()?,
+            response: Hash::from_hex(
+                algorithm,
+                params.find("response").ok_or(Malformed::Missing("response"))?,
+            )
+            .ok_or(Malformed::BadValue("response"))?,
         })
     }
 
@@ -86,13 +95,49 @@ impl Credentials {
     pub fn login(&self) -> &str {
         &self.login
     }
+
+    /// The realm that they answered for, whoever's it is.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// What they were computed with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.response.algorithm()
+    }
+
+    /// What these credentials were made with, if `password` is the right one: by their own
+    /// algorithm, login and realm.
+    pub fn ha1(&self, password: &str) -> Ha1 {
+        Ha1::in_any_realm(self.algorithm(), &self.login, &self.realm, password)
+    }
+
+    /// Whether whoever made these knew the password behind `ha1`, and made them for exactly this
+    /// method and target. For answers to *somebody else's* challenge, which another server judges:
+    /// any realm, any nonce, also without `qop` (RFC 2069).
+    ///
+    /// Says nothing about the nonce: neither that it is fresh, nor that the other server ever issued
+    /// it. Whoever saw such a request can repeat it as long as they like and this stays `true`. Let
+    /// nobody in for it; it tells whom to name in a record.
+    ///
+    /// `ha1` comes from [`Credentials::ha1`]; `None` if nobody has that login, for which the same
+    /// work is done.
+    pub fn proves(&self, request: Request<'_>, ha1: Option<&Ha1>) -> bool {
+        verify::means(&self.uri, request.target) & bool::from(verify::answers(self, request.method, ha1))
+    }
+
+    /// The nonce count; `None` without `qop`.
+    pub(crate) fn count(&self) -> Option<u32> {
+        let Counting { nc, .. } = self.counting.as_ref()?;
+        Some(u32::from_str_radix(nc, 16).expect("only eight hexadecimal digits were let in"))
+    }
 }
 
-/// The parameters of one answer, each name at most once.
-struct Params<'a>(Vec<Param<'a>>);
+/// The parameters of one answer or challenge, each name at most once.
+pub(crate) struct Params<'a>(Vec<Param<'a>>);
 
 impl<'a> Params<'a> {
-    fn unique(params: Vec<Param<'a>>) -> Result<Self, Malformed> {
+    pub(crate) fn unique(params: Vec<Param<'a>>) -> Result<Self, Malformed> {
         if params.len() > MAX_PARAMS {
             return Err(Malformed::TooLong);
         }
@@ -105,7 +150,7 @@ impl<'a> Params<'a> {
         Ok(Self(params))
     }
 
-    fn find(&self, name: &str) -> Option<&str> {
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
         let param = self.0.iter().find(|param| param.name.eq_ignore_ascii_case(name))?;
         Some(&param.value)
     }
@@ -115,24 +160,31 @@ impl<'a> Params<'a> {
         fits(value).then(|| value.to_owned()).ok_or(Malformed::BadValue(name))
     }
 
-    /// What the challenge says, some clients override: told apart from a wrong password.
-    fn refuse_what_was_not_offered(&self) -> Result<(), Malformed> {
-        let says_other =
-            |name, offered: &str| self.find(name).is_some_and(|value| !value.eq_ignore_ascii_case(offered));
-        match self.find("qop") {
-            None => Err(Malformed::WithoutQop),
-            Some("auth") => Ok(()),
-            Some(_) => Err(Malformed::NotOffered("another qop than auth")),
-        }?;
-        if says_other("algorithm", "MD5") {
-            Err(Malformed::NotOffered("another algorithm than MD5"))
-        } else if says_other("userhash", "false") {
+    /// What a challenge says, some clients override: told apart from a wrong password.
+    fn refuse_what_is_never_offered(&self) -> Result<(), Malformed> {
+        if self.find("qop").is_some_and(|qop| qop != "auth") {
+            Err(Malformed::NotOffered("another qop than auth"))
+        } else if self.find("userhash").is_some_and(|value| !value.eq_ignore_ascii_case("false")) {
             Err(Malformed::NotOffered("userhash"))
         } else if self.find("username*").is_some() {
             Err(Malformed::NotOffered("username*"))
         } else {
             Ok(())
         }
+    }
+
+    fn algorithm(&self) -> Result<Algorithm, Malformed> {
+        let named = self.find("algorithm").map_or(Some(Algorithm::Md5), Algorithm::named);
+        named.ok_or(Malformed::NotOffered("another algorithm than MD5 and SHA-256"))
+    }
+
+    fn counting(&self) -> Result<Option<Counting>, Malformed> {
+        if self.find("qop").is_none() {
+            return Ok(None);
+        }
+        let nc = self.want("nc", is_nonce_count)?;
+        let cnonce = self.want("cnonce", |cnonce| (1..=MAX_CNONCE_LEN).contains(&cnonce.len()))?;
+        Ok(Some(Counting { nc, cnonce }))
     }
 }
 
@@ -147,11 +199,11 @@ fn is_nonce_count(text: &str) -> bool {
 
 /// As much as most servers take for a whole header; the longest real answer seen had 400 bytes
 /// and its uri.
-const MAX_LEN: usize = 8 * 1024;
+pub(crate) const MAX_LEN: usize = 8 * 1024;
 /// RFC 7616 defines 12.
 const MAX_PARAMS: usize = 32;
 /// Clients send 8 to 44 characters.
-const MAX_CNONCE_LEN: usize = 256;
+pub(crate) const MAX_CNONCE_LEN: usize = 256;
 
 impl fmt::Debug for Credentials {
     /// Without what would let a reader of logs repeat the request.
@@ -185,7 +237,7 @@ mod tests {
         let credentials = Credentials::parse(ANSWER).unwrap();
         assert_eq!(credentials.login(), "Mufasa");
         assert_eq!(credentials.uri, "/dir/index.html");
-        assert_eq!(credentials.nc, "00000001");
+        assert_eq!(credentials.counting.unwrap().nc, "00000001");
     }
 
     #[test]
@@ -210,15 +262,32 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_qop_is_refused_with_its_own_reason() {
-        assert_eq!(refused("qop=auth, ", ""), Malformed::WithoutQop);
+    fn an_answer_without_qop_is_read_without_its_counting() {
+        assert!(parse_with("qop=auth, ", "").unwrap().counting.is_none());
     }
 
     #[test]
-    fn what_the_challenge_did_not_offer_is_refused_by_name() {
+    fn the_response_is_as_long_as_its_algorithm_makes_it() {
+        let sha256 = "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1";
+        let md5 = "8ca523f5e9506fed4657c9700eebdbec";
+        for name in ["SHA-256", "sha-256", "\"Sha-256\""] {
+            let relabelled = ANSWER.replace("algorithm=MD5", &format!("algorithm={name}"));
+            let refused = Credentials::parse(&relabelled).unwrap_err();
+            assert_eq!(refused, Malformed::BadValue("response"), "{name}");
+            let read = Credentials::parse(&relabelled.replace(md5, sha256)).unwrap();
+            assert_eq!(read.algorithm(), Algorithm::Sha256);
+        }
+        assert_eq!(refused(md5, sha256), Malformed::BadValue("response"));
+    }
+
+    #[test]
+    fn what_no_challenge_offers_is_refused_by_name() {
+        let algorithm = "another algorithm than MD5 and SHA-256";
         for (from, to, what) in [
-            ("algorithm=MD5", "algorithm=MD5-sess", "another algorithm than MD5"),
-            ("algorithm=MD5", "algorithm=SHA-256", "another algorithm than MD5"),
+            ("algorithm=MD5", "algorithm=MD5-sess", algorithm),
+            ("algorithm=MD5", "algorithm=SHA-256-sess", algorithm),
+            ("algorithm=MD5", "algorithm=SHA-512-256", algorithm),
+            ("algorithm=MD5", "algorithm=\"\"", algorithm),
             ("qop=auth", "qop=auth-int", "another qop than auth"),
             ("opaque=", "userhash=true, opaque=", "userhash"),
             ("username=\"Mufasa\"", "username*=UTF-8''Mufasa", "username*"),

@@ -50,10 +50,24 @@ impl NonceKeys {
     }
 }
 
+/// Tells one nonce of ours from all others; those issued earlier come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NonceId {
+    issued: Timestamp,
+    random: [u8; NONCE_RANDOM_LEN],
+}
+
+impl NonceId {
+    /// From when on the nonce is stale, whoever sends it.
+    pub fn stale_from(&self) -> Timestamp {
+        self.issued.saturating_add(NONCE_LIFETIME).unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// What a nonce that somebody sent is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
-    Fresh,
+    Fresh(NonceId),
     /// Ours, but [`NONCE_LIFETIME`] or more old.
     Stale,
     /// Made under no key of ours, for another service or realm, or in the future.
@@ -89,7 +103,8 @@ pub(crate) fn age(nonce: &str, space: ProtectionSpace<'_>, now: Timestamp) -> Ag
     if age < -CLOCK_OFFSET {
         Age::Foreign
     } else if age < NONCE_LIFETIME {
-        Age::Fresh
+        let random = authentic[TIME_END..].try_into().expect("what the tag covers ends with it");
+        Age::Fresh(NonceId { issued, random })
     } else {
         Age::Stale
     }

@@ -1,8 +1,7 @@
 //! The decision: what the credentials of one request prove.
 
-use crate::ha1::Asked;
-use crate::nonce::{self, Age};
-use crate::{Credentials, Ha1, NonceKeys, Realm};
+use crate::nonce::{self, Age, NonceId};
+use crate::{Credentials, Ha1, NonceKeys, Offer, Realm};
 use jiff::Timestamp;
 use subtle::{Choice, ConstantTimeEq};
 
@@ -17,6 +16,8 @@ pub struct ProtectionSpace<'a> {
     pub realm: &'a Realm,
     /// Shared by all services and replicas.
     pub keys: &'a NonceKeys,
+    /// Which answers count.
+    pub offer: Offer,
 }
 
 /// The part of a request that an answer is bound to.
@@ -28,12 +29,22 @@ pub struct Request<'a> {
     pub target: &'a str,
 }
 
+/// Which use of which nonce a right answer was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NonceUse {
+    /// A nonce of ours.
+    pub nonce: NonceId,
+    /// The client's count of its requests with this nonce, the `nc` that it vouched for.
+    pub count: u32,
+}
+
 /// What credentials are worth.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Whoever sent this knows the password, and answered a nonce of ours that is still good.
-    Right,
+    /// Whether this very answer came before is for whoever remembers the uses of nonces.
+    Right(NonceUse),
     /// The password was right and the nonce no good: too old, made under a key since retired, or
     /// for another service. No failure: challenge with `stale`, and the client repeats by itself.
     Stale,
@@ -45,6 +56,10 @@ pub enum Verdict {
     /// Answered for another target than it was sent to. Nothing was computed: 400, RFC 7616
     /// section 3.4.6.
     OtherTarget,
+    /// Answered by an algorithm that the service does not offer. Nothing was computed.
+    AlgorithmNotOffered,
+    /// Answered as in RFC 2069, without a nonce of the client's own. Nothing was computed.
+    WithoutQop,
     /// Answered the challenge of another realm. Nothing was computed: challenge once more.
     OtherRealm,
 }
@@ -68,6 +83,12 @@ impl ProtectionSpace<'_> {
         if credentials.realm != self.realm.as_str() {
             return Verdict::OtherRealm;
         }
+        let Some(count) = credentials.count() else {
+            return Verdict::WithoutQop;
+        };
+        if !self.offer.algorithms().contains(&credentials.algorithm()) {
+            return Verdict::AlgorithmNotOffered;
+        }
         if !means(&credentials.uri, request.target) {
             return Verdict::OtherTarget;
         }
@@ -77,9 +98,9 @@ impl ProtectionSpace<'_> {
         // Only somebody with the right password may learn that the nonce was the trouble:
         // RFC 7616 section 3.3, stale.
         match (knows_password, age) {
-            (true, Age::Fresh) => Verdict::Right,
+            (true, Age::Fresh(nonce)) => Verdict::Right(NonceUse { nonce, count }),
             (true, Age::Stale | Age::Foreign) => Verdict::Stale,
-            (false, Age::Fresh | Age::Stale) => Verdict::WrongAnswer,
+            (false, Age::Fresh(_) | Age::Stale) => Verdict::WrongAnswer,
             (false, Age::Foreign) => Verdict::ForeignNonce,
         }
     }
@@ -90,7 +111,7 @@ impl ProtectionSpace<'_> {
 /// RFC 7616 section 3.4 lets clients repeat the target in absolute form. The authority in it is
 /// hashed as sent, so nobody changes it under way, and not compared: behind a proxy we do not
 /// know under which names clients find us, and the nonce already says for whom the answer is.
-fn means(uri: &str, target: &str) -> bool {
+pub(crate) fn means(uri: &str, target: &str) -> bool {
     uri == target || path_and_query(uri).is_some_and(|found| found == target)
 }
 
@@ -103,14 +124,14 @@ fn path_and_query(uri: &str) -> Option<&str> {
     (web && !authority.is_empty() && !authority.contains(['?', '#'])).then(|| &rest[path..])
 }
 
-/// Whether the response is the one that `ha1` gives. Takes as long without an `ha1`.
-fn answers(credentials: &Credentials, method: &str, ha1: Option<&Ha1>) -> Choice {
-    let nobody = Ha1::from_bytes([0; 16]);
+/// Whether the response is the one that `ha1` gives, by the same algorithm. Takes as long without
+/// an `ha1`.
+pub(crate) fn answers(credentials: &Credentials, method: &str, ha1: Option<&Ha1>) -> Choice {
+    let nobody = Ha1::nobody(credentials.algorithm());
     let known = Choice::from(u8::from(ha1.is_some()));
-    let asked = Asked { nonce: &credentials.nonce, nc: &credentials.nc, cnonce: &credentials.cnonce };
     // RFC 7616 section 3.4.3 hashes the uri parameter, not the target it stands for.
     let answered = Request { method, target: &credentials.uri };
-    let expected = ha1.unwrap_or(&nobody).answer(answered, &asked);
+    let expected = ha1.unwrap_or(&nobody).answer(answered, &credentials.nonce, credentials.counting.as_ref());
     expected.ct_eq(&credentials.response) & known
 }
 
@@ -123,18 +144,19 @@ mod tests {
     fn an_unknown_login_is_refused_even_with_the_answer_of_the_stand_in() {
         let realm = "FDSN".parse().unwrap();
         let keys = NonceKeys::new(NonceKey::new([7; 32]), vec![]);
-        let space = ProtectionSpace { service: "/data", realm: &realm, keys: &keys };
+        let space = ProtectionSpace { service: "/data", realm: &realm, keys: &keys, offer: Offer::Md5 };
         let request = Request { method: "GET", target: "/data" };
-        let challenge = space.challenge(Timestamp::UNIX_EPOCH, [0; 12], false);
-        let asked = client::Challenge::parse(&challenge).unwrap();
+        let challenges = space.challenges(Timestamp::UNIX_EPOCH, [0; 12], false);
+        let asked = client::Challenge::parse(&challenges[0]).unwrap();
 
-        let header = client::answer(&asked, "nobody", "", request, 1, "c");
+        let header = client::answer(&asked, "nobody", "", request, 1, "c").unwrap();
         let mut credentials = Credentials::parse(&header).unwrap();
-        let Credentials { nonce, nc, cnonce, .. } = &credentials;
-        credentials.response = Ha1::from_bytes([0; 16]).answer(request, &Asked { nonce, nc, cnonce });
+        let nobody = Ha1::nobody(credentials.algorithm());
+        credentials.response = nobody.answer(request, &credentials.nonce, credentials.counting.as_ref());
 
         let verdict = space.verify(&credentials, request, None, Timestamp::UNIX_EPOCH);
         assert_eq!(verdict, Verdict::WrongAnswer);
+        assert!(!credentials.proves(request, None));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What a server may conclude from an answer, from the client's password to the verdict.
 
-#![allow(clippy::unwrap_used, reason = "what a test sets up itself is known to work")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test sets up itself is known to work")]
 
 use http_digest::{
-    CLOCK_OFFSET, Credentials, Ha1, NONCE_LIFETIME, NonceKey, NonceKeys, ProtectionSpace, Realm, Request,
-    Verdict, client,
+    Algorithm, CLOCK_OFFSET, Credentials, Ha1, NONCE_LIFETIME, NonceKey, NonceKeys, Offer, ProtectionSpace,
+    Realm, Request, Verdict, client,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -23,32 +23,38 @@ struct Server {
     service: &'static str,
     realm: Realm,
     keys: NonceKeys,
+    offer: Offer,
 }
 
 fn server() -> Server {
     let keys = NonceKeys::new(NonceKey::new([1; 32]), vec![]);
-    Server { service: "/data/1", realm: "FDSN".parse().unwrap(), keys }
+    Server { service: "/data/1", realm: "FDSN".parse().unwrap(), keys, offer: Offer::Md5 }
 }
 
 impl Server {
     fn space(&self) -> ProtectionSpace<'_> {
-        ProtectionSpace { service: self.service, realm: &self.realm, keys: &self.keys }
+        let Self { service, realm, keys, offer } = self;
+        ProtectionSpace { service, realm, keys, offer: *offer }
     }
 
     fn ha1(&self) -> Ha1 {
-        Ha1::of(LOGIN, &self.realm, PASSWORD)
+        Ha1::of(Algorithm::Md5, LOGIN, &self.realm, PASSWORD)
+    }
+
+    /// What a client that knows every algorithm answers, here and now.
+    fn challenge(&self) -> client::Challenge {
+        let challenges = self.space().challenges(now(), [9; 12], false);
+        client::Challenge::choose(challenges.iter().map(String::as_str)).unwrap()
     }
 
     /// The header of a client that got its challenge here and now.
     fn answered(&self, password: &str) -> String {
-        let challenge = self.space().challenge(now(), [9; 12], false);
-        let challenge = client::Challenge::parse(&challenge).unwrap();
-        client::answer(&challenge, LOGIN, password, GET, 1, "0a4f113b")
+        client::answer(&self.challenge(), LOGIN, password, GET, 1, "0a4f113b").unwrap()
     }
 
     fn verdict_at(&self, header: &str, when: Timestamp) -> Verdict {
         let credentials = Credentials::parse(header).unwrap();
-        self.space().verify(&credentials, GET, Some(&self.ha1()), when)
+        self.space().verify(&credentials, GET, Some(&credentials.ha1(PASSWORD)), when)
     }
 
     fn verdict(&self, header: &str) -> Verdict {
@@ -56,9 +62,14 @@ impl Server {
     }
 }
 
+#[track_caller]
+fn assert_right(verdict: Verdict) {
+    assert!(matches!(verdict, Verdict::Right(_)), "{verdict:?}");
+}
+
 #[test]
 fn the_right_password_is_right_and_another_is_not() {
-    assert_eq!(server().verdict(&server().answered(PASSWORD)), Verdict::Right);
+    assert_right(server().verdict(&server().answered(PASSWORD)));
     assert_eq!(server().verdict(&server().answered("4MBVV")), Verdict::WrongAnswer);
 }
 
@@ -75,7 +86,7 @@ fn an_unknown_login_looks_like_a_wrong_password() {
 fn a_nonce_is_stale_at_the_very_end_of_its_life() {
     let header = server().answered(PASSWORD);
     let end = now() + NONCE_LIFETIME;
-    assert_eq!(server().verdict_at(&header, end - MILLISECOND), Verdict::Right);
+    assert_right(server().verdict_at(&header, end - MILLISECOND));
     assert_eq!(server().verdict_at(&header, end), Verdict::Stale);
 }
 
@@ -89,7 +100,7 @@ fn only_the_right_password_learns_that_the_nonce_was_stale() {
 fn another_replicas_clock_may_be_a_little_ahead_and_no_more() {
     let header = server().answered(PASSWORD);
     let behind = now() - CLOCK_OFFSET;
-    assert_eq!(server().verdict_at(&header, behind), Verdict::Right);
+    assert_right(server().verdict_at(&header, behind));
     assert_eq!(server().verdict_at(&header, behind - MILLISECOND), Verdict::Stale);
     let wrong = server().answered("4MBVV");
     assert_eq!(server().verdict_at(&wrong, behind - MILLISECOND), Verdict::ForeignNonce);
@@ -117,9 +128,9 @@ fn an_invented_nonce_never_lets_in() {
     for invented in ["", "AAAA", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", &nonce[1..]] {
         let challenge = format!(r#"Digest realm="FDSN", qop="auth", algorithm=MD5, nonce="{invented}""#);
         let challenge = client::Challenge::parse(&challenge).unwrap();
-        let right = client::answer(&challenge, LOGIN, PASSWORD, GET, 1, "c");
+        let right = client::answer(&challenge, LOGIN, PASSWORD, GET, 1, "c").unwrap();
         assert_eq!(server().verdict(&right), Verdict::Stale, "{invented}");
-        let wrong = client::answer(&challenge, LOGIN, "4MBVV", GET, 1, "c");
+        let wrong = client::answer(&challenge, LOGIN, "4MBVV", GET, 1, "c").unwrap();
         assert_eq!(server().verdict(&wrong), Verdict::ForeignNonce, "{invented}");
     }
 }
@@ -135,9 +146,9 @@ fn keys_rotate_without_refusing_anybody() {
     ];
     // While one step is rolled out, replicas of both sides of it answer.
     for pair in steps.windows(2) {
-        assert_eq!(pair[0].verdict(&pair[1].answered(PASSWORD)), Verdict::Right);
+        assert_right(pair[0].verdict(&pair[1].answered(PASSWORD)));
     }
-    assert_eq!(steps[1].verdict(&steps[0].answered(PASSWORD)), Verdict::Right);
+    assert_right(steps[1].verdict(&steps[0].answered(PASSWORD)));
     assert_eq!(steps[2].verdict(&steps[0].answered("4MBVV")), Verdict::ForeignNonce);
 }
 
@@ -159,25 +170,81 @@ fn an_answer_works_for_its_target_and_method_only() {
 #[test]
 fn a_client_may_name_its_target_in_absolute_form() {
     let server = server();
-    let challenge = server.space().challenge(now(), [9; 12], false);
-    let challenge = client::Challenge::parse(&challenge).unwrap();
+    let challenge = server.challenge();
     let absolute = Request { target: "https://localhost/data/1/queryauth?net=ZS", ..GET };
-    let header = client::answer(&challenge, LOGIN, PASSWORD, absolute, 1, "c");
-    assert_eq!(server.verdict(&header), Verdict::Right);
+    let header = client::answer(&challenge, LOGIN, PASSWORD, absolute, 1, "c").unwrap();
+    assert_right(server.verdict(&header));
 }
 
 #[test]
 fn a_stale_challenge_says_so_and_a_first_one_does_not() {
     for stale in [true, false] {
-        let challenge = server().space().challenge(now(), [9; 12], stale);
-        assert_eq!(client::Challenge::parse(&challenge).unwrap().stale(), stale);
-        assert_eq!(challenge.ends_with(", stale=true"), stale);
+        for challenge in both().space().challenges(now(), [9; 12], stale) {
+            assert_eq!(client::Challenge::parse(&challenge).unwrap().stale(), stale);
+            assert_eq!(challenge.ends_with(", stale=true"), stale);
+        }
     }
 }
 
-/// Stands for `"` and `\` too: the parser unescapes what a client escaped.
+/// A server that offers SHA-256, too.
+fn both() -> Server {
+    Server { offer: Offer::Md5AndSha256, ..server() }
+}
+
+#[test]
+fn a_client_that_knows_both_algorithms_answers_by_sha256_where_that_is_offered() {
+    let header = both().answered(PASSWORD);
+    assert_eq!(Credentials::parse(&header).unwrap().algorithm(), Algorithm::Sha256);
+    assert_right(both().verdict(&header));
+    assert_eq!(both().verdict(&both().answered("4MBVV")), Verdict::WrongAnswer);
+    assert_right(both().verdict(&server().answered(PASSWORD)));
+}
+
+#[test]
+fn an_algorithm_that_is_not_offered_is_not_taken() {
+    assert_eq!(server().verdict(&both().answered(PASSWORD)), Verdict::AlgorithmNotOffered);
+}
+
+#[test]
+fn a_hash_by_one_algorithm_never_verifies_an_answer_by_the_other() {
+    for header in [server().answered(PASSWORD), both().answered(PASSWORD)] {
+        let credentials = Credentials::parse(&header).unwrap();
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+            let ha1 = Ha1::of(algorithm, LOGIN, &both().realm, PASSWORD);
+            let verdict = both().space().verify(&credentials, GET, Some(&ha1), now());
+            assert_eq!(matches!(verdict, Verdict::Right(_)), algorithm == credentials.algorithm());
+        }
+    }
+}
+
+#[test]
+fn an_answer_as_of_old_is_told_apart_and_never_right() {
+    let challenge = client::Challenge::parse(r#"Digest realm="FDSN", nonce="AAAA""#).unwrap();
+    let header = client::answer(&challenge, LOGIN, PASSWORD, GET, 1, "c").unwrap();
+    assert_eq!(server().verdict(&header), Verdict::WithoutQop);
+}
+
+#[test]
+fn each_use_of_each_nonce_is_told_apart() {
+    let used = |random, nc| {
+        let challenges = server().space().challenges(now(), random, false);
+        let challenge = client::Challenge::parse(&challenges[0]).unwrap();
+        let header = client::answer(&challenge, LOGIN, PASSWORD, GET, nc, "c").unwrap();
+        match server().verdict(&header) {
+            Verdict::Right(used) => used,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(used([9; 12], 0xABCD), used([9; 12], 0xABCD));
+    assert_eq!(used([9; 12], 0xABCD).count, 0xABCD);
+    assert_eq!(used([9; 12], 1).nonce, used([9; 12], 2).nonce);
+    assert_ne!(used([9; 12], 1).nonce, used([8; 12], 1).nonce);
+    assert_eq!(used([9; 12], 1).nonce.stale_from(), now() + NONCE_LIFETIME);
+}
+
+/// Without `:`.
 fn word() -> impl Strategy<Value = String> {
-    "[ !#-9;-\\[\\]-~]{1,20}"
+    "[ -9;-~]{1,20}"
 }
 
 proptest! {
@@ -189,19 +256,19 @@ proptest! {
     #[test]
     fn every_right_answer_is_right(
         login in word(), password in "\\PC*", nc: u32, cnonce in word(), random: [u8; 12],
-        method in "[A-Z]{1,8}", target in "/[!#-\\[\\]-~]{0,80}",
+        method in "[A-Z]{1,8}", target in "/[!-~]{0,80}", sha256: bool,
     ) {
-        let server = server();
-        let challenge = server.space().challenge(now(), random, false);
-        let challenge = client::Challenge::parse(&challenge).unwrap();
+        let server = both();
+        let challenges = server.space().challenges(now(), random, false);
+        let challenge = client::Challenge::parse(&challenges[usize::from(sha256)]).unwrap();
         let request = Request { method: &method, target: &target };
-        let header = client::answer(&challenge, &login, &password, request, nc, &cnonce);
+        let header = client::answer(&challenge, &login, &password, request, nc, &cnonce).unwrap();
 
         let credentials = Credentials::parse(&header).unwrap();
         prop_assert_eq!(credentials.login(), &login);
-        let ha1 = Ha1::of(&login, &server.realm, &password);
+        let ha1 = Ha1::of(challenge.algorithm(), &login, &server.realm, &password);
         let verdict = server.space().verify(&credentials, request, Some(&ha1), now());
-        prop_assert_eq!(verdict, Verdict::Right);
+        prop_assert!(matches!(verdict, Verdict::Right(used) if used.count == nc), "{:?}", verdict);
     }
 }
 
@@ -212,20 +279,20 @@ proptest! {
     /// only the answer itself stands between one login or target and another.
     #[test]
     fn no_changed_byte_makes_an_answer_right_for_another_login_or_target(
-        position: prop::sample::Index, to in b' '..=b'~',
+        position: prop::sample::Index, to in b' '..=b'~', sha256: bool,
     ) {
-        let server = server();
+        let server = if sha256 { both() } else { server() };
         let mut header = server.answered(PASSWORD).into_bytes();
         let position = position.index(header.len());
         header[position] = to;
         let header = String::from_utf8(header).unwrap();
         let Ok(credentials) = Credentials::parse(&header) else { return Ok(()) };
 
-        let ha1 = Ha1::of(credentials.login(), &server.realm, PASSWORD);
+        let ha1 = credentials.ha1(PASSWORD);
         let named = header.split_once(" uri=\"").and_then(|(_, rest)| rest.split('"').next());
         for target in [Some(GET.target), named].into_iter().flatten() {
             let request = Request { target, ..GET };
-            if server.space().verify(&credentials, request, Some(&ha1), now()) == Verdict::Right {
+            if matches!(server.space().verify(&credentials, request, Some(&ha1), now()), Verdict::Right(_)) {
                 prop_assert_eq!((credentials.login(), target), (LOGIN, GET.target));
             }
         }

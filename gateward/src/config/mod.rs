@@ -57,6 +57,10 @@ pub struct Config {
     /// The realm of HTTP Digest (RFC 7616 section 3.3).
     #[serde(default = "default_realm")]
     pub realm: Realm,
+    /// Offer HTTP Digest by SHA-256, too: for a data centre whose security rules forbid MD5 where a
+    /// client can do better. MD5 stays the first challenge, because the clients of EIDA speak it alone.
+    #[serde(default)]
+    pub digest_sha256: bool,
     /// The exchange.
     #[serde(default)]
     pub exchange: Exchange,

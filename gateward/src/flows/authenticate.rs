@@ -146,7 +146,7 @@ pub async fn authenticate(
     let ha1 = ha1(door, found.as_ref(), &credentials);
     let request = Request { method: shown.method, target: shown.target };
     let wrong = match door.protection_space(service).verify(&credentials, request, ha1.as_ref(), now) {
-        Verdict::Right => {
+        Verdict::Right(_) => {
             // A right verdict needs an HA1, and that needs a row.
             let Some(login) = found else {
                 return Err(Error::Challenged { stale: false });
@@ -158,6 +158,12 @@ pub async fn authenticate(
         Verdict::WrongAnswer if found.is_some() => Wrong::new("wrong-password", "wrong login or password"),
         Verdict::WrongAnswer => Wrong::new("unknown-login", "wrong login or password"),
         Verdict::ForeignNonce => Wrong::new("foreign-nonce", "wrong login or password"),
+        Verdict::WithoutQop => {
+            Wrong::new("without-qop", "this service takes HTTP Digest with qop=auth (RFC 7616)")
+        }
+        Verdict::AlgorithmNotOffered => {
+            Wrong::new("unsupported", "this service takes HTTP Digest with MD5 and qop=auth (RFC 7616)")
+        }
         Verdict::OtherTarget => Wrong {
             how: Failure::BadRequest,
             ..Wrong::new("other-target", "the Digest answer was made for another request")
@@ -174,7 +180,7 @@ fn ha1(door: &Door, found: Option<&TemporaryLogin>, credentials: &Credentials) -
     let (key_id, salt, identity) =
         found.map_or(nobody, |login| (login.key_id.as_str(), &login.salt, &login.identity));
     let password = door.keyring.login_password(key_id, salt, identity)?;
-    let ha1 = Ha1::of(credentials.login(), &door.realm, password.expose());
+    let ha1 = credentials.ha1(password.expose());
     found.map(|_| ha1)
 }
 
@@ -257,9 +263,6 @@ async fn refuse_malformed(
 ) -> Error {
     let wrong = match malformed {
         Malformed::OtherScheme => Wrong::new("other-scheme", "this service takes HTTP Digest (RFC 7616)"),
-        Malformed::WithoutQop => {
-            Wrong::new("without-qop", "this service takes HTTP Digest with qop=auth (RFC 7616)")
-        }
         Malformed::NotOffered(_) => {
             Wrong::new("unsupported", "this service takes HTTP Digest with MD5 and qop=auth (RFC 7616)")
         }

@@ -1,6 +1,6 @@
 //! What every decision at the door needs: the policy in force, the keys, the record.
 
-use http_digest::{NonceKeys, ProtectionSpace, Realm};
+use http_digest::{NonceKeys, Offer, ProtectionSpace, Realm};
 use jiff::Timestamp;
 
 use super::failures::{Attempt, Failures, Summary, WINDOW, Writing};
@@ -32,6 +32,8 @@ pub struct Door {
     pub random: Random,
     /// The realm of Digest challenges.
     pub realm: Realm,
+    /// The algorithms of Digest challenges.
+    pub offer: Offer,
 }
 
 /// A refusal's event before it has a reference.
@@ -52,7 +54,12 @@ pub struct Refused {
 impl Door {
     /// Where Digest logins to `service` count.
     pub fn protection_space<'a>(&'a self, service: &'a ServiceName) -> ProtectionSpace<'a> {
-        ProtectionSpace { service: service.as_str(), realm: &self.realm, keys: &self.nonce_keys }
+        ProtectionSpace {
+            service: service.as_str(),
+            realm: &self.realm,
+            keys: &self.nonce_keys,
+            offer: self.offer,
+        }
     }
 
     /// Records a refusal and returns the reference that the caller is given; one of a flood is

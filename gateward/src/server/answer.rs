@@ -57,10 +57,10 @@ impl Problem {
         self
     }
 
-    /// Adds a header field.
+    /// Adds a header field; several of one name stand in the order of adding.
     pub fn with(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
         if let Ok(value) = value.try_into() {
-            self.fields.insert(name, value);
+            self.fields.append(name, value);
         }
         self
     }
@@ -217,12 +217,13 @@ fn token_said(error: &signed_token::Error) -> String {
     format!("The token is not accepted: {error}. {do_this}.")
 }
 
-/// Answers a request to a service that was not admitted. `challenge` makes a fresh
-/// `WWW-Authenticate`; its argument says whether the answer was right and only the challenge old.
-pub fn not_admitted(error: &admit::Error, challenge: impl Fn(bool) -> String) -> Answered {
+/// Answers a request to a service that was not admitted. `challenges` makes the values of fresh
+/// `WWW-Authenticate` fields, in their order; its argument says whether the answer was right and
+/// only the challenge old.
+pub fn not_admitted(error: &admit::Error, challenges: impl Fn(bool) -> Vec<String>) -> Answered {
     match error {
         admit::Error::NotUnderstood { why, reference } => not_understood(why, *reference),
-        admit::Error::Unknown(unknown) => not_known(unknown, challenge),
+        admit::Error::Unknown(unknown) => not_known(unknown, challenges),
         admit::Error::NotGranted { reference } => {
             let detail = format!(
                 "{}. Ask the data centre for access, with this reference.",
@@ -246,21 +247,22 @@ fn not_understood(why: &NotUnderstood, reference: Reference) -> Answered {
     problem.under(reference).answer()
 }
 
-fn not_known(error: &authenticate::Error, challenge: impl Fn(bool) -> String) -> Answered {
+fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<String>) -> Answered {
+    let challenging = |problem, stale| {
+        challenges(stale)
+            .into_iter()
+            .fold(problem, |problem: Problem, one| problem.with(WWW_AUTHENTICATE, one))
+    };
     let detail = capitalised(&error.to_string());
     match error {
-        authenticate::Error::Challenged { stale } => Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "who-are-you",
-            "This service takes HTTP Digest; get a login from the exchange.",
-        )
-        .with(WWW_AUTHENTICATE, challenge(*stale))
-        .answer(),
+        authenticate::Error::Challenged { stale } => {
+            let detail = "This service takes HTTP Digest; get a login from the exchange.";
+            challenging(Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", detail), *stale).answer()
+        }
         authenticate::Error::Failed { reference, how: Failure::Unauthorized, .. } => {
-            Problem::new(StatusCode::UNAUTHORIZED, "not-known", format!("{detail}."))
-                .under(*reference)
-                .with(WWW_AUTHENTICATE, challenge(false))
-                .answer()
+            let detail = format!("{detail}.");
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail).under(*reference);
+            challenging(problem, false).answer()
         }
         authenticate::Error::Failed { reference, how: Failure::BadRequest, .. } => {
             Problem::new(StatusCode::BAD_REQUEST, "bad-answer", format!("{detail}."))

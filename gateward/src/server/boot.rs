@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http_digest::Offer;
 use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 use tokio::sync::{mpsc, watch};
@@ -349,6 +350,7 @@ pub fn door(
         failures: Failures::default(),
         random: random.clone(),
         realm: config.realm.0.clone(),
+        offer: if config.digest_sha256 { Offer::Md5AndSha256 } else { Offer::Md5 },
         store,
     })
 }

@@ -165,7 +165,7 @@ async fn serve(
             Err(error) => {
                 let space = door.protection_space(&protected.service.name);
                 return answer::not_admitted(&error, |stale| {
-                    space.challenge(now, door.random.bytes(), stale)
+                    space.challenges(now, door.random.bytes(), stale)
                 });
             }
         };

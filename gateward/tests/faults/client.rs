@@ -153,7 +153,8 @@ impl Connection {
             .and_then(Challenge::parse)
             .ok_or_else(|| io::Error::other(format!("no challenge but {challenged:?}")))?;
         let asked = http_digest::Request { method: "GET", target: path };
-        Ok(format!("Authorization: {}", answer(&challenge, login, password, asked, 1, "0a4f113b")))
+        let answer = answer(&challenge, login, password, asked, 1, "0a4f113b").map_err(io::Error::other)?;
+        Ok(format!("Authorization: {answer}"))
     }
 
     pub fn get(&mut self, path: &str, login: &(String, String)) -> io::Result<Answer> {

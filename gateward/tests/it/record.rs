@@ -60,7 +60,8 @@ async fn neither_token_nor_password_nor_its_hash_is_in_the_database() {
     let token = door.token("secret.person@example.org", "/epos/demo", DAY);
     let (login, password) = door.exchange(&token).await;
     door.fetch(&(login.clone(), password.clone())).await;
-    let hash = http_digest::Ha1::of(&login, &"FDSN".parse().unwrap(), &password);
+    let realm = "FDSN".parse().unwrap();
+    let hash = http_digest::Ha1::of(http_digest::Algorithm::Md5, &login, &realm, &password);
     let signature = token.lines().filter(|line| line.len() == 64).nth(1).unwrap().to_owned();
     let mut files = 0;
     for name in ["gateward.db", "gateward.db-wal"] {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what real clients answer to challenge.txt, one file a client, beside this script.
+"""Writes what real clients answer to challenge.txt, one file a client, beside this script; and,
+as *-sha-256.txt, to that and challenge-sha-256.txt in two fields.
 
 Needs curl, wget and Python's requests. The tests read the files and never run this.
 """
@@ -14,12 +15,13 @@ import requests
 import requests.auth
 
 HERE = pathlib.Path(__file__).parent
-CHALLENGE = (HERE / "challenge.txt").read_text().strip()
+MD5, SHA256 = [(HERE / f"challenge{name}.txt").read_text().strip() for name in ["", "-sha-256"]]
 LOGIN, PASSWORD = "6C41QBN0PQ0G5U", "4MBVVQUNA2RRUZSTVBWUGXJHC4"
 TARGET = "/fdsnws/dataselect/1/queryauth?net=ZS&sta=*&loc=--&start=2015-07-01T00:00:00&end=2015-07-02"
 BULK = b"quality=B\nZS D125 -- HHZ 2015-07-01T00:00:00 2015-07-02T00:00:00\n"
 
 seen = []
+challenges = []
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -30,7 +32,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         if header:
             seen.append(f"{self.command} {self.path}\n{header}\n")
         else:
-            self.send_header("WWW-Authenticate", CHALLENGE)
+            for challenge in challenges:
+                self.send_header("WWW-Authenticate", challenge)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -73,8 +76,10 @@ def with_requests():
     requests.get(url, auth=digest).raise_for_status()
 
 
-for client in [with_curl, with_wget, with_urllib, with_urllib_bulk, with_requests]:
-    seen.clear()
-    client()
-    name = client.__name__.removeprefix("with_").replace("_", "-")
-    (HERE / f"{name}.txt").write_text("".join(seen))
+for suffix, offered in [("", [MD5]), ("-sha-256", [MD5, SHA256])]:
+    challenges[:] = offered
+    for client in [with_curl, with_wget, with_urllib, with_urllib_bulk, with_requests]:
+        seen.clear()
+        client()
+        name = client.__name__.removeprefix("with_").replace("_", "-")
+        (HERE / f"{name}{suffix}.txt").write_text("".join(seen))

@@ -144,7 +144,7 @@ pub fn digest(challenged: &Answer, path: &str, login: &str, password: &str) -> a
     let header = challenged.fields.get(WWW_AUTHENTICATE).context("no challenge")?.to_str()?;
     let challenge = Challenge::parse(header).context("no Digest challenge")?;
     let asked = http_digest::Request { method: "GET", target: path };
-    Ok(answer(&challenge, login, password, asked, 1, "0a4f113b"))
+    Ok(answer(&challenge, login, password, asked, 1, "0a4f113b")?)
 }
 
 fn request(
