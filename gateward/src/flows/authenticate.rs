@@ -1,7 +1,7 @@
 //! Who asks: an `Authorization` header becomes a caller, or a challenge.
 //!
 //! A bare request is challenged and not recorded, as every client starts with one. A wrong answer
-//! is recorded and counted; a right answer to an old challenge is neither.
+//! is recorded and counted; a right answer that is too old, or came before, is neither.
 
 use http_digest::{Credentials, Ha1, Malformed, Request, Verdict};
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use super::failures::Attempt;
 use super::keyring::Place;
 use super::policy::Policy;
 use super::record::What;
+use super::replays::Arrival;
 use crate::base::address::ClientAddress;
 use crate::base::id::{LoginName, Reference};
 use crate::base::name::ServiceName;
@@ -72,6 +73,8 @@ pub struct Shown<'a> {
     pub target: &'a str,
     /// From where.
     pub address: ClientAddress,
+    /// What tells a request that is decided again from one that came again.
+    pub arrival: &'a Arrival,
 }
 
 /// Why nobody is known.
@@ -80,7 +83,7 @@ pub enum Error {
     /// The client answers this challenge.
     #[error("who are you?")]
     Challenged {
-        /// The answer was right, the challenge too old.
+        /// The answer was right, but its challenge is too old or its count was used.
         stale: bool,
     },
     /// The caller's: wrong, and recorded.
@@ -146,6 +149,9 @@ pub async fn authenticate(
     let ha1 = ha1(door, found.as_ref(), &credentials);
     let request = Request { method: shown.method, target: shown.target };
     let wrong = match door.protection_space(service).verify(&credentials, request, ha1.as_ref(), now) {
+        Verdict::Right(used) if !door.replays.is_new(shown.arrival, used, now) => {
+            return Err(Error::Challenged { stale: true });
+        }
         Verdict::Right(_) => {
             // A right verdict needs an HA1, and that needs a row.
             let Some(login) = found else {

@@ -7,6 +7,7 @@ use super::failures::{Attempt, Failures, Summary, WINDOW, Writing};
 use super::keyring::Keyring;
 use super::policy::PolicyCache;
 use super::record::{Happened, Outcome, Personal, Recorder, What};
+use super::replays::Replays;
 use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
 use crate::base::name::ServiceName;
@@ -28,6 +29,8 @@ pub struct Door {
     pub recorder: Recorder,
     /// What failed lately, and from where.
     pub failures: Failures,
+    /// Which right answers came before.
+    pub replays: Replays,
     /// Fresh bytes.
     pub random: Random,
     /// The realm of Digest challenges.

@@ -18,4 +18,5 @@ pub mod logins;
 pub mod operate;
 pub mod policy;
 pub mod record;
+pub mod replays;
 pub mod users;

@@ -26,6 +26,7 @@ use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
 use crate::flows::policy::{NotARule, PolicyCache, Rule, Subject};
 use crate::flows::record::Recorder;
+use crate::flows::replays::Replays;
 use crate::store::{self, Store, temporary_login};
 
 /// Why the door cannot be opened.
@@ -348,6 +349,7 @@ pub fn door(
         policy: PolicyCache::load(store.reader.clone(), issuers)?,
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
         failures: Failures::default(),
+        replays: Replays::default(),
         random: random.clone(),
         realm: config.realm.0.clone(),
         offer: if config.digest_sha256 { Offer::Md5AndSha256 } else { Offer::Md5 },

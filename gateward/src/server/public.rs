@@ -21,6 +21,7 @@ use crate::base::name::UrlPath;
 use crate::flows::admit::{self, Ask};
 use crate::flows::authenticate::Shown;
 use crate::flows::exchange::{self, From};
+use crate::flows::replays::Arrival;
 use crate::store::CommitError;
 
 /// How much of a body that is refused is read and dropped, so that the client sees the answer.
@@ -147,11 +148,13 @@ async fn serve(
 ) -> Answered {
     let door = &opened.door;
     let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let arrival = Arrival::default();
     let shown = Shown {
         authorization: only_authorization(&head.headers),
         method: head.method.as_str(),
         target,
         address,
+        arrival: &arrival,
     };
     let ask = Ask { service: &protected.service, method: &head.method, rest, shown };
     let mut last = CommitError::Precondition;

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod demo;
+mod digest;
 mod endings;
 mod exchange;
 mod fetch;

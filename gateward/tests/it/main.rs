@@ -10,4 +10,5 @@ mod documents;
 mod grants;
 mod logins;
 mod record;
+mod replays;
 mod support;
