@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The channel that a record or an inventory names: literal codes in upper case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Codes {
     /// Network, such as `GE`.
     pub network: String,

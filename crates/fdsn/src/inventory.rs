@@ -1,6 +1,7 @@
 //! What a station inventory says of its channels: that they exist, and since when nobody may have them.
 
 use crate::code::Codes;
+use crate::pattern::Patterns;
 use crate::span::Span;
 use crate::spans::Spans;
 use crate::time::Time;
@@ -49,7 +50,7 @@ pub(crate) struct Station {
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     pub(crate) location: String,
-    pub(crate) channel: String,
+    pub(crate) code: String,
     pub(crate) listed: Spans,
     pub(crate) restricted: Spans,
 }
@@ -91,7 +92,7 @@ impl Inventory {
     pub(crate) fn channel(&self, codes: &Codes) -> Option<&Channel> {
         let channels = &self.station(&codes.network, &codes.station)?.channels;
         let place = |known: &Channel| {
-            (known.location.as_str(), known.channel.as_str()).cmp(&(&codes.location, &codes.channel))
+            (known.location.as_str(), known.code.as_str()).cmp(&(&codes.location, &codes.channel))
         };
         channels.binary_search_by(place).ok().map(|at| &channels[at])
     }
@@ -105,13 +106,21 @@ impl Inventory {
         network.has_restricted |= !restricted.is_empty();
         let station = network.stations.entry(codes.station).or_default();
         station.has_restricted |= !restricted.is_empty();
-        station.channels.push(Channel {
-            location: codes.location,
-            channel: codes.channel,
-            listed,
-            restricted,
-        });
+        station.channels.push(Channel { location: codes.location, code: codes.channel, listed, restricted });
         self.channels += 1;
+    }
+}
+
+impl Station {
+    /// The channels that may be at one of `locations`: those of the one location that is named,
+    /// or else all.
+    pub(crate) fn near(&self, locations: &Patterns) -> &[Channel] {
+        let Some(location) = locations.single() else {
+            return &self.channels;
+        };
+        let from = self.channels.partition_point(|channel| channel.location.as_str() < location);
+        let rest = &self.channels[from..];
+        &rest[..rest.partition_point(|channel| channel.location == location)]
     }
 }
 

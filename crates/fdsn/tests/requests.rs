@@ -14,7 +14,7 @@ fn post(body: &str) -> Result<Request, NotUnderstood> {
 }
 
 fn written(query: &str) -> String {
-    let request = get(query).unwrap();
+    let request = get(query).expect("a good request");
     write::query(&request.options, &request.lines[0])
 }
 

@@ -1,0 +1,169 @@
+//! The second lock: what the upstream sends is compared with what may be had, record by record.
+
+use crate::code::{Codes, CodesRef};
+use crate::line::Line;
+use crate::permit::Permitted;
+use crate::rights::Rights;
+use crate::rules::Rules;
+use crate::span::Span;
+use crate::spans::Spans;
+use crate::time::Time;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// What is to be done with a record.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It was asked for and nothing in it is forbidden.
+    Pass,
+    /// It was asked for, and is not sent on.
+    LeftOut(Why),
+    /// Nobody asked for it: the upstream does not do what it is told.
+    Outside,
+}
+
+/// Why a record that was asked for is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// Some of it may be had and some not.
+    Straddles,
+    /// It came by a wildcard, and the inventory does not list it.
+    Unlisted,
+}
+
+/// Judges the records that answer one request, by the rules that made its lines.
+///
+/// Works out once what holds for a channel, and remembers it: to judge one more record of the same
+/// channel takes no allocation.
+#[derive(Debug)]
+pub struct Judge {
+    lines: Vec<Line>,
+    /// Lines that name one network and one station, by the two.
+    by_station: HashMap<String, Vec<usize>>,
+    /// All others.
+    wild: Vec<usize>,
+    rules: Rules,
+    rights: Rights,
+    known: HashMap<String, usize>,
+    verdicts: Vec<Verdict>,
+    /// The channel of the last record, as its header had it, and its place among the verdicts.
+    last: Codes,
+    last_at: Option<usize>,
+    key: String,
+}
+
+/// What holds for one channel.
+#[derive(Debug)]
+struct Verdict {
+    asked: Spans,
+    forbidden: Spans,
+    /// Forbidden for more than being unlisted.
+    restricted: Spans,
+}
+
+impl Judge {
+    /// Judges what answers `permitted`, which [`permit`](crate::permit) made by the same `rules` and `rights`.
+    pub fn new(permitted: &Permitted, rules: Rules, rights: Rights) -> Self {
+        let mut by_station: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut wild = Vec::new();
+        for (at, line) in permitted.lines.iter().enumerate() {
+            match (line.networks.single(), line.stations.single()) {
+                (Some(network), Some(station)) => {
+                    by_station.entry(station_key(network, station)).or_default().push(at);
+                }
+                _ => wild.push(at),
+            }
+        }
+        Self {
+            lines: permitted.lines.clone(),
+            by_station,
+            wild,
+            rules,
+            rights,
+            known: HashMap::new(),
+            verdicts: Vec::new(),
+            last: Codes::default(),
+            last_at: None,
+            key: String::new(),
+        }
+    }
+
+    /// Judges a record of a channel from its first to its last sample.
+    ///
+    /// The codes may be as a header has them, with blanks and in any case. A record whose end is
+    /// before its start holds nothing that could have been asked for: [`Judgement::Outside`].
+    pub fn judge(&mut self, codes: CodesRef<'_>, start: Time, end: Time) -> Judgement {
+        let at = match self.last_at {
+            Some(at) if self.last.borrowed() == codes => at,
+            _ => self.place_of(codes),
+        };
+        self.verdicts[at].judge(Span::new(start, end))
+    }
+
+    /// Where the verdict on a channel is; made if this is its first record.
+    fn place_of(&mut self, codes: CodesRef<'_>) -> usize {
+        self.key.clear();
+        for code in [codes.network, codes.station, codes.location, codes.channel] {
+            // With its length, so that no two channels share a key, whatever a header holds.
+            let _ = write!(self.key, "{}:{code}", code.len());
+        }
+        let at = match self.known.get(self.key.as_str()) {
+            Some(at) => *at,
+            None => self.add(codes),
+        };
+        replace(&mut self.last, codes);
+        self.last_at = Some(at);
+        at
+    }
+
+    fn add(&mut self, codes: CodesRef<'_>) -> usize {
+        if self.verdicts.len() >= MAX_CHANNELS {
+            self.known.clear();
+            self.verdicts.clear();
+        }
+        let codes = codes.normalised();
+        let near = self.by_station.get(&station_key(&codes.network, &codes.station)).into_iter().flatten();
+        let lines = near.chain(&self.wild).map(|at| &self.lines[*at]);
+        let asked = Spans::union(lines.filter(|line| line.matches(codes.borrowed())).map(|line| line.span));
+        let forbidden = self.rules.forbidden(&codes, &self.rights);
+        self.verdicts.push(Verdict { asked, forbidden: forbidden.all(), restricted: forbidden.listed() });
+        let at = self.verdicts.len() - 1;
+        self.known.insert(self.key.clone(), at);
+        at
+    }
+}
+
+/// Channels remembered at once, so that an upstream that makes channels up does not fill the memory.
+const MAX_CHANNELS: usize = 65_536;
+
+impl Verdict {
+    fn judge(&self, record: Span) -> Judgement {
+        if !self.asked.overlaps(record) {
+            return Judgement::Outside;
+        }
+        if !self.forbidden.overlaps(record) {
+            return Judgement::Pass;
+        }
+        let asked = self.asked.and(&Spans::from(record));
+        if !asked.without(&self.forbidden).is_empty() {
+            Judgement::LeftOut(Why::Straddles)
+        } else if asked.and(&self.restricted).is_empty() {
+            Judgement::LeftOut(Why::Unlisted)
+        } else {
+            Judgement::Outside
+        }
+    }
+}
+
+fn station_key(network: &str, station: &str) -> String {
+    format!("{network}\n{station}")
+}
+
+/// Keeps the allocations of what stood there before.
+fn replace(last: &mut Codes, codes: CodesRef<'_>) {
+    codes.network.clone_into(&mut last.network);
+    codes.station.clone_into(&mut last.station);
+    codes.location.clone_into(&mut last.location);
+    codes.channel.clone_into(&mut last.channel);
+}
