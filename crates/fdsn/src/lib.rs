@@ -19,8 +19,10 @@ mod rules;
 mod service;
 mod span;
 mod spans;
+pub mod stationxml;
 mod time;
 mod value;
+pub mod wadl;
 pub mod write;
 
 pub use code::{Codes, CodesRef};

@@ -6,10 +6,10 @@
 
 use crate::{Epoch, Span};
 use element::Element;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
 use quick_xml::reader::NsReader;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 mod element;
 
@@ -139,7 +139,7 @@ struct Place {
 
 impl Place {
     /// Goes into an element; `tag` is `None` if it is in another namespace.
-    fn enter(&mut self, at: u64, tag: Option<&quick_xml::events::BytesStart<'_>>) -> Result<(), Error> {
+    fn enter(&mut self, at: u64, tag: Option<&BytesStart<'_>>) -> Result<(), Error> {
         let on_the_way = self.way.len() == self.depth;
         let level = LEVELS.get(self.depth).filter(|_| on_the_way);
         match (level, tag) {

@@ -74,7 +74,8 @@ fn text(wadl: &[u8]) -> Result<&str, Error> {
     if wadl.len() > MAX_DOCUMENT {
         return Err(Error::TooLarge);
     }
-    let not_utf8 = |error: std::str::Utf8Error| Error::Broken { at: error.valid_up_to(), why: error.to_string() };
+    let not_utf8 =
+        |error: std::str::Utf8Error| Error::Broken { at: error.valid_up_to(), why: error.to_string() };
     std::str::from_utf8(wadl).map_err(not_utf8)
 }
 

@@ -1,7 +1,7 @@
 //! The attributes of a network, station or channel.
 
 use super::Error;
-use crate::{Span, Time};
+use crate::Time;
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
 use quick_xml::events::attributes::Attribute;
@@ -93,7 +93,8 @@ fn zone(text: &str) -> Option<(&str, i64)> {
         [b'-', _, _, b':', _, _] if local.contains('T') => -1,
         _ => return Some((text, 0)),
     };
-    let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+    let number =
+        |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
     let (hours, minutes): (i64, i64) = (number(zone.get(1..3)?)?, number(zone.get(4..6)?)?);
     (hours <= 14 && minutes < 60).then_some((local, sign * (hours * 60 + minutes) * 60_000_000))
 }
@@ -109,6 +110,7 @@ fn without_fine_digits(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Span;
 
     fn span(text: &str) -> Option<Span> {
         date(text).map(|date| Span::new(date.start, date.end))
@@ -139,7 +141,15 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in ["", "now", "2015", "2015-13-01", "2015-06-30T12:00:00+15:00", "2015-06-30T12:00:00+1:00", "-05:00"] {
+        for text in [
+            "",
+            "now",
+            "2015",
+            "2015-13-01",
+            "2015-06-30T12:00:00+15:00",
+            "2015-06-30T12:00:00+1:00",
+            "-05:00",
+        ] {
             assert!(date(text).is_none(), "{text}");
         }
     }

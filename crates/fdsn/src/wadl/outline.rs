@@ -2,9 +2,11 @@
 
 use super::{Edit, Error, tag};
 use quick_xml::escape::{escape, unescape};
+use quick_xml::events::attributes::AttrError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
 use quick_xml::reader::NsReader;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -97,55 +99,44 @@ impl Outline {
         ours: bool,
         open: &[Open],
     ) -> Result<Open, Error> {
-        let broken = |why: String| Error::Broken { at: at.start, why };
-        // Twice the same attribute, a missing quote.
-        if let Some(Err(error)) = tag.attributes().find(Result::is_err) {
-            return Err(broken(error.to_string()));
+        for attribute in tag.attributes() {
+            // Twice the same, a missing quote.
+            let broken = |error: AttrError| Error::Broken { at: at.start, why: error.to_string() };
+            let value = attribute.map_err(broken)?.value;
+            unescape(&value).map_err(|_| Error::Entity { at: at.start })?;
         }
-        let source = &text[at.clone()];
-        let value = |attribute| {
-            let range = tag::value(source, attribute)?;
-            Some(at.start + range.start..at.start + range.end)
-        };
-        let unescaped = |range: &Range<usize>| match unescape(&text[range.clone()]) {
-            Ok(value) => Ok(value.into_owned()),
-            Err(_) => Err(Error::Entity { at: range.start }),
-        };
-        if let Some(range) = value("id") {
-            let id = unescaped(&range)?;
-            self.ids.push((range, id));
+        if let Some(id) = attribute(text, &at, "id") {
+            self.ids.push((id.clone(), unescaped(text, id)?));
         }
-        let local = tag.local_name();
-        let path = value("path");
-        Ok(match (open.last(), local.as_ref(), path) {
-            (None, "application", _) if ours => Open::Application,
-            (None, _, _) => return Err(Error::NotWadl),
-            (Some(Open::Application), "resources", _) if ours => {
-                let whole = tag::name(source);
-                self.prefix = whole.strip_suffix(local.as_ref()).unwrap_or_default().to_owned();
+        let name = tag.local_name();
+        Ok(match (open.last(), name.as_ref()) {
+            (None, "application") if ours => Open::Application,
+            (None, _) => return Err(Error::NotWadl),
+            (Some(Open::Application), "resources") if ours => {
+                let prefix = tag::name(&text[at.clone()]).strip_suffix(name.as_ref());
+                prefix.unwrap_or_default().clone_into(&mut self.prefix);
                 if self.resources.replace(at).is_some() {
                     return Err(Error::Resources);
                 }
                 Open::Resources
             }
-            (Some(Open::Resources | Open::Resource(_)), "resource", Some(range)) if ours => {
-                let own = unescaped(&range)?;
-                let above = match open.last() {
-                    Some(Open::Resource(above)) => self.found.get(*above),
-                    _ => None,
-                };
-                let path = format!("{}/{}", above.map_or("", |above| &above.path), own.trim_matches('/'));
-                self.found.push(Resource {
-                    path: path.trim_matches('/').to_owned(),
-                    direct: above.is_none(),
-                    start: at.start,
-                    end: at.end,
-                    path_value: range,
-                });
-                Open::Resource(self.found.len() - 1)
+            (Some(Open::Resources), "resource") if ours => self.enter_resource(text, at, None)?,
+            (Some(Open::Resource(above)), "resource") if ours => {
+                self.enter_resource(text, at, Some(*above))?
             }
             _ => Open::Another,
         })
+    }
+
+    /// Notes a resource, which may lie in the one with the number `above`.
+    fn enter_resource(&mut self, text: &str, at: Range<usize>, above: Option<usize>) -> Result<Open, Error> {
+        let Some(path_value) = attribute(text, &at, "path") else { return Ok(Open::Another) };
+        let own = unescaped(text, path_value.clone())?;
+        let above = above.and_then(|number| self.found.get(number));
+        let path = format!("{}/{}", above.map_or("", |above| &above.path), own.trim_matches('/'));
+        let (direct, path) = (above.is_none(), path.trim_matches('/').to_owned());
+        self.found.push(Resource { path, direct, start: at.start, end: at.end, path_value });
+        Ok(Open::Resource(self.found.len() - 1))
     }
 
     /// Notes that an element ends at `end`.
@@ -187,14 +178,24 @@ impl Outline {
         let at = self.resources.clone().unwrap_or_default();
         let source = &text[at.clone()];
         let base = escape(base);
-        match tag::value(source, "base") {
-            Some(value) => (at.start + value.start..at.start + value.end, base.into_owned()),
-            None => {
-                let behind_name = at.start + 1 + tag::name(source).len();
-                (behind_name..behind_name, format!(r#" base="{base}""#))
-            }
+        let behind_name = at.start + 1 + tag::name(source).len();
+        match attribute(text, &at, "base") {
+            Some(value) => (value, base.into_owned()),
+            None => (behind_name..behind_name, format!(r#" base="{base}""#)),
         }
     }
+}
+
+/// Where the value of an attribute stands, in the start tag at `at`.
+fn attribute(text: &str, at: &Range<usize>, name: &str) -> Option<Range<usize>> {
+    let value = tag::value(&text[at.clone()], name)?;
+    Some(at.start + value.start..at.start + value.end)
+}
+
+/// The value at `at`, with the references of XML itself resolved: there are no others.
+fn unescaped(text: &str, at: Range<usize>) -> Result<String, Error> {
+    let entity = Error::Entity { at: at.start };
+    unescape(&text[at]).map(Cow::into_owned).map_err(|_| entity)
 }
 
 fn position(reader: &NsReader<&[u8]>) -> usize {
