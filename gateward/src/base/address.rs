@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The address of the peer as far as we believe it.
+/// The address of the client: the peer's own, or the one that a trusted proxy named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
@@ -10,6 +10,11 @@ impl ClientAddress {
     /// Takes an address; an IPv4 address that came in through an IPv6 socket counts as IPv4.
     pub fn new(address: IpAddr) -> Self {
         Self(address.to_canonical())
+    }
+
+    /// Returns the address.
+    pub fn ip(self) -> IpAddr {
+        self.0
     }
 
     /// Returns the block that limits count by.

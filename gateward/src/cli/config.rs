@@ -44,7 +44,7 @@ impl Config {
 fn check(config: &File) -> Vec<String> {
     let strictness = tls::strictness(config.mode);
     let mut findings = Vec::new();
-    for tls in [&config.tls, &config.admin.tls] {
+    for tls in config.tls.iter().chain([&config.admin.tls]) {
         findings
             .extend(tls::load(&tls.certificate, &tls.key, strictness).err().map(|error| error.to_string()));
     }

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Context, YES};
-use crate::server::{self, Running, Stop, system};
+use crate::server::{self, Gate, Running, Stop, system};
 
 /// Serve, until SIGTERM or SIGINT; SIGHUP loads the certificates again.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,10 @@ impl Serve {
         let config = context.config()?;
         runtime()?.block_on(async {
             let mut signals = Signals::listen()?;
+            let clock = system::clock();
+            let gate = Gate::new(clock.clone());
             let running = tokio::select! {
-                running = server::start(config, system::clock(), system::random()) => running?,
+                running = server::start(config, clock, system::random(), gate) => running?,
                 // While it waits for a certificate, nothing has begun that would have to end.
                 _ = signals.stop() => return Ok(YES),
             };

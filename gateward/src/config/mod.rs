@@ -3,6 +3,7 @@
 //! Unknown names are refused with their line and the nearest right name. No decision about safety
 //! has a default. Secrets are named by their path and never stand in the file.
 
+mod listen;
 mod nearest;
 pub mod service;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
+pub use listen::{Listen, TrustedProxies};
 pub use service::{ServiceConfig, Upstream};
 
 /// What kind of installation this is.
@@ -47,9 +49,16 @@ pub struct Config {
     #[serde(default)]
     pub mode: Mode,
     /// Where the public listener listens.
-    pub listen: SocketAddr,
-    /// Certificate and key of the public listener.
-    pub tls: Tls,
+    pub listen: Listen,
+    /// Certificate and key of the public listener; `None` behind somebody else's TLS.
+    pub tls: Option<Tls>,
+    /// Who is believed about the address of a client, and about nothing else.
+    #[serde(default)]
+    pub trusted_proxies: TrustedProxies,
+    /// Whether they say it by the PROXY protocol, before TLS if there is TLS; `X-Forwarded-For` is not
+    /// looked at then. Otherwise by that field in each request.
+    #[serde(default)]
+    pub proxy_protocol: bool,
     /// The database: a path, or `sqlite:PATH`.
     pub store: StorePath,
     /// The file of keys that lie outside the database.
@@ -258,6 +267,8 @@ impl Config {
 
     fn check(&self, text: &str) -> Result<(), Wrong> {
         let wrong = |what: &str, reason: String| Wrong { line: line_mentioning(text, what), reason };
+        listen::check(&self.listen, self.tls.is_some(), &self.trusted_proxies, self.proxy_protocol)
+            .map_err(|reason| wrong(&self.listen.to_string(), reason))?;
         for (at, service) in self.service.iter().enumerate() {
             let name = service.name();
             if self.service[..at].iter().any(|other| other.name() == name) {
@@ -297,20 +308,18 @@ impl Config {
 
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
-        let Self { tls, store, keyring, admin, issuer, service, .. } = self;
-        let own = [
-            &mut tls.certificate,
-            &mut tls.key,
-            &mut store.0,
-            keyring,
-            &mut admin.tls.certificate,
-            &mut admin.tls.key,
-        ];
+        let Self { listen, tls, store, keyring, admin, issuer, service, .. } = self;
+        let socket = match listen {
+            Listen::Unix(path) => Some(path),
+            Listen::Address(_) => None,
+        };
+        let tls = tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        let own = [&mut store.0, keyring, &mut admin.tls.certificate, &mut admin.tls.key];
         let issuers = issuer.iter_mut().map(|issuer| &mut issuer.key);
         let folders = service.iter_mut().map(|service| match &mut service.upstream {
             Upstream::Dir(path) => path,
         });
-        for path in own.into_iter().chain(issuers).chain(folders) {
+        for path in own.into_iter().chain(socket).chain(tls).chain(issuers).chain(folders) {
             *path = folder.join(&*path);
         }
     }
@@ -360,6 +369,25 @@ tls = { certificate = "b.pem", key = "b.key" }
         assert_eq!(config.store.0, Path::new("/etc/gateward/gateward.db"));
         assert_eq!(config.exchange.path.as_str(), "/auth");
         assert_eq!(config.realm.0.as_str(), "FDSN");
+    }
+
+    #[test]
+    fn a_socket_lies_in_the_folder_of_the_file_and_needs_no_certificate() {
+        let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
+        let text = SMALL.replacen("127.0.0.1:8443", "unix:http.sock", 1).replacen(tls, "", 1);
+        let config = Config::parse(&text, Path::new("/etc/gateward")).unwrap();
+        assert_eq!(config.listen, Listen::Unix("/etc/gateward/http.sock".into()));
+        assert_eq!(config.tls, None);
+        assert!(config.trusted_proxies.is_empty() && !config.proxy_protocol);
+    }
+
+    #[test]
+    fn plain_http_to_the_network_is_refused_with_its_line() {
+        let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
+        let text = SMALL.replacen("127.0.0.1:8443", "0.0.0.0:8080", 1).replacen(tls, "", 1);
+        let wrong = Config::parse(&text, Path::new("/etc/gateward")).unwrap_err();
+        assert_eq!(wrong.line, 2, "{wrong}");
+        assert!(wrong.reason.contains("plain HTTP"), "{wrong}");
     }
 
     #[test]

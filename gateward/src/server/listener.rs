@@ -1,42 +1,34 @@
-//! Accepts connections: TLS only, bounded in number and time, drained at the end.
+//! Accepts connections, bounded in number and time, and finds out whose each of them is.
 
+use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Response};
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::{mpsc, watch};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{self, Problem};
 use super::body::AnswerBody;
+use super::connection::serve;
 use super::cutter::Cutter;
-use super::places::Places;
+use super::peer::{Origin, Peer, Proxies, Told};
+use super::places::{Free, Place, Places};
+use super::proxy_protocol;
+use super::socket::{Socket, Wire};
 use crate::base::address::ClientAddress;
 
-/// How long a handshake may take.
+/// How long everything before the first request may take: a PROXY header, the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// How long a request's head may take, and how long a connection may idle between requests.
-const HEAD: Duration = Duration::from_secs(30);
 
 /// How long a client may take nothing of what is sent before the connection is cut.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// How long a running request may go on after the program was told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
-
-/// How large a request's head may be, in bytes.
-const HEAD_SIZE: usize = 32 * 1024;
-
-/// How many header fields a request may have.
-const FIELDS: usize = 64;
+/// How much is read at once before it is known what a client speaks.
+const FIRST_READ: usize = 1024;
 
 /// Answers requests; one for each listener.
 pub trait Answer: Send + Sync + 'static {
@@ -49,21 +41,41 @@ pub trait Answer: Send + Sync + 'static {
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 }
 
+/// What a listener is made of.
+#[derive(Debug)]
+pub struct Listener<A> {
+    /// Where connections come in.
+    pub socket: Socket,
+    /// `None` for plain HTTP, behind somebody else's TLS.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Who is believed about the address of a client.
+    pub proxies: Proxies,
+    /// Who answers.
+    pub answer: Arc<A>,
+}
+
+/// What every connection of a listener needs.
+struct Shared<A> {
+    tls: Option<Arc<ServerConfig>>,
+    proxies: Proxies,
+    answer: Arc<A>,
+    places: Arc<Places>,
+}
+
 /// Accepts until `stop` is true, then drains: idle connections close, running requests end, for at
 /// most 30 s; what runs on then is cut.
 ///
 /// `connections` holds one sender for each connection; the last one gone, all have ended.
 pub async fn listen<A: Answer>(
-    socket: TcpListener,
-    tls: Arc<ServerConfig>,
-    answer: Arc<A>,
+    listener: Listener<A>,
     mut stop: watch::Receiver<bool>,
     connections: mpsc::Sender<()>,
 ) {
-    let places = Places::new();
+    let Listener { socket, tls, proxies, answer } = listener;
+    let shared = Arc::new(Shared { tls, proxies, answer, places: Places::new() });
     loop {
-        let free = places.free().await;
-        let (stream, peer) = tokio::select! {
+        let free = shared.places.free().await;
+        let (wire, peer) = tokio::select! {
             () = until_true(&mut stop) => return,
             accepted = socket.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -75,49 +87,40 @@ pub async fn listen<A: Answer>(
                 }
             },
         };
-        let address = ClientAddress::new(peer.ip());
-        let Some(place) = places.take(free, address) else {
-            tracing::debug!(%address, "this address has its share of connections");
-            continue;
-        };
-        let connection = connection(stream, address, Arc::clone(&tls), Arc::clone(&answer), stop.clone());
+        let connection = connection(Arc::clone(&shared), wire, peer, free, stop.clone());
         let held = connections.clone();
         tokio::spawn(async move {
             connection.await;
-            drop((place, held));
+            drop(held);
         });
     }
 }
 
 async fn connection<A: Answer>(
-    stream: TcpStream,
-    address: ClientAddress,
-    tls: Arc<ServerConfig>,
-    answer: Arc<A>,
+    shared: Arc<Shared<A>>,
+    wire: Box<dyn Wire>,
+    peer: Peer,
+    free: Free,
     mut stop: watch::Receiver<bool>,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection was gone before it began");
-        return;
-    }
-    let handshake = tokio::time::timeout(HANDSHAKE, async {
-        let mut first = [0];
-        stream.peek(&mut first).await?;
-        if first[0].is_ascii_alphabetic() {
-            explain_tls(stream).await?;
-            return Ok(None);
-        }
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(STALLED));
-        TlsAcceptor::from(tls).accept(Box::pin(stream)).await.map(Some)
+    let mut wire = BufReader::with_capacity(FIRST_READ, wire);
+    let beginning = tokio::time::timeout(HANDSHAKE, async {
+        let Some((origin, place)) = whose(&shared, &mut wire, peer, free).await? else { return Ok(None) };
+        let begun = begin(shared.tls.as_ref(), wire).await?;
+        std::io::Result::Ok(begun.map(|begun| (begun, origin, place)))
     });
-    let handshaken = tokio::select! {
+    let begun = tokio::select! {
         () = until_true(&mut stop) => return,
-        handshaken = handshake => handshaken,
+        begun = beginning => begun,
     };
-    let stream = match handshaken {
-        Ok(Ok(Some(stream))) => stream,
+    let (begun, origin, _place) = match begun {
+        Ok(Ok(Some(begun))) => begun,
         Ok(Ok(None)) => return,
+        Ok(Err(error)) if proxy_protocol::is_missing(&error) => {
+            // Only from a trusted proxy: the operator's to mend, there or here.
+            tracing::warn!(address = %peer.address(), %error, "a trusted proxy did not say whose connection it is");
+            return;
+        }
         Ok(Err(error)) => {
             tracing::debug!(%error, "a handshake failed");
             return;
@@ -127,61 +130,79 @@ async fn connection<A: Answer>(
             return;
         }
     };
-    let (cutter, mut cut) = Cutter::new();
-    let service = service_fn(move |request| {
-        let (answer, cutter) = (Arc::clone(&answer), cutter.clone());
-        async move {
-            Ok::<_, std::convert::Infallible>(if head_size(&request) > HEAD_SIZE {
-                head_too_large()
-            } else {
-                answer.answer(request, address, cutter).await
-            })
-        }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_SIZE)
-        .max_headers(FIELDS)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = &mut served => ended,
-        () = until_true(&mut cut) => return,
-        () = until_true(&mut stop) => {
-            served.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = &mut served => ended,
-                () = until_true(&mut cut) => return,
-                () = tokio::time::sleep(DRAIN) => {
-                    tracing::warn!(seconds = DRAIN.as_secs(), "a request ran on after the stop and is cut");
-                    return;
-                }
-            }
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    let answer = Arc::clone(&shared.answer);
+    match begun {
+        Begun::Tls(stream) => serve(*stream, origin, answer, stop).await,
+        Begun::Plain(stream) => serve(stream, origin, answer, stop).await,
     }
 }
 
-/// How many bytes the head of `request` has, without the version and the line ends.
+/// Finds out whose connection it is, and gives it a place; `None` when that client has its share.
 ///
-/// hyper holds its buffer against the limit only before it reads on, so that a head in large
-/// pieces slips through.
-fn head_size(request: &Request<Incoming>) -> usize {
-    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
-    request.uri().path_and_query().map_or(0, |target| target.as_str().len()) + fields.sum::<usize>()
+/// A trusted proxy has no share of its own: all its clients come through it.
+async fn whose<A>(
+    shared: &Shared<A>,
+    wire: &mut Buffered,
+    peer: Peer,
+    free: Free,
+) -> std::io::Result<Option<(Origin, Place)>> {
+    let places = &shared.places;
+    let client = match shared.proxies.told_by(peer) {
+        Told::Nothing => peer.address(),
+        Told::ByEachRequest => return Ok(Some((shared.proxies.origin(peer), places.take_for_proxy(free)))),
+        Told::AtTheStart => match proxy_protocol::read(wire).await? {
+            Some(client) => client,
+            None => return Ok(Some((Origin::Client(peer.address()), places.take_for_proxy(free)))),
+        },
+    };
+    let place = places.take(free, client);
+    if place.is_none() {
+        tracing::debug!(address = %client, "this address has its share of connections");
+    }
+    Ok(place.map(|place| (Origin::Client(client), place)))
 }
 
-fn head_too_large() -> Response<AnswerBody> {
-    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    let detail = format!("The request's head has more than {} KiB.", HEAD_SIZE / 1024);
-    answer::closing(Problem::new(status, "head-too-large", detail).answer())
+type Buffered = BufReader<Box<dyn Wire>>;
+
+/// A connection that cannot hang on what it sends.
+type Timed = std::pin::Pin<Box<TimeoutStream<Buffered>>>;
+
+/// A connection whose client may send requests now.
+enum Begun {
+    Tls(Box<tokio_rustls::server::TlsStream<Timed>>),
+    Plain(Timed),
 }
+
+/// Makes the handshake, if there is one; tells who speaks the wrong language, and returns `None`.
+async fn begin(tls: Option<&Arc<ServerConfig>>, mut wire: Buffered) -> std::io::Result<Option<Begun>> {
+    let first = *wire.fill_buf().await?.first().ok_or(Error::from(ErrorKind::UnexpectedEof))?;
+    let timed = |wire| {
+        let mut stream = TimeoutStream::new(wire);
+        stream.set_write_timeout(Some(STALLED));
+        Box::pin(stream)
+    };
+    match tls {
+        Some(_) if first.is_ascii_alphabetic() => {
+            explain_tls(wire).await?;
+            Ok(None)
+        }
+        Some(tls) => {
+            let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(timed(wire)).await?;
+            Ok(Some(Begun::Tls(Box::new(accepted))))
+        }
+        None if first == TLS_HANDSHAKE => {
+            tracing::debug!("a client speaks TLS to a listener for plain HTTP");
+            Ok(None)
+        }
+        None => Ok(Some(Begun::Plain(timed(wire)))),
+    }
+}
+
+/// The first byte that a client who speaks TLS sends (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Waits until somebody says so, or nobody can any more.
-async fn until_true(said: &mut watch::Receiver<bool>) {
+pub async fn until_true(said: &mut watch::Receiver<bool>) {
     drop(said.wait_for(|said| *said).await);
 }
 
@@ -189,15 +210,15 @@ async fn until_true(said: &mut watch::Receiver<bool>) {
 const DROPPED: u64 = 1024 * 1024;
 
 /// Tells a client that speaks plain HTTP what to do instead.
-async fn explain_tls(mut stream: TcpStream) -> std::io::Result<()> {
+async fn explain_tls(mut wire: Buffered) -> std::io::Result<()> {
     let text = "This port speaks HTTPS only: use https:// instead of http://.\n";
     let head = format!(
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         text.len()
     );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(text.as_bytes()).await?;
-    stream.shutdown().await?;
+    wire.write_all(head.as_bytes()).await?;
+    wire.write_all(text.as_bytes()).await?;
+    wire.shutdown().await?;
     // What is left unread makes the system reset the connection, and the answer is lost with it.
-    tokio::io::copy(&mut stream.take(DROPPED), &mut tokio::io::sink()).await.map(drop)
+    tokio::io::copy(&mut wire.take(DROPPED), &mut tokio::io::sink()).await.map(drop)
 }

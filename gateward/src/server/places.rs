@@ -28,7 +28,8 @@ pub struct Free(#[expect(dead_code, reason = "held, never read")] OwnedSemaphore
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,
-    block: AddressBlock,
+    /// `None` for a proxy's.
+    block: Option<AddressBlock>,
     _free: Free,
 }
 
@@ -53,17 +54,23 @@ impl Places {
             return None;
         }
         *own += 1;
-        Some(Place { places: Arc::clone(self), block, _free: free })
+        Some(Place { places: Arc::clone(self), block: Some(block), _free: free })
+    }
+
+    /// Gives `free` to a connection that carries many clients, and counts against none of them.
+    pub fn take_for_proxy(self: &Arc<Self>, free: Free) -> Place {
+        Place { places: Arc::clone(self), block: None, _free: free }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let Some(block) = self.block else { return };
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = taken.get_mut(&self.block) {
+        if let Some(own) = taken.get_mut(&block) {
             *own -= 1;
             if *own == 0 {
-                taken.remove(&self.block);
+                taken.remove(&block);
             }
         }
     }
@@ -91,5 +98,16 @@ mod tests {
         assert!(places.take(free, address("192.0.2.1")).is_some());
         drop(held);
         assert!(places.taken.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_proxy_may_take_more_than_one_addresss_share() {
+        let places = Places::new();
+        let mut held = Vec::new();
+        for _ in 0..=FROM_ONE {
+            held.push(places.take_for_proxy(places.free().await));
+        }
+        assert!(places.taken.lock().unwrap().is_empty());
+        assert_eq!(places.free.available_permits(), IN_ALL - FROM_ONE - 1);
     }
 }

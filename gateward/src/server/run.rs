@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::admin::Admin;
 use super::boot::{self, Gate, Opened};
 use super::housekeeping::{keep_house, lease};
-use super::listener::listen;
+use super::listener::{Listener, listen};
+use super::peer::Proxies;
 use super::public::Public;
+use super::socket::Socket;
 use super::tls::{self, Shown, strictness};
 use super::watch::Seen;
 use crate::base::random::Random;
 use crate::base::time::Clock;
-use crate::config::{Config, Mode, Tls};
+use crate::config::{Config, Listen, Mode, Tls};
 use crate::flows::close_lapsed::{Whose, close_lapsed};
 use crate::flows::policy::write_file_rules;
 use crate::flows::record::{Happened, What};
@@ -34,7 +35,7 @@ pub enum Error {
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// Where.
-        address: SocketAddr,
+        address: Listen,
         /// What the system said.
         source: std::io::Error,
     },
@@ -46,11 +47,11 @@ pub enum Error {
     Boot(#[from] boot::Error),
 }
 
-/// The addresses that are listened on.
-#[derive(Debug, Clone, Copy)]
+/// Where is listened.
+#[derive(Debug, Clone)]
 pub struct Bound {
     /// For everybody.
-    pub public: SocketAddr,
+    pub public: Listen,
     /// For operators.
     pub admin: SocketAddr,
 }
@@ -65,7 +66,8 @@ pub struct Running {
     /// Where it listens.
     pub bound: Bound,
     config: Config,
-    shown: [Arc<Shown>; 2],
+    public_shown: Option<Arc<Shown>>,
+    admin_shown: Arc<Shown>,
     gate: Arc<Gate>,
     stop: watch::Sender<bool>,
     connections: mpsc::Receiver<()>,
@@ -78,10 +80,6 @@ pub struct Running {
 struct Helpers {
     tasks: [AbortHandle; 2],
     _lock: ServeLock,
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
 }
 
 /// Loads a listener's certificate, waiting while its files are not there.
@@ -105,35 +103,47 @@ async fn certificate(tls: &Tls, mode: Mode, gate: &Gate) -> Result<Arc<Shown>, E
 
 /// Starts listening; the door opens as soon as store, keys and folders are there.
 ///
+/// `gate` is shut until then, and says what is waited for.
+///
 /// # Errors
 ///
 /// [`Error`]: what waiting does not mend.
-pub async fn start(config: Config, clock: Clock, random: Random) -> Result<Running, Error> {
-    let public = bind(config.listen).await?;
-    let admin = bind(config.admin.listen).await?;
-    let address = |listener: &TcpListener, address| {
-        listener.local_addr().map_err(|source| Error::Listen { address, source })
-    };
-    let bound =
-        Bound { public: address(&public, config.listen)?, admin: address(&admin, config.admin.listen)? };
-    let gate = Gate::new(clock.clone());
+pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>) -> Result<Running, Error> {
+    let cannot = |address: Listen| |source| Error::Listen { address, source };
+    let (public, public_at) = Socket::bind(&config.listen).await.map_err(cannot(config.listen.clone()))?;
+    let (admin, admin_at) = Socket::bind_address(config.admin.listen)
+        .await
+        .map_err(cannot(Listen::Address(config.admin.listen)))?;
+    let bound = Bound { public: public_at, admin: admin_at };
     let (stop, stopped) = watch::channel(false);
     let (connection, connections) = mpsc::channel(1);
     let (answer, answers) = mpsc::channel(1);
     // The operators' listener first: it says what the other one waits for.
     let admin_shown = certificate(&config.admin.tls, config.mode, &gate).await?;
-    let for_admin = Arc::new(Admin::new(Arc::clone(&gate)));
-    let admin_tls = tls::server_config(Arc::clone(&admin_shown));
-    tokio::spawn(listen(admin, admin_tls, for_admin, stopped.clone(), connection.clone()));
-    let public_shown = certificate(&config.tls, config.mode, &gate).await?;
-    let for_public =
-        Arc::new(Public { gate: Arc::clone(&gate), exchange_path: config.exchange.path.clone() });
-    let public_tls = tls::server_config(Arc::clone(&public_shown));
-    tokio::spawn(listen(public, public_tls, for_public, stopped.clone(), connection));
-    let shown = [public_shown, admin_shown];
+    let admin = Listener {
+        socket: admin,
+        tls: Some(tls::server_config(Arc::clone(&admin_shown))),
+        proxies: Proxies::default(),
+        answer: Arc::new(Admin::new(Arc::clone(&gate))),
+    };
+    tokio::spawn(listen(admin, stopped.clone(), connection.clone()));
+    let public_shown = match &config.tls {
+        Some(tls) => Some(certificate(tls, config.mode, &gate).await?),
+        None => None,
+    };
+    if public_shown.is_none() && config.trusted_proxies.is_empty() {
+        tracing::warn!("trusted_proxies names nobody: limits and events take every client for the proxy");
+    }
+    let public = Listener {
+        socket: public,
+        tls: public_shown.clone().map(tls::server_config),
+        proxies: Proxies::new(config.trusted_proxies.clone(), config.proxy_protocol),
+        answer: Arc::new(Public { gate: Arc::clone(&gate), exchange_path: config.exchange.path.clone() }),
+    };
+    tokio::spawn(listen(public, stopped, connection));
 
     let opening = tokio::spawn(open(config.clone(), clock, random, Arc::clone(&gate), answer));
-    Ok(Running { bound, config, shown, gate, stop, connections, answers, opening })
+    Ok(Running { bound, config, public_shown, admin_shown, gate, stop, connections, answers, opening })
 }
 
 /// Opens the door, waiting for what may come.
@@ -259,9 +269,10 @@ impl Running {
             Ok(())
         };
         // Both are tried: a broken one of one listener does not keep the other's.
-        let [public, admin] = &self.shown;
-        let reloaded = [reload(public, &self.config.tls), reload(admin, &self.config.admin.tls)];
-        reloaded.into_iter().collect()
+        let public = self.public_shown.as_deref().zip(self.config.tls.as_ref());
+        let public = public.map_or(Ok(()), |(shown, tls)| reload(shown, tls));
+        let admin = reload(&self.admin_shown, &self.config.admin.tls);
+        public.and(admin)
     }
 
     /// Stops: no new connections, running requests end (for at most 30 s), the end is recorded.

@@ -6,6 +6,7 @@
 //! missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod behind_proxies;
 mod demo;
 mod digest;
 mod endings;
@@ -18,6 +19,8 @@ mod installation;
 mod limits;
 mod operators;
 mod production;
+mod proxies;
+mod proxy_protocol;
 mod refusals;
 mod requests;
 mod server;

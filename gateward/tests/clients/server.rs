@@ -21,6 +21,7 @@ pub struct Server {
     installation: Option<Installation>,
     process: Child,
     log: Log,
+    /// 0 where it listens on a Unix socket.
     pub public: u16,
     pub admin: u16,
 }
@@ -71,8 +72,12 @@ impl Server {
         }
         let said = log.text();
         let port = |name: &str| {
-            let (_, address) = said.split_once(&format!("{name}=127.0.0.1:")).expect(&said);
-            address.split_whitespace().next().unwrap().parse().expect(&said)
+            let (_, place) = said.split_once(&format!("{name}=")).expect(&said);
+            match place.split_whitespace().next().unwrap().strip_prefix("127.0.0.1:") {
+                Some(port) => port.parse().expect(&said),
+                None if place.starts_with("unix:/") => 0,
+                None => panic!("{said}"),
+            }
         };
         Self { public: port("public"), admin: port("admin"), installation: Some(installation), process, log }
     }
@@ -90,6 +95,12 @@ impl Server {
     pub fn stop(&mut self) -> i32 {
         send(Signal::SIGTERM, &self.process);
         wait(&mut self.process)
+    }
+
+    /// Gives it no time to leave anything in order.
+    pub fn kill(&mut self) {
+        send(Signal::SIGKILL, &self.process);
+        wait(&mut self.process);
     }
 
     /// Starts it again after its end.

@@ -40,6 +40,7 @@ impl Ran {
 fn package(program: &str) -> &str {
     match program {
         "gpg" | "gpgconf" => "gnupg",
+        "nginx" => "nginx-light",
         same => same,
     }
 }

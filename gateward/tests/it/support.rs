@@ -1,5 +1,6 @@
 //! An installation in a temporary folder, and its server in this process with a clock to move.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use gateward::base::time::Clock;
 use gateward::cli::demo::client::{Answer, Client, Connection};
-use gateward::config::Config;
-use gateward::server::{self, Running, Stop, system};
+use gateward::config::{Config, Listen};
+use gateward::server::{self, Gate, Running, Stop, system};
 use gateward::store::Store;
 use gateward::store::event::{self, Filter, Recorded};
 use jiff::{SignedDuration, Timestamp};
@@ -55,9 +56,10 @@ impl Installation {
         let now = Arc::clone(&self.now);
         let clock = Clock::new(move || Ok(*now.lock().unwrap()));
         let mut config = Config::read(&self.path("gateward.toml")).unwrap();
-        config.listen.set_port(0);
+        config.listen = Listen::Address((Ipv4Addr::LOCALHOST, 0).into());
         config.admin.listen.set_port(0);
-        let mut running = server::start(config, clock, system::random()).await?;
+        let gate = Gate::new(clock.clone());
+        let mut running = server::start(config, clock, system::random(), gate).await?;
         running.opened().await?;
         self.running = Some(running);
         Ok(())
@@ -87,7 +89,7 @@ impl Installation {
     /// Connects to the public listener.
     pub async fn connect(&self) -> Connection {
         let ca = std::fs::read_to_string(self.path("ca.pem")).unwrap();
-        let public = self.running.as_ref().unwrap().bound.public;
+        let Listen::Address(public) = self.running.as_ref().unwrap().bound.public else { unreachable!() };
         Client::trusting(&ca).unwrap().connect(public).await.unwrap()
     }
 

@@ -11,7 +11,7 @@ use openpgp::{Algorithm, SigningKey};
 use crate::cli::certificates;
 use crate::cli::files::{Readable, create};
 use crate::cli::init::first_operator;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::flows::keyring;
 use crate::server::{system, tls::NON_PRODUCTION};
 
@@ -91,7 +91,14 @@ impl Folder {
         let config = Config::read(&self.config())?;
         let before = std::fs::read_to_string(self.config())?;
         let mut text = before.clone();
-        for (now, wanted) in [(config.listen, public), (config.admin.listen, admin)] {
+        let Listen::Address(listen) = config.listen else {
+            bail!(
+                "{} listens on {}: the demo speaks HTTPS on a port",
+                self.config().display(),
+                config.listen
+            );
+        };
+        for (now, wanted) in [(listen, public), (config.admin.listen, admin)] {
             let next = match wanted {
                 None => now,
                 Some(any) if any.port() == 0 && TcpListener::bind(now).is_ok() => now,

@@ -8,15 +8,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use http::StatusCode;
 
 use self::client::Client;
 use self::folder::Folder;
 use super::serve::{Signals, log_to_stderr, runtime, serve_until_told};
 use super::{Context, YES, shell};
-use crate::config::Config;
-use crate::server::{self, Stop, system};
+use crate::config::{Config, Listen};
+use crate::server::{self, Gate, Stop, system};
 use crate::store::event;
 
 /// Try everything out on this machine, with throw-away keys, loopback only.
@@ -63,12 +63,16 @@ impl Demo {
         let folder = Folder::prepare(path, self.public, self.admin)?;
         let config = Config::read(&folder.config())?;
         runtime()?.block_on(async {
-            let mut running = server::start(config, system::clock(), system::random()).await?;
+            let clock = system::clock();
+            let gate = Gate::new(clock.clone());
+            let mut running = server::start(config, clock, system::random(), gate).await?;
             running.opened().await?;
             let signals = Signals::listen()?;
             // Only now: whoever waits for this file finds the door open.
             folder.write_token(system::wall_clock())?;
-            let public = running.bound.public;
+            let Listen::Address(public) = running.bound.public else {
+                bail!("the demo speaks HTTPS on a port, not on {}", running.bound.public);
+            };
             writeln!(
                 out,
                 "gateward demo: throw-away keys, loopback only; everything is in {}\n",
