@@ -2,8 +2,11 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +25,9 @@ impl Serve {
             let mut signals = Signals::listen()?;
             let clock = system::clock();
             let gate = Gate::new(clock.clone());
+            if std::env::var_os("NOTIFY_SOCKET").is_some() {
+                tokio::spawn(tell_systemd(Arc::clone(&gate)));
+            }
             let running = tokio::select! {
                 running = server::start(config, clock, system::random(), gate) => running?,
                 // While it waits for a certificate, nothing has begun that would have to end.
@@ -30,6 +36,35 @@ impl Serve {
             tracing::info!(public = %running.bound.public, admin = %running.bound.admin, "listening");
             serve_until_told(running, signals).await
         })
+    }
+}
+
+/// How often it is looked whether what systemd was told is still so.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Tells systemd that the door is open, and until then, and whenever it shuts, what it waits for.
+async fn tell_systemd(gate: Arc<Gate>) {
+    let mut told = String::new();
+    loop {
+        let status = match gate.ready() {
+            Ok(()) => "the door is open".to_owned(),
+            Err(reason) => format!("the door is shut: {}", reason.replace('\n', " ")),
+        };
+        if status != told {
+            notify(&[NotifyState::Status(&status)]);
+            if gate.opened().is_ok() {
+                notify(&[NotifyState::Ready]);
+            }
+            told = status;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Tells systemd, if it started us as `Type=notify`: then `NOTIFY_SOCKET` says where.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told");
     }
 }
 
@@ -103,6 +138,7 @@ pub(super) async fn serve_until_told(mut running: Running, mut signals: Signals)
         }
     };
     tracing::info!(signal = why.0, "stopping");
+    notify(&[NotifyState::Stopping]);
     running.stop(why).await;
     Ok(YES)
 }

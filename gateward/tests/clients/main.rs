@@ -21,6 +21,7 @@ mod operators;
 mod production;
 mod proxies;
 mod proxy_protocol;
+mod readiness;
 mod refusals;
 mod requests;
 mod server;
