@@ -115,6 +115,7 @@ pub fn read(text: impl BufRead) -> Result<Vec<Epoch>, Error> {
 
 /// Whether a text begins like `#Network|Station|...` or a line of that table.
 fn is_text_form(beginning: &[u8]) -> bool {
+    let beginning = beginning.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(beginning);
     let line = beginning.trim_ascii_start();
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or(line);
     line.starts_with(b"#") || (!line.contains(&b'<') && line.contains(&b'|'))

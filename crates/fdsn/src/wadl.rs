@@ -13,6 +13,8 @@ mod tag;
 /// The largest document that is read, in bytes. A real one has 5 KiB.
 pub const MAX_DOCUMENT: usize = 1024 * 1024;
 
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
+
 /// Why a document is not the WADL of a data service. Whoever answers for the service must act.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -54,7 +56,7 @@ pub enum Error {
 ///
 /// [`Error`]; then there is nothing that clients would understand.
 pub fn with_auth(wadl: &[u8], base: &str) -> Result<Vec<u8>, Error> {
-    let text = text(wadl)?;
+    let (mark, text) = text(wadl)?;
     let outline = Outline::read(text)?;
     let query = outline.find("query").ok_or(Error::NoQuery)?;
     let mut edits = vec![outline.base_edit(text, base)];
@@ -67,16 +69,18 @@ pub fn with_auth(wadl: &[u8], base: &str) -> Result<Vec<u8>, Error> {
             edits.push(behind_digest(&outline, text, open));
         }
     }
-    Ok(applied(text, 0..text.len(), edits).into_bytes())
+    Ok([mark, &applied(text, 0..text.len(), edits)].concat().into_bytes())
 }
 
-fn text(wadl: &[u8]) -> Result<&str, Error> {
+/// The byte order mark, which may be there, and the text behind it.
+fn text(wadl: &[u8]) -> Result<(&str, &str), Error> {
     if wadl.len() > MAX_DOCUMENT {
         return Err(Error::TooLarge);
     }
     let not_utf8 =
         |error: std::str::Utf8Error| Error::Broken { at: error.valid_up_to(), why: error.to_string() };
-    std::str::from_utf8(wadl).map_err(not_utf8)
+    let text = std::str::from_utf8(wadl).map_err(not_utf8)?;
+    Ok(text.split_at(if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 }))
 }
 
 /// What stands in a range of the document afterwards.

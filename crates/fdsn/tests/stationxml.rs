@@ -166,6 +166,13 @@ fn a_document_that_is_cut_off_or_broken_or_followed_by_another_does_not_count() 
 }
 
 #[test]
+fn a_byte_order_mark_changes_nothing() {
+    let marked = format!("\u{feff}{}", EPOCHS.0);
+    assert_eq!(read(marked.as_bytes()), read(EPOCHS.0.as_bytes()));
+    assert_eq!(read("\u{feff}#Network|Station".as_bytes()), Err(Error::TextForm));
+}
+
+#[test]
 fn a_document_type_is_refused_before_anything_it_declares() {
     let text = inventory("", "", "").replace("?>", r#"?><!DOCTYPE a [<!ENTITY open "open">]>"#);
     assert_eq!(read(text.as_bytes()), Err(Error::DocumentType { at: 21 }));

@@ -144,6 +144,13 @@ fn a_document_without_line_ends_or_base_is_completed_too() {
 }
 
 #[test]
+fn a_byte_order_mark_stays_and_a_second_one_is_refused() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    assert_eq!(written(&marked(NESTED)), marked(&written(NESTED)));
+    assert!(with_auth(marked(&marked(NESTED)).as_bytes(), BASE).is_err());
+}
+
+#[test]
 fn a_base_that_would_end_its_attribute_is_escaped() {
     for (wadl, quote) in [(FLAT, '"'), (NESTED, '\'')] {
         let written = with_auth(wadl.as_bytes(), r#"https://a/?b=<'">&c"#).unwrap();

@@ -99,6 +99,10 @@ impl Outline {
         ours: bool,
         open: &[Open],
     ) -> Result<Open, Error> {
+        if !text.get(at.clone()).is_some_and(|source| source.starts_with('<')) {
+            // Behind a second byte order mark positions are not those in the text.
+            return Err(Error::Broken { at: at.start, why: "a tag that is not where it is".to_owned() });
+        }
         for attribute in tag.attributes() {
             // Twice the same, a missing quote.
             let broken = |error: AttrError| Error::Broken { at: at.start, why: error.to_string() };
