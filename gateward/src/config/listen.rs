@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
 /// Where a listener listens: `IP:PORT`, or `unix:PATH`.
@@ -64,11 +64,19 @@ impl TryFrom<Vec<String>> for TrustedProxies {
 
 /// Reads one address or one network; an IPv4 address written as IPv6 counts as IPv4.
 fn network(text: &str) -> Result<IpNet, String> {
-    let network = text
-        .parse::<IpAddr>()
-        .map(|address| IpNet::from(address.to_canonical()))
-        .or_else(|_| text.parse::<IpNet>())
-        .map_err(|_| format!("{text:?} is no proxy: \"unix\", an address, or a network as in 10.1.0.0/16"))?;
+    let network =
+        text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+            format!("{text:?} is no proxy: \"unix\", an address, or a network as in 10.1.0.0/16")
+        })?;
+    let network = match network {
+        // 96 bits say that the rest is an IPv4 address (RFC 4291 section 2.5.5.2).
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => v6
+            .addr()
+            .to_ipv4_mapped()
+            .and_then(|v4| Ipv4Net::new(v4, v6.prefix_len() - 96).ok())
+            .map_or(network, IpNet::V4),
+        _ => network,
+    };
     if network.prefix_len() == 0 {
         return Err(format!("{text:?} is everybody: name the proxies, or anybody could name any address"));
     }
@@ -166,10 +174,23 @@ mod tests {
 
     #[test]
     fn proxies_are_addresses_and_networks_in_one_spelling() {
-        let trusted = proxies(&["127.0.0.1", "::ffff:192.0.2.1", "10.1.2.3/16", "2001:db8::/32"]).unwrap();
+        let trusted = proxies(&[
+            "127.0.0.1",
+            "::ffff:192.0.2.1",
+            "::ffff:172.16.0.0/108",
+            "10.1.2.3/16",
+            "2001:db8::/32",
+        ])
+        .unwrap();
         let has = |text: &str| trusted.has(text.parse().unwrap());
-        assert!(has("127.0.0.1") && has("192.0.2.1") && has("10.1.255.255") && has("2001:db8::1"));
-        assert!(!has("127.0.0.2") && !has("10.2.0.0") && !has("2001:db9::1"));
+        assert!(
+            has("127.0.0.1")
+                && has("192.0.2.1")
+                && has("172.31.0.1")
+                && has("10.1.255.255")
+                && has("2001:db8::1")
+        );
+        assert!(!has("127.0.0.2") && !has("10.2.0.0") && !has("172.32.0.1") && !has("2001:db9::1"));
         assert!(!trusted.has_unix());
         assert!(proxies(&["unix"]).unwrap().has_unix());
     }
@@ -179,7 +200,7 @@ mod tests {
         for bad in ["", "Unix", "unix:", "proxy.example.org", "10.0.0.0/33", "127.0.0.1:80"] {
             assert!(proxies(&[bad]).unwrap_err().contains("is no proxy"), "{bad:?}");
         }
-        for everybody in ["0.0.0.0/0", "::/0", "10.0.0.0/0"] {
+        for everybody in ["0.0.0.0/0", "::/0", "10.0.0.0/0", "::ffff:0.0.0.0/96"] {
             assert!(proxies(&[everybody]).unwrap_err().contains("everybody"), "{everybody}");
         }
     }
