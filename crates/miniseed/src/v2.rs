@@ -128,10 +128,11 @@ mod tests {
 
     #[test]
     fn blockettes_that_lead_back_or_out_of_the_record_or_come_twice_are_refused() {
-        let chains: [&[(usize, &[u8])]; 6] = [
-            &[(47, &[47]), (47, LENGTH)],               // into the fixed header
-            &[(48, &[0x03, 0xE8, 0, 48, 3, 1, 7, 0])],  // to itself
-            &[(48, &[0x03, 0xE8, 0, 52, 3, 1, 7, 0])],  // into itself
+        let chains: [&[(usize, &[u8])]; 7] = [
+            &[(47, &[47]), (47, LENGTH)],              // into the fixed header
+            &[(48, &[0x03, 0xE8, 0, 48, 3, 1, 7, 0])], // to itself
+            &[(48, &[0x03, 0xE8, 0, 52, 3, 1, 7, 0])], // into itself
+            &[(48, &[0, 201, 0, 50])],                 // also if it does not matter
             &[(48, &[0x03, 0xE8, 0, 125, 3, 1, 7, 0])], // over the end
             &[(48, &[0x03, 0xE8, 0, 120, 3, 1, 7, 0]), (120, &[0, 100])], // with its end over the end
             &[(48, &[0x03, 0xE8, 0, 56, 3, 1, 7, 0]), (56, LENGTH)], // two lengths
