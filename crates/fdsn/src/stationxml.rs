@@ -103,6 +103,9 @@ pub fn read(text: impl BufRead) -> Result<Vec<Epoch>, Error> {
                 place.enter(at, ours.then_some(&tag))?;
             }
             Event::End(_) => place.leave(),
+            // Beside the root there may be nothing but white space.
+            Event::Text(text) if text.trim_ascii().is_empty() => {}
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => place.say(at)?,
             Event::DocType(_) => return Err(Error::DocumentType { at }),
             Event::Eof => return place.end(at),
             _ => {}
@@ -113,12 +116,12 @@ pub fn read(text: impl BufRead) -> Result<Vec<Epoch>, Error> {
     }
 }
 
-/// Whether a text begins like `#Network|Station|...` or a line of that table.
+/// Whether a text begins like `#Network|Station|...` or a line of that table, and not like XML.
 fn is_text_form(beginning: &[u8]) -> bool {
     let beginning = beginning.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(beginning);
     let line = beginning.trim_ascii_start();
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or(line);
-    line.starts_with(b"#") || (!line.contains(&b'<') && line.contains(&b'|'))
+    line.starts_with(b"#") || (!line.starts_with(b"<") && line.contains(&b'|'))
 }
 
 fn broken(at: u64, error: quick_xml::Error) -> Error {
@@ -162,6 +165,17 @@ impl Place {
             () if self.depth > MAX_DEPTH => Err(Error::TooMuch("64 elements in each other")),
             () if self.epochs.len() > MAX_EPOCHS => Err(Error::TooMuch("two million channel epochs")),
             () => Ok(()),
+        }
+    }
+
+    /// Comes by text that is not blank.
+    fn say(&self, at: u64) -> Result<(), Error> {
+        match self {
+            Self { depth: 1.., .. } => Ok(()),
+            Self { has_root: false, .. } => Err(Error::NotStationXml),
+            Self { has_root: true, .. } => {
+                Err(Error::Broken { at, why: "text behind the document".to_owned() })
+            }
         }
     }
 

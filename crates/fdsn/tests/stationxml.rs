@@ -142,6 +142,10 @@ fn what_is_no_inventory_of_channels_is_refused_with_the_reason() {
     for text in ["", "  \n", "Error 404: no data", "<html><body/></html>", "<FDSNStationXML/>"] {
         assert_eq!(read(text.as_bytes()), Err(Error::NotStationXml), "{text}");
     }
+    for before in ["OK ", "<![CDATA[ ]]>", "&amp;"] {
+        let text = format!("{before}{}", inventory("", "", ""));
+        assert_eq!(read(text.as_bytes()), Err(Error::NotStationXml), "{text}");
+    }
     let other_namespace = inventory("", "", "").replace("station/1", "station/2");
     assert_eq!(read(other_namespace.as_bytes()), Err(Error::NotStationXml));
 
@@ -160,7 +164,8 @@ fn a_document_that_is_cut_off_or_broken_or_followed_by_another_does_not_count() 
     let crossed = text.replace("</Station></Network>", "</Network></Station>");
     let twice = text.replace(r#"code="WLF""#, r#"code="WLF" code="WLF""#);
     let two = format!("{text}{}", text.replace(r#"<?xml version="1.0"?>"#, ""));
-    for text in [crossed, twice, two] {
+    let followed = format!("{text} and more");
+    for text in [crossed, twice, two, followed] {
         assert!(matches!(read(text.as_bytes()), Err(Error::Broken { .. })), "{text}");
     }
 }

@@ -165,6 +165,9 @@ fn what_is_no_wadl_is_refused_with_the_reason() {
     for text in ["", "Error 404", "<html/>", "<application/>"] {
         assert_eq!(refused(text), Error::NotWadl, "{text}");
     }
+    for beside in [format!("OK {NESTED}"), format!("{NESTED}OK"), format!("{NESTED}<![CDATA[]]>")] {
+        assert_eq!(refused(&beside), Error::NotWadl, "{beside}");
+    }
     // Version 2006 is in another namespace, and so is what only looks like a resource.
     assert_eq!(refused(&FLAT.replace("net/2009/02", "net/2006/10")), Error::NotWadl);
     assert_eq!(refused(&FLAT.replace("resources", "grammars")), Error::Resources);

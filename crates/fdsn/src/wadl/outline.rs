@@ -77,6 +77,8 @@ impl Outline {
                     }
                     ended = open.is_empty();
                 }
+                Event::Text(said) if said.trim_ascii().is_empty() => {}
+                Event::Text(_) | Event::CData(_) if open.is_empty() => return Err(Error::NotWadl),
                 Event::DocType(_) => return Err(Error::Entity { at: start }),
                 Event::GeneralRef(name) if !is_predefined(&name) => return Err(Error::Entity { at: start }),
                 Event::Eof if !open.is_empty() => {
