@@ -44,7 +44,9 @@ impl<'a> Survey<'a> {
 
     /// Says whether anything forbidden is in `line`.
     pub(crate) fn outlook(&mut self, line: &Line) -> Result<Outlook, TooMany> {
-        self.take_steps(1 + said(line) * (1 + self.rules.restrictions.len()) / COMPARISONS_A_STEP)?;
+        self.take_steps(
+            STEPS_A_LINE + said(line) * (1 + self.rules.restrictions.len()) / COMPARISONS_A_STEP,
+        )?;
         if self.rights.cover(line) {
             return Ok(Outlook::Open);
         }
@@ -216,6 +218,9 @@ impl<'a> Survey<'a> {
         if self.steps > MAX_STEPS { Err(TooMany) } else { Ok(()) }
     }
 }
+
+/// What it takes to make one more line, in look-ups.
+const STEPS_A_LINE: usize = 4;
 
 /// Patterns that can be compared in the time of one look-up.
 const COMPARISONS_A_STEP: usize = 16;

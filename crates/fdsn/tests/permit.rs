@@ -152,6 +152,24 @@ fn what_is_not_listed_is_refused_or_open_as_the_rules_say() {
 }
 
 #[test]
+fn a_wildcard_that_means_nothing_listed_is_refused_where_unlisted_is() {
+    let refused = permitted("net=X?", &rules(Unlisted::Refuse), &Rights::Nothing, Wildcards::Stay);
+    assert!(refused.lines().is_empty());
+    assert_eq!(refused.left_out()[0].reason, Reason::Unlisted);
+    let before = "net=GE&end=1999-12-31";
+    assert!(
+        permitted(before, &rules(Unlisted::Refuse), &Rights::Nothing, Wildcards::Stay).lines().is_empty()
+    );
+    assert_eq!(sent("net=X?", &rules(Unlisted::Open), &Rights::Nothing, Wildcards::Stay), ["network=X?"]);
+}
+
+#[test]
+fn a_wildcard_whose_restricted_channels_are_granted_stays_one() {
+    let query = "network=Z?&starttime=2011-01-01T00:00:00&endtime=2012-01-01T00:00:00";
+    assert_eq!(sent(query, &rules(Unlisted::Refuse), &granted("ZZ", 2010, 2014), Wildcards::Stay), [query]);
+}
+
+#[test]
 fn without_a_second_lock_only_listed_channels_are_named() {
     let lines = sent(
         "net=GE&start=2015-01-01&end=2031-01-01",
