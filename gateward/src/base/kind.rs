@@ -1,4 +1,5 @@
-//! The kinds of service there are; what each knows of its requests is in `flows::kind`.
+//! The kinds of service there are, and what is decided about each; what a kind knows of its requests
+//! is in `flows::kind`.
 
 /// A kind of service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -6,4 +7,36 @@
 pub enum Kind {
     /// Anything that is read by path.
     Plain,
+    /// An FDSN web service: dataselect, availability or station.
+    Fdsn,
+}
+
+/// Who checks HTTP Digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DigestCheckedBy {
+    /// We do; what is behind us believes whom we let through.
+    Gateward,
+    /// The data service behind us; we pass on its questions and the answers to them.
+    Upstream,
+}
+
+/// What happens to data that the inventory does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unlisted {
+    /// They count as restricted.
+    Refuse,
+    /// They are open.
+    Open,
+}
+
+/// The path at the upstream that `queryauth` (and `extentauth`) is asked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueryauthTo {
+    /// `query`: nothing behind us asks for a login.
+    Query,
+    /// `queryauth`: the upstream has it.
+    Queryauth,
 }

@@ -19,6 +19,21 @@ pub struct Network {
     last_year: Option<u16>,
 }
 
+impl Network {
+    /// The code.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The first and the last year, both included; no first year means all of time, no last one that
+    /// it still runs.
+    pub fn years(&self) -> (Option<i16>, Option<i16>) {
+        // Four digits, as they were read.
+        let year = |year: u16| i16::try_from(year).unwrap_or(i16::MAX);
+        (self.first_year.map(year), self.last_year.map(year))
+    }
+}
+
 impl TryFrom<String> for Network {
     type Error = NotANetwork;
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::access::unreadable;
 use super::{Context, YES, no};
 use crate::config::Config as File;
-use crate::server::{boot, system, tls};
+use crate::server::{boot, services, system, tls};
 
 /// Look at the configuration.
 #[derive(Debug, clap::Subcommand)]
@@ -50,7 +50,7 @@ fn check(config: &File) -> Vec<String> {
     }
     findings.extend(boot::keyring(&config.keyring).err().map(|error| error.to_string()));
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
-    findings.extend(boot::services(config).err().map(|error| error.to_string()));
+    findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     match boot::issuers(config) {
         Err(error) => findings.push(error.to_string()),
         Ok(issuers) => {

@@ -6,6 +6,7 @@
 mod listen;
 mod nearest;
 pub mod service;
+pub mod upstream;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ use serde::Deserialize;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
 pub use listen::{Listen, TrustedProxies};
-pub use service::{ServiceConfig, Upstream};
+pub use service::ServiceConfig;
+pub use upstream::Upstream;
 
 /// What kind of installation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -316,10 +318,10 @@ impl Config {
         let tls = tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
         let own = [&mut store.0, keyring, &mut admin.tls.certificate, &mut admin.tls.key];
         let issuers = issuer.iter_mut().map(|issuer| &mut issuer.key);
-        let folders = service.iter_mut().map(|service| match &mut service.upstream {
-            Upstream::Dir(path) => path,
-        });
-        for path in own.into_iter().chain(socket).chain(tls).chain(issuers).chain(folders) {
+        for service in service {
+            service.anchor(folder);
+        }
+        for path in own.into_iter().chain(socket).chain(tls).chain(issuers) {
             *path = folder.join(&*path);
         }
     }
@@ -395,18 +397,6 @@ tls = { certificate = "b.pem", key = "b.key" }
         let (line, reason) = refusal("[[issuer]]\nkey = \"k.asc\"\nfingerprnt = \"00\"\n");
         assert_eq!(line, 11);
         assert!(reason.starts_with("unknown name `fingerprnt`: did you mean `fingerprint`?"), "{reason}");
-    }
-
-    #[test]
-    fn a_service_without_a_word_on_who_may_enter_is_refused() {
-        let (_, reason) =
-            refusal("[[service]]\nkind = \"plain\"\npath = \"/files\"\nupstream = \"dir:/srv\"\n");
-        assert!(reason.contains("require"), "{reason}");
-        let (line, reason) = refusal(
-            "[[service]]\nkind = \"plain\"\npath = \"/files\"\nupstream = \"dir:/srv\"\nrequire = []\n",
-        );
-        assert!(reason.contains("require"), "{reason}");
-        assert_eq!(line, 11);
     }
 
     #[test]

@@ -1,11 +1,18 @@
 //! A service in the configuration file.
+//!
+//! Which names a kind of service takes, and which it cannot do without, its kind itself says
+//! (`flows::kind`): here they are only read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 
-use crate::base::kind::Kind;
+use super::upstream::{Upstream, UpstreamUrl};
+use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
 use crate::base::name::{ServiceName, UrlPath};
+use crate::base::network::Network;
 
 /// An upstream that is protected.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,8 +25,30 @@ pub struct ServiceConfig {
     pub path: UrlPath,
     /// What is behind it.
     pub upstream: Upstream,
-    /// Who may enter at all; without a default, because it decides about safety.
+    /// Who may enter at all; without a default where it decides about safety.
+    #[serde(default)]
     pub require: Vec<Requirement>,
+    /// Who checks HTTP Digest; without a default.
+    pub digest: Option<DigestCheckedBy>,
+    /// What tells which data there are, and which of them are restricted.
+    pub inventory: Option<Inventory>,
+    /// What happens to data that the inventory does not know; without a default.
+    pub unlisted: Option<Unlisted>,
+    /// What is restricted, whatever the inventory says.
+    #[serde(default)]
+    pub restriction: Vec<Restriction>,
+    /// Station metadata follow the restrictions, too.
+    #[serde(default)]
+    pub restrict_metadata: bool,
+    /// The headers of miniSEED records are compared with what was permitted.
+    pub verify_stream: Option<bool>,
+    /// The path at the upstream that `queryauth` is asked at.
+    pub queryauth_to: Option<QueryauthTo>,
+    /// The header in which the upstream is told who asks.
+    pub identify_as: Option<HeaderName>,
+    /// Paths below the service that pass as they are, by GET.
+    #[serde(default)]
+    pub pass: Vec<UrlPath>,
 }
 
 /// What a caller must show.
@@ -30,22 +59,148 @@ pub enum Requirement {
     Login,
 }
 
-/// What is behind a service.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Upstream {
-    /// A folder of this machine.
-    Dir(PathBuf),
+/// Where the inventory comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    /// A file or a station service.
+    pub source: InventorySource,
+    /// How long lies between two readings.
+    pub refresh: SignedDuration,
+    /// For how long the last reading is believed.
+    pub stale_after: SignedDuration,
 }
 
-impl TryFrom<String> for Upstream {
+/// A file, or a station service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InventorySource {
+    /// A StationXML file with `level=channel`.
+    File(PathBuf),
+    /// The URL of an FDSN station service, as in `http://127.0.0.1:8080/fdsnws/station/1`.
+    Service(UpstreamUrl),
+}
+
+/// Something that is restricted, whatever the inventory says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restriction {
+    /// Which network, with years if its code is used again.
+    pub network: NetworkPattern,
+    /// Which stations.
+    #[serde(default = "everything")]
+    pub station: String,
+    /// Which locations; `--` is the blank one.
+    #[serde(default = "everything")]
+    pub location: String,
+    /// Which channels.
+    #[serde(default = "everything")]
+    pub channel: String,
+    /// From when on.
+    pub start: Option<String>,
+    /// Until when.
+    pub end: Option<String>,
+    /// What callers are told.
+    pub reason: Option<String>,
+}
+
+/// One network with its years, or a pattern of codes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum NetworkPattern {
+    /// A code, with years or without.
+    Network(Network),
+    /// Codes with `*` and `?`.
+    Pattern(String),
+}
+
+impl TryFrom<String> for NetworkPattern {
+    type Error = crate::base::network::NotANetwork;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.contains(['*', '?']) { Ok(Self::Pattern(text)) } else { text.try_into().map(Self::Network) }
+    }
+}
+
+/// The name of a header field.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HeaderName(pub http::HeaderName);
+
+impl TryFrom<String> for HeaderName {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match text.strip_prefix("dir:") {
-            Some(path) if !path.is_empty() => Ok(Self::Dir(path.into())),
-            _ => Err(format!("{text:?} is no upstream: dir:PATH")),
+        text.parse().map(Self).map_err(|_| format!("{text:?} is no name of a header field"))
+    }
+}
+
+fn everything() -> String {
+    "*".into()
+}
+
+fn default_refresh() -> SignedDuration {
+    SignedDuration::from_hours(1)
+}
+
+fn default_stale_after() -> SignedDuration {
+    SignedDuration::from_hours(24)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InventoryTable {
+    file: Option<PathBuf>,
+    url: Option<UpstreamUrl>,
+    #[serde(default = "default_refresh")]
+    refresh: SignedDuration,
+    #[serde(default = "default_stale_after")]
+    stale_after: SignedDuration,
+}
+
+impl TryFrom<InventoryTable> for Inventory {
+    type Error = &'static str;
+
+    fn try_from(table: InventoryTable) -> Result<Self, &'static str> {
+        let InventoryTable { file, url, refresh, stale_after } = table;
+        let source = match (file, url) {
+            (Some(file), None) => InventorySource::File(file),
+            (None, Some(url)) => InventorySource::Service(url),
+            _ => return Err("an inventory is exactly one of file and url"),
+        };
+        if refresh < SignedDuration::from_secs(1) || stale_after < refresh {
+            return Err("refresh is at least 1s, and stale_after not shorter than refresh");
         }
+        Ok(Self { source, refresh, stale_after })
+    }
+}
+
+impl<'de> Deserialize<'de> for Inventory {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct TextOrTable;
+
+        impl<'de> Visitor<'de> for TextOrTable {
+            type Value = Inventory;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a file, the URL of a station service, or { url = \"...\", refresh = \"1h\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Inventory, E> {
+                let source = if text.contains("://") {
+                    InventorySource::Service(text.to_owned().try_into().map_err(E::custom)?)
+                } else {
+                    InventorySource::File(text.into())
+                };
+                let (refresh, stale_after) = (default_refresh(), default_stale_after());
+                Ok(Inventory { source, refresh, stale_after })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Inventory, A::Error> {
+                let table = InventoryTable::deserialize(MapAccessDeserializer::new(table))?;
+                table.try_into().map_err(de::Error::custom)
+            }
+        }
+
+        from.deserialize_any(TextOrTable)
     }
 }
 
@@ -56,9 +211,14 @@ impl ServiceConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.require.is_empty() {
-            return Err("require is empty: say who may enter, as in require = [\"login\"]".into());
+        self.upstream.check()
+    }
+
+    /// Takes relative paths from `folder`.
+    pub(super) fn anchor(&mut self, folder: &Path) {
+        self.upstream.anchor(folder);
+        if let Some(Inventory { source: InventorySource::File(path), .. }) = &mut self.inventory {
+            *path = folder.join(&*path);
         }
-        Ok(())
     }
 }

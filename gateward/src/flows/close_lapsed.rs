@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::door::Door;
-use super::record::{Delivery, Happened, What};
+use super::record::{Carried, Delivery, Happened, What};
 use crate::store::instance::{self, OpenTransaction};
 use crate::store::{Change, CommitError, Failed};
 
@@ -56,11 +56,11 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
 
 async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Result<bool, CommitError> {
     let delivery = Delivery::Unknown;
-    let what = What::Ended { status: 0, bytes: 0, duration_us: 0, delivery };
+    let what = What::Ended(Carried { status: 0, bytes: 0, duration_us: 0, delivery, inspected: None });
     let happened = Happened {
         outcome: delivery.outcome(),
         service: transaction.service.parse().ok(),
-        who: Some(transaction.who.clone()),
+        who: Some(transaction.who.clone()).filter(|who| !who.is_empty()),
         transaction: Some(transaction.id),
         ..Happened::done(what)
     };

@@ -5,12 +5,14 @@
 
 pub mod admit;
 pub mod authenticate;
+pub mod claim;
 pub mod clean_up;
 pub mod close_lapsed;
 pub mod door;
 pub mod exchange;
 pub mod failures;
 pub mod grants;
+pub mod inventory;
 pub mod issuers;
 pub mod keyring;
 pub mod kind;

@@ -145,6 +145,15 @@ impl Rule {
     }
 }
 
+/// What one grant opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The grant's id.
+    pub id: String,
+    /// The networks; none means the whole service.
+    pub networks: Vec<Network>,
+}
+
 /// Policy under one value of the revocation counter.
 #[derive(Debug)]
 pub struct Policy {
@@ -153,7 +162,7 @@ pub struct Policy {
     /// The issuers of the configuration file, pinned.
     pub issuers: Arc<TrustedKeys>,
     revoked_issuers: HashSet<String>,
-    grants: HashMap<ServiceName, HashMap<Subject, String>>,
+    grants: HashMap<ServiceName, HashMap<Subject, Vec<Granted>>>,
     groups: HashSet<Group>,
 }
 
@@ -161,7 +170,7 @@ impl Policy {
     fn read(reader: &Reader, issuers: Arc<TrustedKeys>) -> Result<Self, store::Error> {
         // The counter first: rows that are newer than it are caught by the writer, never older ones.
         let revision = revocation::current(reader)?;
-        let mut grants: HashMap<ServiceName, HashMap<Subject, String>> = HashMap::new();
+        let mut grants: HashMap<ServiceName, HashMap<Subject, Vec<Granted>>> = HashMap::new();
         let mut groups = HashSet::new();
         for row in grant::all(reader)? {
             let damaged = || store::Error::Damaged {
@@ -173,7 +182,9 @@ impl Policy {
             if let Subject::Group(group) = &subject {
                 groups.insert(group.clone());
             }
-            grants.entry(service).or_default().entry(subject).or_insert(row.id);
+            let networks = serde_json::from_str(&row.networks).map_err(|_| damaged())?;
+            let granted = Granted { id: row.id, networks };
+            grants.entry(service).or_default().entry(subject).or_default().push(granted);
         }
         let revoked = issuer::all(reader)?.into_iter().filter(|issuer| issuer.revoked_at.is_some());
         let revoked_issuers = revoked.map(|issuer| issuer.fingerprint).collect();
@@ -199,18 +210,20 @@ impl Policy {
         groups.into_iter().filter(|group| self.groups.contains(group)).collect()
     }
 
-    /// Returns the id of a grant by which somebody with `groups` and `mail` may reach `service`.
-    pub fn grant(&self, service: &ServiceName, groups: &[Group], mail: &Mail) -> Option<&str> {
-        let grants = self.grants.get(service)?;
-        let by_group = || groups.iter().find_map(|group| grants.get(&Subject::Group(group.clone())));
-        let by_mail = || grants.get(&Subject::Mail(mail.clone()));
-        let by_domain = || grants.get(&Subject::MailDomain(mail.domain().to_owned()));
-        by_group().or_else(by_mail).or_else(by_domain).map(String::as_str)
+    /// Returns the grants by which somebody with `groups` and `mail` may reach `service`.
+    pub fn grants(&self, service: &ServiceName, groups: &[Group], mail: &Mail) -> Vec<&Granted> {
+        let Some(grants) = self.grants.get(service) else {
+            return Vec::new();
+        };
+        let subjects = groups.iter().cloned().map(Subject::Group);
+        let subjects =
+            subjects.chain([Subject::Mail(mail.clone()), Subject::MailDomain(mail.domain().to_owned())]);
+        subjects.filter_map(|subject| grants.get(&subject)).flatten().collect()
     }
 
     /// Returns the services that somebody with `groups` and `mail` may reach.
     pub fn granted_services(&self, groups: &[Group], mail: &Mail) -> BTreeSet<&ServiceName> {
-        self.grants.keys().filter(|service| self.grant(service, groups, mail).is_some()).collect()
+        self.grants.keys().filter(|service| !self.grants(service, groups, mail).is_empty()).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! part of its own that can be erased later. A commit that fails opens a *gap*, which is recorded
 //! as soon as anything can be recorded again.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -96,27 +97,23 @@ pub enum What {
         reason: &'static str,
         detail: String,
     },
-    Admitted {
-        method: String,
-        path: String,
-        grant: String,
-        subject: String,
-    },
+    Admitted(Access),
     Released {
-        method: String,
-        path: String,
-        grant: String,
-        subject: String,
-        status: u16,
-        bytes: u64,
-        duration_us: u64,
-        delivery: Delivery,
+        #[serde(flatten)]
+        access: Access,
+        #[serde(flatten)]
+        carried: Carried,
     },
-    Ended {
-        status: u16,
-        bytes: u64,
-        duration_us: u64,
-        delivery: Delivery,
+    Ended(Carried),
+    /// What is behind a service sent what nobody asked it for.
+    UpstreamOverstepped {
+        detail: String,
+    },
+    /// The inventory that restrictions are read from is another one now.
+    InventoryLoaded {
+        sha256: String,
+        epochs: u64,
+        restricted: u64,
     },
     RequestRefused {
         method: String,
@@ -196,6 +193,67 @@ pub struct Exchanged {
     pub groups_known: Vec<String>,
     /// Pseudonym of the person.
     pub subject: String,
+}
+
+/// Who did what, by which right.
+#[derive(Debug, Clone, Serialize)]
+pub struct Access {
+    /// How.
+    pub method: String,
+    /// To what, below the service's path.
+    pub path: String,
+    /// The ids of the grants that it was by, one after the other; `open` for what is open to all.
+    pub grant: String,
+    /// Pseudonym of the person, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The name that somebody gave to the upstream, which nobody here has verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
+    /// Which data.
+    #[serde(flatten)]
+    pub asked: Option<Asked>,
+}
+
+/// Which data were asked for, and what of them the upstream was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// The lines of the request, the first of them if there are many.
+    pub asked: Vec<String>,
+    /// How many lines it had.
+    pub asked_lines: u64,
+    /// How many lines the upstream was asked; the same as `asked_lines` where nothing was left out.
+    pub forwarded_lines: u64,
+    /// What was left out, the first of it if it is much.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// How an answer was carried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Carried {
+    /// The status that was sent.
+    pub status: u16,
+    /// How many bytes of the body were handed to the transport.
+    pub bytes: u64,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// Whether they arrived.
+    pub delivery: Delivery,
+    /// What was in it, where it was looked into.
+    #[serde(flatten)]
+    pub inspected: Option<Inspected>,
+}
+
+/// What was found in an answer of records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Inspected {
+    /// How many bytes of each network passed.
+    pub networks: BTreeMap<String, u64>,
+    /// How many records were left out because they reach over a limit.
+    pub records_left_out: u64,
+    /// How many records were left out because the inventory does not know them.
+    pub records_unlisted: u64,
 }
 
 /// A grant that was made or taken away.
@@ -415,8 +473,18 @@ mod tests {
 
     #[test]
     fn the_text_of_an_event_is_canonical_json() {
-        let what = What::Ended { status: 200, bytes: 1, duration_us: 2, delivery: Delivery::Cut };
-        let text = Value::Object(object(&what)).to_string();
-        assert_eq!(text, r#"{"bytes":1,"delivery":"cut","duration_us":2,"kind":"ended","status":200}"#);
+        let inspected = Inspected { networks: [("FR".into(), 512)].into(), ..Inspected::default() };
+        let carried = Carried {
+            status: 200,
+            bytes: 1,
+            duration_us: 2,
+            delivery: Delivery::Cut,
+            inspected: Some(inspected),
+        };
+        let text = Value::Object(object(&What::Ended(carried))).to_string();
+        assert_eq!(
+            text,
+            r#"{"bytes":1,"delivery":"cut","duration_us":2,"kind":"ended","networks":{"FR":512},"records_left_out":0,"records_unlisted":0,"status":200}"#
+        );
     }
 }

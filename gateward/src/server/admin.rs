@@ -62,7 +62,7 @@ impl Admin {
         };
         let now = match opened.clock.now() {
             Ok(now) => now,
-            Err(stepped) => return opened.shut_for_clock(&stepped),
+            Err(stepped) => return opened.shut_for_clock(&stepped).answer(),
         };
         let operator = match self.passwords.prove(&opened.door, name, password, address, now).await {
             Ok(operator) => operator,
@@ -76,7 +76,7 @@ impl Admin {
         let (method, path, status) = (head.method.as_str(), head.uri.path(), answered.status().as_u16());
         match operate::record(&opened.door, &operator, Asked { method, path, status, address }, now).await {
             Ok(()) => answered,
-            Err(error) => answer::shut(&error),
+            Err(error) => answer::shut(&error).answer(),
         }
     }
 }

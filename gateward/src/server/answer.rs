@@ -7,13 +7,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
 use super::body::AnswerBody;
-use super::folder::{Content, Found};
+use super::found::{Failed, Source};
 use super::pump::Pump;
-use crate::base::id::Reference;
+use crate::base::id::{Reference, TransactionId};
 use crate::flows::admit::{self, Admitted, Released};
 use crate::flows::authenticate::{self, Failure};
 use crate::flows::exchange::{self, Exchanged};
-use crate::flows::kind::NotUnderstood;
+use crate::flows::kind::{ErrorForm, NotAllowed, NotUnderstood};
 use crate::flows::operate;
 
 /// How long a caller is asked to wait when nothing can be recorded, in seconds.
@@ -75,7 +75,32 @@ impl Problem {
         .with(RETRY_AFTER, COME_BACK.to_string())
     }
 
-    /// Writes it.
+    /// Writes it in the form that the clients of a service expect.
+    pub fn answer_in(self, form: Form<'_>) -> Answered {
+        match form {
+            Form::Problem => self.answer(),
+            Form::Fdsn { path, at } => self.fdsn(path, at),
+        }
+    }
+
+    /// As FDSN's clients read errors (FDSN web services 1.2, section "error messages").
+    fn fdsn(self, path: &str, at: Timestamp) -> Answered {
+        let Self { status, detail, reference, fields, .. } = self;
+        let title = status.canonical_reason().unwrap_or("Refused");
+        let number = status.as_u16();
+        let reference = reference.map_or(String::new(), |reference| {
+            format!("Reference:\n{reference} (give it to the data centre, never the token)\n\n")
+        });
+        let body = format!(
+            "Error {number}: {title}\n\n{detail}\n\n{reference}Usage details are available from the data centre that runs this service\n\n\
+             Request:\n{path}\n\nRequest Submitted:\n{at:.0}\n\nService version:\n{SERVICE_VERSION}\n"
+        );
+        let mut answered = text(status, body);
+        answered.headers_mut().extend(fields);
+        answered
+    }
+
+    /// Writes it as a problem document.
     pub fn answer(self) -> Answered {
         let mut document = serde_json::json!({
             "type": format!("/problems/{}", self.kind),
@@ -104,44 +129,32 @@ pub fn exchanged(exchanged: &Exchanged) -> Answered {
     text(StatusCode::OK, format!("{}:{}", exchanged.login, exchanged.password.expose()))
 }
 
-/// An error in the form that FDSN's clients read (FDSN web services 1.2, section "error messages").
-#[derive(Debug)]
-pub struct FdsnError<'a> {
-    /// The status.
-    pub status: StatusCode,
-    /// What is wrong and what to do.
-    pub said: String,
-    /// The request's path.
-    pub path: &'a str,
-    /// When it came.
-    pub at: Timestamp,
-    /// Under which it is recorded.
-    pub reference: Option<Reference>,
+/// The form in which an error is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Form<'a> {
+    /// A problem document (RFC 9457).
+    Problem,
+    /// FDSN's text.
+    Fdsn {
+        /// The request's path.
+        path: &'a str,
+        /// When it came.
+        at: Timestamp,
+    },
 }
 
-impl FdsnError<'_> {
-    /// Writes it.
-    pub fn answer(&self) -> Answered {
-        let Self { status, said, path, at, reference } = self;
-        let title = status.canonical_reason().unwrap_or("Refused");
-        let number = status.as_u16();
-        let reference = reference.map_or(String::new(), |reference| {
-            format!("Reference:\n{reference} (give it to the data centre, never the token)\n\n")
-        });
-        let body = format!(
-            "Error {number}: {title}\n\n{said}\n\n{reference}Usage details are available from the data centre that runs this service\n\n\
-             Request:\n{path}\n\nRequest Submitted:\n{at:.0}\n\nService version:\n{SERVICE_VERSION}\n"
-        );
-        let mut answered = text(*status, body);
-        if *status == StatusCode::SERVICE_UNAVAILABLE {
-            answered.headers_mut().insert(RETRY_AFTER, COME_BACK.into());
+impl<'a> Form<'a> {
+    /// Makes the form that clients of a service expect, for a request to `path`.
+    pub fn of(form: ErrorForm, path: &'a str, at: Timestamp) -> Self {
+        match form {
+            ErrorForm::Problem => Self::Problem,
+            ErrorForm::Fdsn => Self::Fdsn { path, at },
         }
-        answered
     }
 }
 
 /// Answers a refused exchange.
-pub fn exchange_refused(refusal: &exchange::Refusal, path: &str, at: Timestamp) -> Answered {
+pub fn exchange_refused(refusal: &exchange::Refusal) -> Problem {
     let mut wait = None;
     let (status, said) = match &refusal.error {
         exchange::Error::Token(error @ signed_token::Error::TooLong) => {
@@ -163,11 +176,15 @@ pub fn exchange_refused(refusal: &exchange::Refusal, path: &str, at: Timestamp) 
             )
         }
     };
-    let mut answered = FdsnError { status, said, path, at, reference: refusal.reference }.answer();
-    if let Some(wait) = wait {
-        answered.headers_mut().insert(RETRY_AFTER, wait.into());
+    let mut problem = Problem::new(status, refusal.error.reason(), said);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        wait = Some(COME_BACK);
     }
-    answered
+    if let Some(wait) = wait {
+        problem = problem.with(RETRY_AFTER, wait);
+    }
+    problem.reference = refusal.reference;
+    problem
 }
 
 fn capitalised(text: &str) -> String {
@@ -220,34 +237,46 @@ fn token_said(error: &signed_token::Error) -> String {
 /// Answers a request to a service that was not admitted. `challenges` makes the values of fresh
 /// `WWW-Authenticate` fields, in their order; its argument says whether the answer was right and
 /// only the challenge old.
-pub fn not_admitted(error: &admit::Error, challenges: impl Fn(bool) -> Vec<String>) -> Answered {
+pub fn not_admitted(error: &admit::Error, challenges: impl Fn(bool) -> Vec<String>) -> Problem {
     match error {
         admit::Error::NotUnderstood { why, reference } => not_understood(why, *reference),
         admit::Error::Unknown(unknown) => not_known(unknown, challenges),
-        admit::Error::NotGranted { reference } => {
-            let detail = format!(
-                "{}. Ask the data centre for access, with this reference.",
-                capitalised(&error.to_string())
-            );
-            Problem::new(StatusCode::FORBIDDEN, "not-granted", detail).under(*reference).answer()
-        }
+        admit::Error::NotAllowed { why, reference } => not_allowed(why, *reference),
         admit::Error::Store(error) => shut(error),
         admit::Error::Commit(error) => shut(error),
     }
 }
 
-fn not_understood(why: &NotUnderstood, reference: Reference) -> Answered {
+fn not_allowed(why: &NotAllowed, reference: Reference) -> Problem {
+    let (status, kind, detail) = match why {
+        NotAllowed::NotGranted => (
+            StatusCode::FORBIDDEN,
+            "not-granted",
+            "Your login is good, but nothing grants it this service. Ask the data centre for access, \
+             with this reference."
+                .to_owned(),
+        ),
+        NotAllowed::Restricted(said) => (StatusCode::FORBIDDEN, "restricted", said.clone()),
+        NotAllowed::TooMuch(said) => (StatusCode::PAYLOAD_TOO_LARGE, "too-much", said.clone()),
+    };
+    Problem::new(status, kind, detail).under(reference)
+}
+
+fn not_understood(why: &NotUnderstood, reference: Reference) -> Problem {
     let detail = format!("{}.", capitalised(&why.to_string()));
     let problem = match why {
         NotUnderstood::Method { allowed, .. } => {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).with(ALLOW, *allowed)
         }
         NotUnderstood::Path(_) => Problem::new(StatusCode::NOT_FOUND, "path", detail),
+        NotUnderstood::NotHere(_) => Problem::new(StatusCode::NOT_FOUND, "not-here", detail),
+        NotUnderstood::Request(_) => Problem::new(StatusCode::BAD_REQUEST, "request", detail),
+        NotUnderstood::TooMuch(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-much", detail),
     };
-    problem.under(reference).answer()
+    problem.under(reference)
 }
 
-fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<String>) -> Answered {
+fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<String>) -> Problem {
     let challenging = |problem, stale| {
         challenges(stale)
             .into_iter()
@@ -257,23 +286,20 @@ fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<Strin
     match error {
         authenticate::Error::Challenged { stale } => {
             let detail = "This service takes HTTP Digest; get a login from the exchange.";
-            challenging(Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", detail), *stale).answer()
+            challenging(Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", detail), *stale)
         }
         authenticate::Error::Failed { reference, how: Failure::Unauthorized, .. } => {
             let detail = format!("{detail}.");
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail).under(*reference);
-            challenging(problem, false).answer()
+            challenging(problem, false)
         }
         authenticate::Error::Failed { reference, how: Failure::BadRequest, .. } => {
-            Problem::new(StatusCode::BAD_REQUEST, "bad-answer", format!("{detail}."))
-                .under(*reference)
-                .answer()
+            Problem::new(StatusCode::BAD_REQUEST, "bad-answer", format!("{detail}.")).under(*reference)
         }
         authenticate::Error::TooMany { wait_seconds, reference } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", format!("{detail}."))
                 .under(*reference)
                 .with(RETRY_AFTER, wait_seconds.to_string())
-                .answer()
         }
         authenticate::Error::Store(error) => shut(error),
         authenticate::Error::Commit(error) => shut(error),
@@ -298,16 +324,27 @@ pub fn no_operator(error: &operate::Error) -> Answered {
                 .answer()
         }
         operate::Error::Busy => Problem::shut(&error.to_string()).answer(),
-        operate::Error::Unfinished => shut(error),
-        operate::Error::Store(error) => shut(error),
-        operate::Error::Commit(error) => shut(error),
+        operate::Error::Unfinished => shut(error).answer(),
+        operate::Error::Store(error) => shut(error).answer(),
+        operate::Error::Commit(error) => shut(error).answer(),
     }
 }
 
-/// Answers that the door is shut, and tells the operator why.
-pub fn shut(error: &dyn std::error::Error) -> Answered {
+/// Says that the door is shut, and tells the operator why.
+pub fn shut(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a request could not be decided or recorded");
-    Problem::shut(SHUT).answer()
+    Problem::shut(SHUT)
+}
+
+/// Says that what is behind a service failed, under what the operator finds it.
+pub fn upstream_failed(failed: &Failed, transaction: TransactionId) -> Problem {
+    let Failed { status, said, detail, retry_after, .. } = failed;
+    tracing::error!(detail, %transaction, "an upstream failed");
+    let problem = Problem::new(*status, "upstream", format!("{said} Ask the operator about {transaction}."));
+    match retry_after {
+        Some(seconds) => problem.with(RETRY_AFTER, *seconds),
+        None => problem,
+    }
 }
 
 /// Answers with what was found; it is whole, and `released` proves that it is recorded.
@@ -326,10 +363,9 @@ pub fn run(
     pump: Pump,
     status: StatusCode,
     fields: HeaderMap,
-    file: std::fs::File,
-    length: u64,
+    source: Source,
 ) -> Answered {
-    let body = pump.start(admitted, status.as_u16(), file, length);
+    let body = pump.start(admitted, status.as_u16(), source);
     leaving(status, fields, body)
 }
 
@@ -339,14 +375,6 @@ fn leaving(status: StatusCode, fields: HeaderMap, body: AnswerBody) -> Answered 
     *answered.headers_mut() = fields;
     answered.headers_mut().insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answered
-}
-
-/// How many bytes of content `found` sends at most.
-pub fn size(found: &Found) -> u64 {
-    match &found.content {
-        Content::Whole(bytes) => bytes.len() as u64,
-        Content::Running(_, length) => *length,
-    }
 }
 
 /// Marks the connection as ended by this answer: something of the request was left unread.

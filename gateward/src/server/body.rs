@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -31,20 +31,59 @@ impl AnswerBody {
     }
 }
 
+/// What is sent to the transport.
+#[derive(Debug)]
+pub enum Sent {
+    /// A piece.
+    Piece(Bytes),
+    /// There is no more: the answer is complete.
+    End,
+    /// There is more, and it will never come.
+    Cut,
+}
+
+/// What the transport has taken of a running answer.
+#[derive(Debug, Default)]
+pub struct Taken {
+    bytes: AtomicU64,
+    all: AtomicBool,
+}
+
+impl Taken {
+    /// How many bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Whether it has all of them.
+    pub fn is_all(&self) -> bool {
+        self.all.load(Ordering::Acquire)
+    }
+}
+
 /// The receiving end of a running answer.
 #[derive(Debug)]
 pub struct Pieces {
-    receiver: mpsc::Receiver<Result<Bytes, Cut>>,
-    length: u64,
-    taken: Arc<AtomicU64>,
+    receiver: mpsc::Receiver<Sent>,
+    length: Option<u64>,
+    taken: Arc<Taken>,
 }
 
 impl Pieces {
-    /// Makes the two ends of a body of `length` bytes; the counter says how many the transport took.
-    pub fn new(length: u64) -> (mpsc::Sender<Result<Bytes, Cut>>, Arc<AtomicU64>, Self) {
+    /// Makes the two ends of a body of `length` bytes, if that is known, and what tells how much of it
+    /// the transport took.
+    pub fn new(length: Option<u64>) -> (mpsc::Sender<Sent>, Arc<Taken>, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        let taken = Arc::new(AtomicU64::new(0));
+        let taken = Arc::new(Taken::default());
         (sender, Arc::clone(&taken), Self { receiver, length, taken })
+    }
+
+    fn take(&self, piece: &Bytes) {
+        let before = self.taken.bytes.fetch_add(piece.len() as u64, Ordering::AcqRel);
+        // The transport asks for no more once it has the length that it announced.
+        if self.length == Some(before + piece.len() as u64) {
+            self.taken.all.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -60,15 +99,18 @@ impl Body for AnswerBody {
             Self::Whole(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
             Self::Running(pieces) => {
                 let next = std::task::ready!(pieces.receiver.poll_recv(context));
-                let left = pieces.length - pieces.taken.load(Ordering::Acquire);
                 Poll::Ready(match next {
-                    Some(Ok(piece)) => {
-                        pieces.taken.fetch_add(piece.len() as u64, Ordering::AcqRel);
+                    Some(Sent::Piece(piece)) => {
+                        pieces.take(&piece);
                         Some(Ok(Frame::data(piece)))
                     }
-                    Some(Err(cut)) => Some(Err(cut)),
-                    None if left == 0 => None,
-                    None => Some(Err(Cut)),
+                    Some(Sent::End) if pieces.length.is_none() => {
+                        pieces.taken.all.store(true, Ordering::Release);
+                        None
+                    }
+                    // The end of what has a length is where that length is reached.
+                    Some(Sent::End) | None if pieces.taken.is_all() => None,
+                    Some(Sent::End | Sent::Cut) | None => Some(Err(Cut)),
                 })
             }
         }
@@ -77,16 +119,17 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(full) => full.is_end_stream(),
-            Self::Running(pieces) => pieces.taken.load(Ordering::Acquire) == pieces.length,
+            Self::Running(pieces) => pieces.taken.is_all(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(full) => full.size_hint(),
-            Self::Running(pieces) => {
-                SizeHint::with_exact(pieces.length - pieces.taken.load(Ordering::Acquire))
-            }
+            Self::Running(pieces) => match pieces.length {
+                Some(length) => SizeHint::with_exact(length - pieces.taken.bytes()),
+                None => SizeHint::default(),
+            },
         }
     }
 }

@@ -10,17 +10,17 @@ use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 use tokio::sync::{mpsc, watch};
 
-use super::answer::{self, Answered};
-use super::folder::Folder;
+use super::answer::{self, Problem};
+use super::services::Protected;
 use super::tls::NON_PRODUCTION;
 use super::watch::Seen;
 use crate::base::id::InstanceId;
+use crate::base::name::ServiceName;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::steady::Stepped;
 use crate::base::time::Clock;
-use crate::config::{Config, Grant, Mode, ServiceConfig, Upstream};
-use crate::flows::admit::Service;
+use crate::config::{Config, Grant, Mode, ServiceConfig};
 use crate::flows::door::Door;
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
@@ -72,6 +72,20 @@ pub enum Error {
         /// What is wrong, and what would mend it.
         reason: String,
     },
+    /// The operator's: a file that should hold a login and its password.
+    #[error("{path} holds no credential: one line, login:password", path = .0.display())]
+    Credential(PathBuf),
+    /// The operator's: a file that should hold certificates.
+    #[error("{path} holds no certificates that can be read", path = .0.display())]
+    Ca(PathBuf),
+    /// The operator's: a service that cannot be as it is written.
+    #[error("service {service}: {why}")]
+    Service {
+        /// Which.
+        service: ServiceName,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
     /// The operator's: a grant that makes no sense.
     #[error("a grant in the configuration: {0}")]
     Grant(#[from] NotARule),
@@ -95,19 +109,13 @@ impl Error {
             Self::Keyring { .. }
             | Self::Exposed(_)
             | Self::KeyMissing { .. }
+            | Self::Credential(_)
+            | Self::Ca(_)
+            | Self::Service { .. }
             | Self::Issuer { .. }
             | Self::Grant(_) => false,
         }
     }
-}
-
-/// A service and what is behind it.
-#[derive(Debug)]
-pub struct Protected {
-    /// As decisions see it.
-    pub service: Service,
-    /// What is behind it.
-    pub folder: Folder,
 }
 
 /// Everything that requests need, once it is there.
@@ -116,7 +124,7 @@ pub struct Opened {
     /// What every decision needs.
     pub door: Arc<Door>,
     /// What is protected.
-    pub services: Vec<Protected>,
+    pub services: Arc<[Protected]>,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.
@@ -126,8 +134,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Answers that the clock cannot be believed, and counts what was refused for it.
-    pub fn shut_for_clock(&self, stepped: &Stepped) -> Answered {
+    /// Says that the clock cannot be believed, and counts what was refused for it.
+    pub fn shut_for_clock(&self, stepped: &Stepped) -> Problem {
         self.door.recorder.note_failure(stepped.last, &stepped.to_string());
         answer::shut(stepped)
     }
@@ -205,7 +213,11 @@ impl Gate {
 }
 
 /// Reads a file of a moderate size.
-fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+///
+/// # Errors
+///
+/// [`Error::File`].
+pub fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| Error::File { what, path: path.to_owned(), source })
 }
 
@@ -224,20 +236,22 @@ pub fn keyring(path: &Path) -> Result<Keyring, Error> {
 ///
 /// [`Error::File`], [`Error::Exposed`].
 pub fn keyring_text(path: &Path) -> Result<Secret, Error> {
+    secret_text("keyring", path)
+}
+
+/// Reads a text that must not be seen; refuses one that everybody can read.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Exposed`].
+pub fn secret_text(what: &'static str, path: &Path) -> Result<Secret, Error> {
     use std::os::unix::fs::PermissionsExt as _;
-    let text = read("keyring", path)?;
-    let metadata = std::fs::metadata(path).map_err(|source| Error::File {
-        what: "keyring",
-        path: path.to_owned(),
-        source,
-    })?;
-    if metadata.permissions().mode() & 0o007 != 0 {
+    let text = read(what, path)?;
+    let file = |source| Error::File { what, path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(file)?.permissions().mode() & 0o007 != 0 {
         return Err(Error::Exposed(path.to_owned()));
     }
-    let text = String::from_utf8(text).map_err(|_| Error::Keyring {
-        path: path.to_owned(),
-        source: keyring::Error::Syntax("it is not text".into()),
-    })?;
+    let text = String::from_utf8(text).map_err(|_| file(std::io::Error::other("it is not text")))?;
     Ok(Secret::new(text))
 }
 
@@ -369,25 +383,4 @@ pub fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
         Some(key) => Err(Error::KeyMissing { path: config.keyring.clone(), key }),
         None => Ok(()),
     }
-}
-
-/// Opens what the services protect.
-///
-/// # Errors
-///
-/// [`Error::File`].
-pub fn services(config: &Config) -> Result<Vec<Protected>, Error> {
-    let protected = |service: &ServiceConfig| {
-        let Upstream::Dir(path) = &service.upstream;
-        let folder = Folder::open(path).map_err(|source| Error::File {
-            what: "folder",
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Protected {
-            service: Service { name: service.name(), path: service.path.clone(), kind: service.kind },
-            folder,
-        })
-    };
-    config.service.iter().map(protected).collect()
 }

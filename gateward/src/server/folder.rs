@@ -20,34 +20,12 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use nix::errno::Errno;
 
+use super::found::{Content, Found, Source, WHOLE};
 use crate::flows::admit::Permit;
-
-/// What is at most read whole before its first byte leaves; larger answers run.
-const WHOLE: u64 = 64 * 1024;
 
 /// A folder that is served.
 #[derive(Debug, Clone)]
 pub struct Folder(Arc<Dir>);
-
-/// What the folder says; it leaves only with proof that it was recorded.
-#[derive(Debug)]
-pub struct Found {
-    /// The status.
-    pub status: StatusCode,
-    /// Its header fields.
-    pub fields: HeaderMap,
-    /// Its content.
-    pub content: Content,
-}
-
-/// The content of an answer.
-#[derive(Debug)]
-pub enum Content {
-    /// All of it.
-    Whole(Bytes),
-    /// Read as it leaves.
-    Running(File, u64),
-}
 
 impl Folder {
     /// Opens the folder.
@@ -66,7 +44,7 @@ impl Folder {
     /// The file system failed; a file that is not there is an answer, not an error.
     pub async fn find(&self, permit: &Permit, method: &Method, asked: &HeaderMap) -> std::io::Result<Found> {
         let dir = Arc::clone(&self.0);
-        let (name, method, asked) = (permit.meaning().what.clone(), method.clone(), asked.clone());
+        let (name, method, asked) = (permit.what().to_owned(), method.clone(), asked.clone());
         tokio::task::spawn_blocking(move || find(&dir, &name, &method, &asked))
             .await
             .unwrap_or_else(|error| Err(error.into()))
@@ -87,7 +65,7 @@ fn find(dir: &Dir, name: &str, method: &Method, asked: &HeaderMap) -> std::io::R
         return Ok(Found::plain(StatusCode::PRECONDITION_FAILED, "The file has changed.\n"));
     }
     if state.is_known(asked) {
-        return Ok(found(StatusCode::NOT_MODIFIED, fields, Content::Whole(Bytes::new())));
+        return Ok(found(StatusCode::NOT_MODIFIED, fields, Content::Whole(Bytes::new(), None)));
     }
     let range = match state.range(asked, method) {
         Range::All => None,
@@ -108,7 +86,7 @@ fn find(dir: &Dir, name: &str, method: &Method, asked: &HeaderMap) -> std::io::R
     }
     fields.insert(CONTENT_LENGTH, size.into());
     if method == Method::HEAD {
-        return Ok(found(status, fields, Content::Whole(Bytes::new())));
+        return Ok(found(status, fields, Content::Whole(Bytes::new(), None)));
     }
     let mut file = file;
     file.seek(SeekFrom::Start(first))?;
@@ -118,9 +96,9 @@ fn find(dir: &Dir, name: &str, method: &Method, asked: &HeaderMap) -> std::io::R
         if bytes.len() as u64 != size {
             return Err(std::io::Error::other("the file shrank while it was read"));
         }
-        Content::Whole(bytes.into())
+        Content::Whole(bytes.into(), None)
     } else {
-        Content::Running(file, size)
+        Content::Running(Source::file(file, size))
     };
     Ok(found(status, fields, content))
 }
@@ -157,7 +135,7 @@ impl Found {
         let mut fields = HeaderMap::new();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, fields, content: Content::Whole(Bytes::from_static(said.as_bytes())) }
+        Self { status, fields, content: Content::Whole(Bytes::from_static(said.as_bytes()), None) }
     }
 }
 
@@ -290,7 +268,7 @@ mod tests {
 
     fn whole(found: &Found) -> &[u8] {
         match &found.content {
-            Content::Whole(bytes) => bytes,
+            Content::Whole(bytes, _) => bytes,
             Content::Running(..) => panic!("a small answer runs"),
         }
     }

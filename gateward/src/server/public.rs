@@ -4,34 +4,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::header::ALLOW;
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::answer::{self, Answered, FdsnError, Problem, SERVICE_VERSION};
-use super::boot::{Gate, Opened, Protected};
+use super::answer::{self, Answered, Form, Problem, SERVICE_VERSION};
+use super::boot::{Gate, Opened};
+use super::carry::Carriage;
 use super::cutter::Cutter;
-use super::folder::Content;
 use super::listener::Answer;
-use super::pump::Pump;
+use super::services::Protected;
 use crate::base::address::ClientAddress;
-use crate::base::id::TransactionId;
 use crate::base::name::UrlPath;
-use crate::flows::admit::{self, Ask};
-use crate::flows::authenticate::Shown;
 use crate::flows::exchange::{self, From};
+use crate::flows::kind::BodyWanted;
 use crate::flows::replays::Arrival;
-use crate::store::CommitError;
 
 /// How much of a body that is refused is read and dropped, so that the client sees the answer.
 const DROPPED: usize = 1024 * 1024;
 
 /// How long a body may take to arrive.
 const BODY: Duration = Duration::from_secs(30);
-
-/// How often a request is decided again when the policy keeps moving.
-const ATTEMPTS: usize = 8;
 
 /// Answers the public.
 #[derive(Debug)]
@@ -50,191 +44,130 @@ impl Answer for Public {
         cutter: Cutter,
     ) -> Answered {
         let (head, body) = request.into_parts();
-        let path = head.uri.path();
-        if path == self.exchange_path.as_str() {
+        if head.uri.path() == self.exchange_path.as_str() {
             return self.exchange(&head, body, address).await;
         }
-        let dropped = tokio::time::timeout(BODY, drop_body(body)).await;
-        let answered = self.read(head, address, cutter).await;
-        if matches!(dropped, Ok(true)) { answered } else { answer::closing(answered) }
+        if head.uri.path() == "/version" {
+            let answered = answer::text(StatusCode::OK, format!("{SERVICE_VERSION}\n"));
+            return dropping(body, answered).await;
+        }
+        let Ok(opened) = self.gate.opened() else {
+            return dropping(body, Problem::shut(answer::NOT_READY).answer()).await;
+        };
+        let path = head.uri.path().to_owned();
+        let services = Arc::clone(&opened.services);
+        let strip = |one: &Protected| Some(one.service.path.strip(&path)?.to_owned());
+        let found = services.iter().enumerate().find_map(|(at, one)| Some((at, strip(one)?)));
+        let Some((at, rest)) = found else {
+            let said = "There is no service at this path.";
+            let problem = Problem::new(StatusCode::NOT_FOUND, "no-service", said);
+            return dropping(body, problem.answer()).await;
+        };
+        if services[at].service.kind.is_exchange(&rest) {
+            return self.exchange(&head, body, address).await;
+        }
+        self.serve(opened, at, rest, Arrived { head, body, address, cutter }).await
     }
 }
 
+/// A request as it arrived.
+struct Arrived {
+    head: http::request::Parts,
+    body: Incoming,
+    address: ClientAddress,
+    cutter: Cutter,
+}
+
 impl Public {
+    /// Reads as much of the body as the service at `at` needs to understand the request, and carries
+    /// it there.
+    async fn serve(&self, opened: Arc<Opened>, at: usize, rest: String, arrived: Arrived) -> Answered {
+        let Arrived { head, body, address, cutter } = arrived;
+        let services = Arc::clone(&opened.services);
+        let interpreter = &services[at].service.kind;
+        let path = head.uri.path().to_owned();
+        let form = Form::of(interpreter.error_form(), &path, self.gate.now().0);
+        let (read, streamed, whole) = match interpreter.body(&head.method) {
+            BodyWanted::Streamed => (Bytes::new(), Some(body), true),
+            BodyWanted::Nothing => {
+                let dropped = tokio::time::timeout(BODY, drop_body(body)).await;
+                (Bytes::new(), None, matches!(dropped, Ok(true)))
+            }
+            BodyWanted::Whole(most) => match read_whole(body, most).await {
+                Ok(read) => (read, None, true),
+                Err(problem) => return answer::closing(problem.answer_in(form)),
+            },
+        };
+        let arrival = Arrival::default();
+        let carriage = Carriage { opened, head, read, streamed, address, arrival, cutter };
+        // A task of its own: a client who leaves takes the connection along and nothing else, so that
+        // what is being recorded as admitted still finds its end.
+        let services = Arc::clone(&services);
+        let carried = tokio::spawn(async move { carriage.to(&services[at], &rest).await });
+        let answered = carried.await.unwrap_or_else(|error| answer::shut(&error).answer_in(form));
+        if whole { answered } else { answer::closing(answered) }
+    }
+
     async fn exchange(
         &self,
         head: &http::request::Parts,
         body: Incoming,
         address: ClientAddress,
     ) -> Answered {
-        let path = self.exchange_path.as_str();
-        let error = |status, said: &str| {
-            let (at, _) = self.gate.now();
-            FdsnError { status, said: said.to_owned(), path, at, reference: None }.answer()
-        };
+        let path = head.uri.path();
+        let (at, _) = self.gate.now();
+        let form = Form::Fdsn { path, at };
         if head.method != Method::POST {
-            let mut answered =
-                error(StatusCode::METHOD_NOT_ALLOWED, "Send the signed token as the body of a POST.");
-            answered.headers_mut().insert(ALLOW, http::HeaderValue::from_static("POST"));
-            return answer::closing(answered);
+            let said = "Send the signed token as the body of a POST.";
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", said).with(ALLOW, "POST");
+            return answer::closing(problem.answer_in(form));
         }
-        let token = match tokio::time::timeout(BODY, read_body(body, signed_token::MAX_BODY)).await {
-            Ok(Ok(token)) => token,
-            Ok(Err(Gone)) => {
-                return answer::closing(error(StatusCode::BAD_REQUEST, "The body ended too early."));
-            }
-            Err(_) => {
-                return answer::closing(error(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "The body took longer than 30 s to arrive.",
-                ));
-            }
-        };
-        let shut = |reason: &str| {
-            error(StatusCode::SERVICE_UNAVAILABLE, &format!("The door is shut: {reason}. Try again later."))
+        let token = match read_whole(body, signed_token::MAX_BODY).await {
+            Ok(token) => token,
+            Err(problem) => return answer::closing(problem.answer_in(form)),
         };
         // Only now: a token is judged when it is there, not when its first byte was sent.
         let (now, clock_trouble) = self.gate.now();
+        let form = Form::Fdsn { path, at: now };
         if let Some(trouble) = clock_trouble {
             tracing::error!(%trouble, "an exchange could not be made");
-            return shut(answer::SHUT);
+            return Problem::shut(answer::SHUT).answer_in(form);
         }
         let Ok(opened) = self.gate.opened() else {
-            return shut(answer::NOT_READY);
+            return Problem::shut(answer::NOT_READY).answer_in(form);
         };
         match exchange::exchange(&opened.door, &token, &From::Address(address), now).await {
             Ok(exchanged) => answer::exchanged(&exchanged),
-            Err(refusal) => answer::exchange_refused(&refusal, path, now),
+            Err(refusal) => answer::exchange_refused(&refusal).answer_in(form),
         }
-    }
-
-    async fn read(&self, head: http::request::Parts, address: ClientAddress, cutter: Cutter) -> Answered {
-        if head.uri.path() == "/version" {
-            return answer::text(StatusCode::OK, format!("{SERVICE_VERSION}\n"));
-        }
-        let Ok(opened) = self.gate.opened() else {
-            return Problem::shut(answer::NOT_READY).answer();
-        };
-        // A task of its own: a client who leaves takes the connection along and nothing else, so that
-        // what is being recorded as admitted still finds its end.
-        let carried = tokio::spawn(async move { route(&opened, &head, address, cutter).await });
-        carried.await.unwrap_or_else(|error| answer::shut(&error))
     }
 }
 
-/// Finds the service that a request is for, and carries the request there.
-async fn route(
-    opened: &Opened,
-    head: &http::request::Parts,
-    address: ClientAddress,
-    cutter: Cutter,
-) -> Answered {
-    for service in &opened.services {
-        if let Some(rest) = service.service.path.strip(head.uri.path()) {
-            return serve(opened, service, head, rest, address, cutter).await;
-        }
-    }
-    Problem::new(StatusCode::NOT_FOUND, "no-service", "There is no service at this path.").answer()
+/// Drops the body of a request that is answered without it.
+async fn dropping(body: Incoming, answered: Answered) -> Answered {
+    let dropped = tokio::time::timeout(BODY, drop_body(body)).await;
+    if matches!(dropped, Ok(true)) { answered } else { answer::closing(answered) }
 }
 
-/// Carries one request to a service: decides, asks the upstream, records, releases.
-async fn serve(
-    opened: &Opened,
-    protected: &Protected,
-    head: &http::request::Parts,
-    rest: &str,
-    address: ClientAddress,
-    cutter: Cutter,
-) -> Answered {
-    let door = &opened.door;
-    let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let arrival = Arrival::default();
-    let shown = Shown {
-        authorization: only_authorization(&head.headers),
-        method: head.method.as_str(),
-        target,
-        address,
-        arrival: &arrival,
-    };
-    let ask = Ask { service: &protected.service, method: &head.method, rest, shown };
-    let mut last = CommitError::Precondition;
-    for _ in 0..ATTEMPTS {
-        let now = match opened.clock.now() {
-            Ok(now) => now,
-            Err(stepped) => return opened.shut_for_clock(&stepped),
-        };
-        let permit = match admit::admit(door, ask, now).await {
-            Ok(permit) => permit,
-            Err(error) => {
-                let space = door.protection_space(&protected.service.name);
-                return answer::not_admitted(&error, |stale| {
-                    space.challenges(now, door.random.bytes(), stale)
-                });
-            }
-        };
-        let found = match protected.folder.find(&permit, &head.method, &head.headers).await {
-            Ok(found) => found,
-            Err(error) => {
-                return match permit.fail(door, StatusCode::BAD_GATEWAY.as_u16(), now).await {
-                    Ok(transaction) => upstream_failed(&error, transaction),
-                    Err(error) => answer::shut(&error),
-                };
-            }
-        };
-        let size = answer::size(&found);
-        let now = opened.clock.now().unwrap_or(now);
-        let recorded = match found.content {
-            Content::Whole(content) => permit
-                .release(door, found.status.as_u16(), size, now)
-                .await
-                .map(|released| answer::release(released, found.status, found.fields, content)),
-            Content::Running(file, length) => permit.open(door, now).await.map(|admitted| {
-                let pump = Pump {
-                    door: Arc::clone(door),
-                    clock: opened.clock.clone(),
-                    seen: opened.seen.clone(),
-                    cutter: cutter.clone(),
-                    running: opened.running.clone(),
-                };
-                answer::run(admitted, pump, found.status, found.fields, file, length)
-            }),
-        };
-        match recorded {
-            Ok(answered) => return answered,
-            Err(error @ (CommitError::Stale(_) | CommitError::Precondition)) => {
-                if let Err(error) = door.policy.refresh() {
-                    return answer::shut(&error);
-                }
-                last = error;
-            }
-            Err(error) => return answer::shut(&error),
-        }
+/// Reads a body of at most `most` bytes; of a longer one, one byte more is kept where somebody else
+/// refuses it, and it is refused here where nobody would.
+async fn read_whole(body: Incoming, most: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY, read_body(body, most)).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(Gone)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body", "The body ended too early.")),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body",
+            "The body took longer than 30 s to arrive.",
+        )),
     }
-    answer::shut(&last)
-}
-
-/// Returns the value of `Authorization` if there is exactly one that is text; several are nobody's.
-fn only_authorization(fields: &HeaderMap) -> Option<&str> {
-    let mut values = fields.get_all(AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Some(value.to_str().unwrap_or("?")),
-        (Some(_), Some(_)) => Some("?"),
-        (None, _) => None,
-    }
-}
-
-fn upstream_failed(error: &std::io::Error, transaction: TransactionId) -> Answered {
-    tracing::error!(%error, %transaction, "a folder cannot be read");
-    let detail =
-        format!("What is behind this service does not answer. Ask the operator about {transaction}.");
-    Problem::new(StatusCode::BAD_GATEWAY, "upstream", detail).answer()
 }
 
 /// Says that a body ended before its time.
 struct Gone;
 
 /// Reads a body and keeps one byte more than `most` of it, enough to be refused for its length;
-/// beyond [`DROPPED`] bytes it stops reading.
+/// [`DROPPED`] bytes beyond that it stops reading.
 async fn read_body(mut body: Incoming, most: usize) -> Result<Bytes, Gone> {
     let mut kept = Vec::new();
     let mut seen = 0;
@@ -243,7 +176,7 @@ async fn read_body(mut body: Incoming, most: usize) -> Result<Bytes, Gone> {
         seen += data.len();
         let room = (most + 1).saturating_sub(kept.len());
         kept.extend_from_slice(&data[..data.len().min(room)]);
-        if seen > DROPPED {
+        if seen > most + DROPPED {
             break;
         }
     }

@@ -3,19 +3,20 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
-use super::body::{AnswerBody, Cut, Pieces};
+use super::body::{AnswerBody, Pieces, Sent, Taken};
 use super::cutter::Cutter;
+use super::found::{Broken, Source};
 use super::watch::Seen;
 use crate::base::time::Clock;
 use crate::flows::admit::{Admitted, Ending};
 use crate::flows::door::Door;
-use crate::flows::record::Delivery;
+use crate::flows::kind::Alarm;
+use crate::flows::record::{Delivery, Inspected};
 
 /// How much is read and released at a time.
 const PIECE: usize = 128 * 1024;
@@ -45,27 +46,24 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Starts carrying `length` bytes of `source`; the answer may leave, because `admitted` is
-    /// durable.
-    pub fn start(
-        self,
-        admitted: Admitted,
-        status: u16,
-        source: impl Read + Send + 'static,
-        length: u64,
-    ) -> AnswerBody {
-        let (sender, taken, pieces) = Pieces::new(length);
+    /// Starts carrying `source`; the answer may leave, because `admitted` is durable.
+    pub fn start(self, admitted: Admitted, status: u16, source: Source) -> AnswerBody {
+        let (sender, taken, pieces) = Pieces::new(source.length());
         tokio::spawn(async move {
-            let mut carried = Carried { pump: self, admitted, sender, taken, length };
-            let delivery = carried.carry(read_ahead(source, length)).await;
-            carried.finish(status, delivery).await;
+            let mut carried = Carried { pump: self, admitted, sender, taken, alarm: None };
+            let mut source = source;
+            let delivery = carried.carry(&mut source).await;
+            carried.finish(status, delivery, source.inspected()).await;
         });
         AnswerBody::Running(pieces)
     }
 }
 
 /// Reads `length` bytes of `source` on a thread that may block, a piece ahead of what is sent.
-fn read_ahead(mut source: impl Read + Send + 'static, length: u64) -> mpsc::Receiver<std::io::Result<Bytes>> {
+pub fn read_ahead(
+    mut source: impl Read + Send + 'static,
+    length: u64,
+) -> mpsc::Receiver<std::io::Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
         let mut left = length;
@@ -86,27 +84,49 @@ fn read_ahead(mut source: impl Read + Send + 'static, length: u64) -> mpsc::Rece
 struct Carried {
     pump: Pump,
     admitted: Admitted,
-    sender: mpsc::Sender<Result<Bytes, Cut>>,
-    taken: Arc<AtomicU64>,
-    length: u64,
+    sender: mpsc::Sender<Sent>,
+    taken: Arc<Taken>,
+    alarm: Option<Alarm>,
 }
 
 impl Carried {
-    async fn carry(&mut self, mut pieces: mpsc::Receiver<std::io::Result<Bytes>>) -> Delivery {
-        while let Some(piece) = pieces.recv().await {
-            let Ok(piece) = piece else {
-                return Delivery::UpstreamFailed;
+    async fn carry(&mut self, source: &mut Source) -> Delivery {
+        loop {
+            let next = tokio::select! {
+                next = source.next() => next,
+                // An upstream may be silent for long: whoever lost the right to it is not kept on.
+                delivery = Self::not_permitted(&mut self.pump, &mut self.admitted) => return delivery,
+                () = self.sender.closed() => return self.left(),
             };
+            let sent = match next {
+                None => Sent::End,
+                Some(Ok(piece)) => Sent::Piece(piece),
+                Some(Err(broken)) => {
+                    tracing::error!(%broken, transaction = %self.admitted.transaction(), "an upstream failed");
+                    if let Broken::Alarm(alarm) = broken {
+                        self.alarm = Some(alarm);
+                    }
+                    return Delivery::UpstreamFailed;
+                }
+            };
+            let last = matches!(sent, Sent::End);
             match self.room().await {
-                Ok(permit) => drop(permit.send(Ok(piece))),
+                Ok(permit) => drop(permit.send(sent)),
                 Err(delivery) => return delivery,
             }
+            if last {
+                return self.drained().await;
+            }
         }
-        self.drained().await
+    }
+
+    /// How it ended when the transport wants no more.
+    fn left(&self) -> Delivery {
+        if self.taken.is_all() { Delivery::Complete } else { Delivery::Cut }
     }
 
     /// Waits until one more piece may be sent: the client takes it, and it is still permitted.
-    async fn room(&mut self) -> Result<mpsc::OwnedPermit<Result<Bytes, Cut>>, Delivery> {
+    async fn room(&mut self) -> Result<mpsc::OwnedPermit<Sent>, Delivery> {
         let mut stalled = Box::pin(tokio::time::sleep(STALLED));
         let mut slot = Box::pin(self.sender.clone().reserve_owned());
         loop {
@@ -114,7 +134,7 @@ impl Carried {
             tokio::select! {
                 biased;
                 changed = self.pump.seen.changed() => if changed.is_err() { return Err(Delivery::Cut) },
-                slot = &mut slot => return slot.map_err(|_| Delivery::Cut),
+                slot = &mut slot => return slot.map_err(|_| self.left()),
                 () = &mut stalled => return Err(Delivery::Cut),
             }
         }
@@ -127,17 +147,14 @@ impl Carried {
         let sender = self.sender.clone();
         let mut closed = Box::pin(async move { sender.closed().await });
         loop {
-            if self.taken.load(Ordering::Acquire) == self.length {
+            if self.taken.is_all() {
                 return Delivery::Complete;
             }
             if let Err(delivery) = self.still_permitted().await {
                 return delivery;
             }
             tokio::select! {
-                () = &mut closed => {
-                    let all = self.taken.load(Ordering::Acquire) == self.length;
-                    return if all { Delivery::Complete } else { Delivery::Cut };
-                }
+                () = &mut closed => return self.left(),
                 changed = self.pump.seen.changed() => if changed.is_err() { return Delivery::Cut },
                 () = &mut stalled => return Delivery::Cut,
             }
@@ -147,51 +164,36 @@ impl Carried {
     /// Returns at once while the answer is permitted; waits while that cannot be known, because the
     /// counter, the policy or the clock cannot be read, and gives up after [`BLIND`].
     async fn still_permitted(&mut self) -> Result<(), Delivery> {
-        let mut blind_since = None;
+        still_permitted(&mut self.pump, &mut self.admitted).await
+    }
+
+    /// Returns once the answer is not permitted any more.
+    async fn not_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Delivery {
         loop {
-            match self.is_permitted() {
-                Some(true) => return Ok(()),
-                Some(false) => return Err(Delivery::Revoked),
-                None => {}
+            if let Err(delivery) = still_permitted(pump, admitted).await {
+                return delivery;
             }
-            let since = *blind_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= BLIND {
-                tracing::warn!("a running answer could not be decided again for too long: cut");
-                return Err(Delivery::Cut);
+            let left = admitted.ends_at().zip(pump.clock.now().ok());
+            let left = left.and_then(|(end, now)| Duration::try_from(end.duration_since(now)).ok());
+            tokio::select! {
+                changed = pump.seen.changed() => if changed.is_err() { return Delivery::Cut },
+                () = tokio::time::sleep(left.unwrap_or(BLIND).min(BLIND)) => {}
             }
-            tokio::time::sleep(RETRY).await;
         }
     }
 
-    /// Decides again if anything moved; `None` while that cannot be known.
-    fn is_permitted(&mut self) -> Option<bool> {
-        let seen = *self.pump.seen.borrow_and_update();
-        let now = self.pump.clock.now().ok()?;
-        if seen.unreadable_since.is_some() {
-            return None;
-        }
-        if self.admitted.ends_at() <= now {
-            return Some(false);
-        }
-        if seen.revision == self.admitted.decided_under() {
-            return Some(true);
-        }
-        let policy = self.pump.door.policy.up_to_date().ok()?;
-        self.admitted.is_still_permitted(&self.pump.door, &policy, now).ok()
-    }
-
-    async fn finish(self, status: u16, delivery: Delivery) {
-        let Self { pump, admitted, sender, taken, .. } = self;
+    async fn finish(self, status: u16, delivery: Delivery, inspected: Option<Inspected>) {
+        let Self { pump, admitted, sender, taken, alarm } = self;
         if delivery != Delivery::Complete {
             // Whatever waits to be taken is never taken: the connection goes, and with it the answer.
-            drop(sender.try_send(Err(Cut)));
+            drop(sender.try_send(Sent::Cut));
             pump.cutter.cut();
         }
         drop(sender);
-        let ending = Ending { status, bytes: taken.load(Ordering::Acquire), delivery };
+        let ending = Ending { status, bytes: taken.bytes(), delivery, inspected, alarm };
         loop {
             if let Ok(now) = pump.clock.now() {
-                match admitted.end(&pump.door, ending, now).await {
+                match admitted.end(&pump.door, ending.clone(), now).await {
                     Ok(()) => return drop(pump.running),
                     Err(error) => {
                         tracing::warn!(%error, "the end of an answer is not recorded yet");
@@ -201,4 +203,38 @@ impl Carried {
             tokio::time::sleep(RETRY).await;
         }
     }
+}
+
+async fn still_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Result<(), Delivery> {
+    let mut blind_since = None;
+    loop {
+        match is_permitted(pump, admitted) {
+            Some(true) => return Ok(()),
+            Some(false) => return Err(Delivery::Revoked),
+            None => {}
+        }
+        let since = *blind_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= BLIND {
+            tracing::warn!("a running answer could not be decided again for too long: cut");
+            return Err(Delivery::Cut);
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Decides again if anything moved; `None` while that cannot be known.
+fn is_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Option<bool> {
+    let seen = *pump.seen.borrow_and_update();
+    let now = pump.clock.now().ok()?;
+    if seen.unreadable_since.is_some() {
+        return None;
+    }
+    if admitted.ends_at().is_some_and(|end| end <= now) {
+        return Some(false);
+    }
+    if seen.revision == admitted.decided_under() {
+        return Some(true);
+    }
+    let policy = pump.door.policy.up_to_date().ok()?;
+    admitted.is_still_permitted(&pump.door, &policy, now).ok()
 }

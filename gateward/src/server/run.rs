@@ -11,9 +11,11 @@ use tokio::task::AbortHandle;
 use super::admin::Admin;
 use super::boot::{self, Gate, Opened};
 use super::housekeeping::{keep_house, lease};
+use super::inventory;
 use super::listener::{Listener, listen};
 use super::peer::Proxies;
 use super::public::Public;
+use super::services;
 use super::socket::Socket;
 use super::tls::{self, Shown, strictness};
 use super::watch::Seen;
@@ -78,7 +80,7 @@ pub struct Running {
 /// What runs beside the requests, and the lock that only one program has.
 #[derive(Debug)]
 struct Helpers {
-    tasks: [AbortHandle; 2],
+    tasks: Vec<AbortHandle>,
     _lock: ServeLock,
 }
 
@@ -182,7 +184,7 @@ async fn try_open(
 ) -> Result<(Arc<Opened>, Helpers), boot::Error> {
     let now = clock.now()?;
     let lock = ServeLock::take(&config.store.0)?;
-    let services = boot::services(config)?;
+    let services = services::open(config, random)?;
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random, now)?);
     boot::check_keys_in_use(config, &door)?;
     boot::warn(config, &door.policy.current().issuers, now);
@@ -194,6 +196,7 @@ async fn try_open(
         now,
     )
     .await?;
+    let inventories = inventory::keep(&services, &door, clock).await;
     let policy = door.policy.refresh()?;
     let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
     let opened = Arc::new(Opened {
@@ -218,7 +221,8 @@ async fn try_open(
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
     let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
-    Ok((opened, Helpers { tasks: [watching, keeping], _lock: lock }))
+    let tasks = [watching, keeping].into_iter().chain(inventories).collect();
+    Ok((opened, Helpers { tasks, _lock: lock }))
 }
 
 impl Running {

@@ -1,19 +1,215 @@
 //! What a request to a service means, in the words of grants.
 //!
-//! A kind is one file: it turns a parsed request into a [`Meaning`]. Admission sees only that,
-//! and no other file asks which kind a service has.
+//! A kind is one file or folder: it turns a request into a [`Meaning`], holds that against what the
+//! caller was granted, writes what the upstream is asked, and looks into what the upstream answers.
+//! Admission sees only meanings, and no other file asks which kind a service has.
 
+mod fdsn;
 mod plain;
 
-use http::Method;
+use std::sync::Arc;
 
-pub use crate::base::kind::Kind;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 
-/// What a request means: so far, always reading something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+pub use self::fdsn::inspect::{Alarm, Inspector};
+pub use self::fdsn::known::{Known, Read};
+pub use self::fdsn::years;
+use super::policy::Granted;
+use super::record::Asked;
+pub use super::record::Inspected;
+pub use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
+use crate::base::name::UrlPath;
+
+/// What the operator decided about a service; its kind says what it takes and what it needs.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own in the configuration")]
+pub struct Settings {
+    /// Where the service stands.
+    pub path: UrlPath,
+    /// Behind it is a folder, not a server.
+    pub reads_folder: bool,
+    /// The server behind it has it at another path.
+    pub upstream_has_path: bool,
+    /// `require` names the login.
+    pub require_login: bool,
+    /// Who checks Digest.
+    pub digest: Option<DigestCheckedBy>,
+    /// There is an inventory, and for how long its last reading is believed.
+    pub inventory: Option<SignedDuration>,
+    /// What happens to data that it does not know.
+    pub unlisted: Option<Unlisted>,
+    /// What is restricted whatever it says.
+    pub restrictions: Vec<Restriction>,
+    /// Metadata follow the restrictions, too.
+    pub restrict_metadata: bool,
+    /// Answers are compared with what was permitted.
+    pub verify_stream: Option<bool>,
+    /// Where `queryauth` is asked at.
+    pub queryauth_to: Option<QueryauthTo>,
+    /// The upstream is told who asks, by a credential of ours or in a header.
+    pub upstream_is_shown: Shown,
+    /// Paths that pass as they are.
+    pub pass: Vec<UrlPath>,
+}
+
+/// What the upstream is shown of whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// A fixed credential.
+    pub credential: bool,
+    /// A header that names the caller.
+    pub identity: bool,
+}
+
+/// Something that is restricted, with what callers are told.
+#[derive(Debug, Clone)]
+pub struct Restriction {
+    /// What.
+    pub what: ::fdsn::Restriction,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Why a service cannot be as it was decided: the operator's to mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(pub &'static str);
+
+/// A service's kind with what was decided about it.
+#[derive(Debug, Clone)]
+pub enum Interpreter {
+    /// See there.
+    Plain(plain::Plain),
+    /// See there.
+    Fdsn(Box<fdsn::Fdsn>),
+}
+
+/// A request, before it is known who sent it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// How.
+    pub method: &'a Method,
+    /// What follows the service's path, not decoded.
+    pub rest: &'a str,
+    /// What follows the question mark, not decoded.
+    pub query: Option<&'a str>,
+    /// The body, as far as [`Interpreter::body`] wanted it.
+    pub body: &'a [u8],
+}
+
+/// How much of a request's body must be there before the request can be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyWanted {
+    /// None: what comes is dropped.
+    Nothing,
+    /// All of it, at most so many bytes.
+    Whole(usize),
+    /// None: it goes on to the upstream as it comes.
+    Streamed,
+}
+
+/// The form in which a service's clients expect errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// A problem document (RFC 9457).
+    Problem,
+    /// FDSN's text.
+    Fdsn,
+}
+
+/// What a request means.
+#[derive(Debug, Clone)]
 pub struct Meaning {
-    /// What it concerns, below the service's path: what the upstream is asked for.
+    /// What it concerns, below the service's path.
     pub what: String,
+    /// Who may come at all.
+    pub entry: Entry,
+    /// What it does.
+    pub effect: Effect,
+    concerns: Concerns,
+}
+
+/// Who may come at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Everybody.
+    Open,
+    /// Whoever has a login, by HTTP Digest.
+    Login,
+    /// Whomever the upstream lets in: it asks, and the answer passes through us.
+    Upstream,
+}
+
+/// What a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It reads: the upstream may be asked before anything is recorded.
+    Read,
+    /// It may change something: it is recorded before the upstream sees it.
+    Change,
+}
+
+#[derive(Debug, Clone)]
+enum Concerns {
+    /// Nothing that anybody would restrict.
+    Nothing(Forward, Inspection),
+    /// The service as a whole.
+    Service(Forward),
+    /// Data, each of which may be open or restricted.
+    Data(Box<fdsn::Selection>),
+}
+
+/// What the upstream is asked: only what we wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// How.
+    pub method: Method,
+    /// Below the service's path, with the query.
+    pub target: String,
+    /// The body; a streamed one is not here.
+    pub body: Bytes,
+    /// What is said of the body.
+    pub content_type: Option<&'static str>,
+    /// The client's own fields that say what it takes and what it has (RFC 9110 sections 12 to 14)
+    /// go along.
+    pub with_conditions: bool,
+}
+
+impl Forward {
+    fn get(target: String) -> Self {
+        Self { method: Method::GET, target, body: Bytes::new(), content_type: None, with_conditions: false }
+    }
+}
+
+/// What a caller may have of what was asked.
+#[derive(Debug, Clone)]
+pub struct Allowed {
+    /// What the upstream is asked for it.
+    pub forward: Forward,
+    /// The grants that it is by; none for what is open to everybody.
+    pub by: Vec<String>,
+    /// What is recorded of data that were asked for.
+    pub asked: Option<Asked>,
+    /// How the answer is looked into.
+    pub inspection: Inspection,
+    /// The status that says that there are no data.
+    pub no_data: StatusCode,
+}
+
+/// How an answer is looked into before it leaves.
+#[derive(Debug, Clone)]
+pub enum Inspection {
+    /// Not at all.
+    Nothing,
+    /// It is a WADL (W3C member submission of 31 August 2009), which must offer the exchange.
+    Wadl {
+        /// The path of the service here.
+        base: String,
+    },
+    /// It is miniSEED, record by record compared with what was permitted.
+    Records(Arc<fdsn::Sought>),
 }
 
 /// Why a request means nothing to a service.
@@ -30,6 +226,15 @@ pub enum NotUnderstood {
     /// The caller's: a path that two parsers could read differently.
     #[error("the path cannot be read in one way only: {0}")]
     Path(&'static str),
+    /// The caller's: there is nothing at this path.
+    #[error("there is nothing here; this service has {0}")]
+    NotHere(String),
+    /// The caller's: a request that cannot be read, or in two ways.
+    #[error("{0}")]
+    Request(String),
+    /// The caller's: more than is taken at once.
+    #[error("{0}")]
+    TooMuch(String),
 }
 
 impl NotUnderstood {
@@ -38,8 +243,25 @@ impl NotUnderstood {
         match self {
             Self::Method { .. } => "method",
             Self::Path(_) => "path",
+            Self::NotHere(_) => "not-here",
+            Self::Request(_) => "request",
+            Self::TooMuch(_) => "too-much",
         }
     }
+}
+
+/// Why a caller may have nothing of what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    /// The operator's, who grants: nothing opens this service to the caller.
+    #[error("nothing grants it this service")]
+    NotGranted,
+    /// The operator's, who grants, or the caller's, who logs in: all of it is restricted.
+    #[error("{0}")]
+    Restricted(String),
+    /// The caller's: it would take too many lines to say what may be had.
+    #[error("{0}")]
+    TooMuch(String),
 }
 
 impl Kind {
@@ -47,17 +269,95 @@ impl Kind {
     pub fn has_networks(self) -> bool {
         match self {
             Self::Plain => false,
+            Self::Fdsn => true,
+        }
+    }
+}
+
+impl Interpreter {
+    /// Takes what was decided about a service of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`].
+    pub fn new(kind: Kind, settings: &Settings) -> Result<Self, Unfit> {
+        match kind {
+            Kind::Plain => plain::Plain::new(settings).map(Self::Plain),
+            Kind::Fdsn => fdsn::Fdsn::new(settings).map(Box::new).map(Self::Fdsn),
         }
     }
 
-    /// Turns a request into its meaning; `path` is what follows the service's own path, not decoded.
+    /// Tells whether the exchange answers at `rest`, too.
+    pub fn is_exchange(&self, rest: &str) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Fdsn(_) => fdsn::is_exchange(rest),
+        }
+    }
+
+    /// Tells how much of the body is wanted.
+    pub fn body(&self, method: &Method) -> BodyWanted {
+        match self {
+            Self::Plain(plain) => plain.body(method),
+            Self::Fdsn(_) => fdsn::body(method),
+        }
+    }
+
+    /// Tells in which form clients expect errors.
+    pub fn error_form(&self) -> ErrorForm {
+        match self {
+            Self::Plain(_) => ErrorForm::Problem,
+            Self::Fdsn(_) => ErrorForm::Fdsn,
+        }
+    }
+
+    /// Returns where the inventory is kept that this service goes by, if it has one.
+    pub fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Fdsn(fdsn) => fdsn.known(),
+        }
+    }
+
+    /// Turns a request into its meaning.
     ///
     /// # Errors
     ///
     /// [`NotUnderstood`], whoever asks.
-    pub fn meaning(self, method: &Method, path: &str) -> Result<Meaning, NotUnderstood> {
+    pub fn meaning(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
         match self {
-            Self::Plain => plain::meaning(method, path),
+            Self::Plain(plain) => plain.meaning(request),
+            Self::Fdsn(fdsn) => fdsn.meaning(request),
+        }
+    }
+}
+
+impl Meaning {
+    /// Says what of it a caller with `grants` may have at `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAllowed`].
+    pub fn allow(&self, grants: &[&Granted], now: Timestamp) -> Result<Allowed, NotAllowed> {
+        match &self.concerns {
+            Concerns::Nothing(forward, inspection) => Ok(Allowed {
+                forward: forward.clone(),
+                by: Vec::new(),
+                asked: None,
+                inspection: inspection.clone(),
+                no_data: StatusCode::NO_CONTENT,
+            }),
+            Concerns::Service(forward) => {
+                let first = grants.first().ok_or(NotAllowed::NotGranted)?;
+                Ok(Allowed {
+                    forward: forward.clone(),
+                    by: vec![first.id.clone()],
+                    asked: None,
+                    inspection: Inspection::Nothing,
+                    no_data: StatusCode::NO_CONTENT,
+                })
+            }
+            Concerns::Data(selection) => selection.allow(grants, now),
         }
     }
 }

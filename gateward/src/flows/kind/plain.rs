@@ -1,45 +1,128 @@
-//! Kind `plain`: a path names a thing, and reading it is all there is.
+//! Kind `plain`: a path names a thing; whoever may enter may do with it what its upstream can.
 
+use bytes::Bytes;
 use http::Method;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Meaning, NotUnderstood};
+use super::{BodyWanted, Concerns, Effect, Entry, Forward, Meaning, NotUnderstood, Request, Settings, Unfit};
 
 /// Longest path below the service, decoded: what file systems take.
 const LONGEST: usize = 4096;
 
-/// Reads GET and HEAD; the path is decoded once and must then be plain (RFC 3986 section 6.2.2).
-pub(super) fn meaning(method: &Method, path: &str) -> Result<Meaning, NotUnderstood> {
-    if method != Method::GET && method != Method::HEAD {
-        return Err(NotUnderstood::Method { method: method.to_string(), allowed: "GET, HEAD" });
+/// What stands in a path as it is (RFC 3986 section 3.3); all else is encoded.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// A service that is read, and where a server is behind it written, by path.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    reads_folder: bool,
+}
+
+impl Plain {
+    /// Takes what was decided.
+    pub(super) fn new(settings: &Settings) -> Result<Self, Unfit> {
+        let of_fdsn = settings.digest.is_some()
+            || settings.inventory.is_some()
+            || settings.unlisted.is_some()
+            || !settings.restrictions.is_empty()
+            || settings.restrict_metadata
+            || settings.verify_stream.is_some()
+            || settings.queryauth_to.is_some()
+            || !settings.pass.is_empty();
+        if of_fdsn {
+            return Err(Unfit(
+                "kind plain takes no digest, inventory, unlisted, restriction, restrict_metadata, \
+                 verify_stream, queryauth_to or pass: these belong to kind fdsn",
+            ));
+        }
+        if !settings.require_login {
+            return Err(Unfit("require is missing or empty: say who may enter, as in require = [\"login\"]"));
+        }
+        Ok(Self { reads_folder: settings.reads_folder })
     }
-    let what = percent_decode_str(path).decode_utf8().map_err(|_| NotUnderstood::Path("it is not UTF-8"))?;
-    let problem = if what.len() > LONGEST {
+
+    pub(super) fn body(&self, method: &Method) -> BodyWanted {
+        if self.reads_folder || is_read(method) { BodyWanted::Nothing } else { BodyWanted::Streamed }
+    }
+
+    /// Reads the path; it is decoded once and must then be plain (RFC 3986 section 6.2.2).
+    pub(super) fn meaning(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
+        let Request { method, rest, query, .. } = request;
+        let allowed = if self.reads_folder { "GET, HEAD" } else { "GET, HEAD, POST, PUT, PATCH, DELETE" };
+        if !allowed.split(", ").any(|name| name == method.as_str()) {
+            return Err(NotUnderstood::Method { method: method.to_string(), allowed });
+        }
+        let path = plain_path(rest)?;
+        let mut target = utf8_percent_encode(&path, ENCODED).to_string();
+        let mut what = path;
+        // A folder has no use for a query; a server behind us gets it as it came, and so does the record.
+        if let Some(query) = query.filter(|_| !self.reads_folder) {
+            target = format!("{target}?{query}");
+            what = format!("{what}?{query}");
+        }
+        let forward = Forward {
+            method: method.clone(),
+            target,
+            body: Bytes::new(),
+            content_type: None,
+            with_conditions: true,
+        };
+        let effect = if is_read(method) { Effect::Read } else { Effect::Change };
+        Ok(Meaning { what, entry: Entry::Login, effect, concerns: Concerns::Service(forward) })
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+fn plain_path(rest: &str) -> Result<String, NotUnderstood> {
+    let path = percent_decode_str(rest).decode_utf8().map_err(|_| NotUnderstood::Path("it is not UTF-8"))?;
+    let problem = if path.len() > LONGEST {
         Some("it is too long")
-    } else if what.chars().any(char::is_control) {
+    } else if path.chars().any(char::is_control) {
         Some("it has a control character")
-    } else if what.contains('\\') {
+    } else if path.contains('\\') {
         Some("it has a backslash")
-    } else if path.to_ascii_lowercase().contains("%2f") {
+    } else if rest.to_ascii_lowercase().contains("%2f") {
         Some("it has a slash in disguise")
-    } else if what.split('/').any(|part| part == "." || part == "..") || what.contains("//") {
+    } else if path.split('/').any(|part| part == "." || part == "..") || path.contains("//") {
         Some("it has '.', '..' or an empty segment")
     } else {
         None
     };
-    match problem {
-        Some(problem) => Err(NotUnderstood::Path(problem)),
-        None => Ok(Meaning { what: what.into_owned() }),
-    }
+    problem.map_or_else(|| Ok(path.into_owned()), |problem| Err(NotUnderstood::Path(problem)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn meaning(plain: &Plain, method: &Method, rest: &str) -> Result<Meaning, NotUnderstood> {
+        plain.meaning(Request { method, rest, query: Some("a=%20"), body: &[] })
+    }
+
     #[test]
     fn a_path_has_one_reading_or_none() {
-        assert_eq!(meaning(&Method::GET, "/a%20b/c").unwrap().what, "/a b/c");
+        let folder = Plain { reads_folder: true };
+        assert_eq!(meaning(&folder, &Method::GET, "/a%20b/c").unwrap().what, "/a b/c");
         for bad in [
             "/..",
             "/a/../b",
@@ -53,14 +136,26 @@ mod tests {
             "/.",
             "/%2E/",
         ] {
-            assert!(matches!(meaning(&Method::GET, bad), Err(NotUnderstood::Path(_))), "{bad}");
+            assert!(matches!(meaning(&folder, &Method::GET, bad), Err(NotUnderstood::Path(_))), "{bad}");
         }
     }
 
     #[test]
-    fn only_reading_is_served() {
+    fn a_folder_is_only_read() {
+        let folder = Plain { reads_folder: true };
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE] {
-            assert!(matches!(meaning(&method, "/a"), Err(NotUnderstood::Method { .. })), "{method}");
+            assert!(matches!(meaning(&folder, &method, "/a"), Err(NotUnderstood::Method { .. })), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_server_behind_us_is_asked_in_one_spelling_and_a_change_is_known_as_one() {
+        let server = Plain { reads_folder: false };
+        let read = meaning(&server, &Method::GET, "/%61%20b?").map(|meaning| meaning.concerns);
+        let Ok(Concerns::Service(forward)) = read else { panic!("{read:?}") };
+        assert_eq!(forward.target, "/a%20b%3F?a=%20");
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(meaning(&server, &method, "/a").unwrap().effect, Effect::Change, "{method}");
         }
     }
 }

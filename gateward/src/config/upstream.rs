@@ -1,0 +1,172 @@
+//! What is behind a service: a folder, or another HTTP server.
+
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+
+/// What is behind a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upstream {
+    /// A folder of this machine.
+    Dir(PathBuf),
+    /// An HTTP server.
+    Http(HttpUpstream),
+}
+
+/// An HTTP server behind a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpUpstream {
+    /// Where it is.
+    pub url: UpstreamUrl,
+    /// The longest silence that is waited out: before the head of an answer, and between its pieces.
+    #[serde(default = "default_timeout")]
+    pub timeout: SignedDuration,
+    /// A file with `login:password`, shown to the upstream when it asks (Basic or Digest).
+    #[serde(default)]
+    pub credential: Option<PathBuf>,
+    /// The certificates that an https upstream's own must lead to; PEM.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
+/// `http://host:port` or `https://host:port`, with a path where the upstream has another than we.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UpstreamUrl {
+    uri: http::Uri,
+}
+
+impl UpstreamUrl {
+    /// The scheme and the authority.
+    pub fn origin(&self) -> String {
+        let authority = self.uri.authority().map_or("", http::uri::Authority::as_str);
+        format!("{}://{authority}", self.uri.scheme_str().unwrap_or("http"))
+    }
+
+    /// The path, if the URL has one: it then stands for the service's own.
+    pub fn path(&self) -> Option<&str> {
+        Some(self.uri.path()).filter(|path| *path != "/")
+    }
+
+    /// Whether it is asked over TLS.
+    pub fn is_https(&self) -> bool {
+        self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+    }
+}
+
+impl TryFrom<String> for UpstreamUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |why: &str| format!("{text:?} is no upstream: {why}");
+        let uri: http::Uri = text.parse().map_err(|_| wrong("no URL"))?;
+        let scheme = uri.scheme_str();
+        if !matches!(scheme, Some("http" | "https")) {
+            return Err(wrong("dir:PATH, http://host:port or https://host:port"));
+        }
+        if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+            return Err(wrong("a host without login; name a file in credential for one"));
+        }
+        if uri.query().is_some() || (uri.path().ends_with('/') && uri.path() != "/") {
+            return Err(wrong("no query, and no slash at the end"));
+        }
+        Ok(Self { uri })
+    }
+}
+
+impl std::fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.origin())?;
+        f.write_str(self.path().unwrap_or_default())
+    }
+}
+
+/// Long enough for an archive that reads tapes' successors; clients of EIDA wait as long.
+fn default_timeout() -> SignedDuration {
+    SignedDuration::from_secs(120)
+}
+
+impl TryFrom<String> for Upstream {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.strip_prefix("dir:") {
+            Some("") => Err("\"dir:\" is no upstream: dir:PATH".into()),
+            Some(path) => Ok(Self::Dir(path.into())),
+            None => Ok(Self::Http(HttpUpstream {
+                url: text.try_into()?,
+                timeout: default_timeout(),
+                credential: None,
+                ca: None,
+            })),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Upstream {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct TextOrTable;
+
+        impl<'de> Visitor<'de> for TextOrTable {
+            type Value = Upstream;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("dir:PATH, http://host:port, or { url = \"http://host:port\", ... }")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Upstream, E> {
+                text.to_owned().try_into().map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Upstream, A::Error> {
+                HttpUpstream::deserialize(MapAccessDeserializer::new(table)).map(Upstream::Http)
+            }
+        }
+
+        from.deserialize_any(TextOrTable)
+    }
+}
+
+impl Upstream {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Self::Http(http) = self else { return Ok(()) };
+        if http.url.is_https() != http.ca.is_some() {
+            return Err("an https upstream needs ca, the file its certificate leads to, and an http one \
+                        has none"
+                .into());
+        }
+        if http.timeout < SignedDuration::from_secs(1) || http.timeout > SignedDuration::from_hours(24) {
+            return Err("the timeout of an upstream lies between 1s and 24h".into());
+        }
+        Ok(())
+    }
+
+    /// Takes relative paths from `folder`.
+    pub(super) fn anchor(&mut self, folder: &Path) {
+        let own: [Option<&mut PathBuf>; 2] = match self {
+            Self::Dir(path) => [Some(path), None],
+            Self::Http(http) => [http.credential.as_mut(), http.ca.as_mut()],
+        };
+        for path in own.into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_has_one_reading_or_none() {
+        let good = Upstream::try_from("http://127.0.0.1:8080".to_owned()).unwrap();
+        let Upstream::Http(http) = good else { panic!("an HTTP upstream") };
+        assert_eq!((http.url.origin().as_str(), http.url.path()), ("http://127.0.0.1:8080", None));
+        for bad in ["", "dir:", "ftp://x", "http://", "http://a:b@c", "http://a/?x", "http://a/b/", "/srv"] {
+            assert!(Upstream::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Carries one request to a service and its answer back: decides, asks, records, releases.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, request};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use super::answer::{self, Answered, Form, Problem};
+use super::boot::Opened;
+use super::cutter::Cutter;
+use super::found::{Content, Failed, Found};
+use super::pump::Pump;
+use super::services::{Protected, Source};
+use crate::base::address::ClientAddress;
+use crate::flows::admit::{self, Admitted, Ask, Ending, Permit};
+use crate::flows::authenticate::Shown;
+use crate::flows::kind::{Effect, Request};
+use crate::flows::record::Delivery;
+use crate::flows::replays::Arrival;
+use crate::store::CommitError;
+
+/// How often a request is decided again when the policy keeps moving.
+const ATTEMPTS: usize = 8;
+
+/// One request on its way to a service.
+#[derive(Debug)]
+pub struct Carriage {
+    /// What requests need.
+    pub opened: Arc<Opened>,
+    /// Its head.
+    pub head: request::Parts,
+    /// Its body, as far as it is needed to understand it.
+    pub read: bytes::Bytes,
+    /// Its body, where it goes on as it comes.
+    pub streamed: Option<Incoming>,
+    /// From where.
+    pub address: ClientAddress,
+    /// What tells it from one that comes again.
+    pub arrival: Arrival,
+    /// Closes its connection.
+    pub cutter: Cutter,
+}
+
+/// Why a decision led to no answer.
+enum Undone {
+    /// The policy moved meanwhile: decide once more.
+    Again(CommitError),
+    /// This is the answer.
+    Said(Problem),
+}
+
+impl From<Problem> for Undone {
+    fn from(problem: Problem) -> Self {
+        Self::Said(problem)
+    }
+}
+
+impl From<CommitError> for Undone {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Stale(_) | CommitError::Precondition => Self::Again(error),
+            CommitError::Unavailable(_) | CommitError::Unknown(_) => Self::Said(answer::shut(&error)),
+        }
+    }
+}
+
+impl Carriage {
+    /// Carries it to `service`; `rest` is what follows that service's path.
+    pub async fn to(mut self, service: &Protected, rest: &str) -> Answered {
+        let opened = Arc::clone(&self.opened);
+        let path = self.head.uri.path().to_owned();
+        let form = |at| Form::of(service.service.kind.error_form(), &path, at);
+        let (mut last, mut at) = (CommitError::Precondition, Timestamp::UNIX_EPOCH);
+        for _ in 0..ATTEMPTS {
+            let now = match opened.clock.now() {
+                Ok(now) => now,
+                Err(stepped) => {
+                    return opened.shut_for_clock(&stepped).answer_in(form(stepped.last));
+                }
+            };
+            at = now;
+            match self.decide_and_do(service, rest, now).await {
+                Ok(answered) => return answered,
+                Err(Undone::Said(problem)) => return problem.answer_in(form(now)),
+                Err(Undone::Again(error)) => last = error,
+            }
+            if let Err(error) = opened.door.policy.refresh() {
+                return answer::shut(&error).answer_in(form(now));
+            }
+        }
+        answer::shut(&last).answer_in(form(at))
+    }
+
+    async fn decide_and_do(
+        &mut self,
+        service: &Protected,
+        rest: &str,
+        now: Timestamp,
+    ) -> Result<Answered, Undone> {
+        let door = &self.opened.door;
+        let uri = &self.head.uri;
+        let shown = Shown {
+            authorization: only_authorization(&self.head.headers),
+            method: self.head.method.as_str(),
+            target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
+            address: self.address,
+            arrival: &self.arrival,
+        };
+        let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };
+        let ask = Ask { service: &service.service, request, shown };
+        let permit = admit::admit(door, ask, now).await.map_err(|error| {
+            let space = door.protection_space(&service.service.name);
+            answer::not_admitted(&error, |stale| space.challenges(now, door.random.bytes(), stale))
+        })?;
+        match permit.effect() {
+            Effect::Read => self.read(service, permit, now).await,
+            Effect::Change => self.change(service, permit, now).await,
+        }
+    }
+
+    /// Reads: the upstream is asked first, and nothing of its answer leaves before it is recorded.
+    async fn read(&self, service: &Protected, permit: Permit, now: Timestamp) -> Result<Answered, Undone> {
+        let door = &self.opened.door;
+        let found = match &service.source {
+            Source::Folder(folder) => {
+                folder.find(&permit, &self.head.method, &self.head.headers).await.map_err(Failed::from)
+            }
+            Source::Server(upstream) => upstream.ask(&permit.order(), &self.head.headers, None).await,
+        };
+        let later = self.opened.clock.now().unwrap_or(now);
+        let Found { status, fields, content } = match found {
+            Ok(found) => found,
+            Err(failed) => {
+                let alarm = failed.alarm.as_ref();
+                let transaction = permit.fail(door, failed.status.as_u16(), alarm, later).await?;
+                return Err(answer::upstream_failed(&failed, transaction).into());
+            }
+        };
+        match content {
+            Content::Whole(content, inspected) => {
+                let size = content.len() as u64;
+                let released = permit.release(door, status.as_u16(), size, inspected, later).await?;
+                Ok(answer::release(released, status, fields, content))
+            }
+            Content::Running(source) => {
+                let admitted = permit.open(door, later).await?;
+                Ok(answer::run(admitted, self.pump(), status, fields, source))
+            }
+        }
+    }
+
+    /// Changes: it is recorded before the upstream sees it.
+    async fn change(
+        &mut self,
+        service: &Protected,
+        permit: Permit,
+        now: Timestamp,
+    ) -> Result<Answered, Undone> {
+        let Source::Server(upstream) = &service.source else {
+            // A folder takes no changes: its kind understands none.
+            return Err(answer::shut(&CommitError::Precondition).into());
+        };
+        let order = permit.order();
+        let admitted = permit.open(&self.opened.door, now).await?;
+        // From here on it is done or failed, never decided again: its body is on its way.
+        match upstream.ask(&order, &self.head.headers, self.streamed.take()).await {
+            Ok(Found { status, fields, content }) => {
+                let source = content.into_source();
+                Ok(answer::run(admitted, self.pump(), status, fields, source))
+            }
+            Err(failed) => Err(self.change_failed(admitted, &failed, now).await.into()),
+        }
+    }
+
+    async fn change_failed(&self, admitted: Admitted, failed: &Failed, now: Timestamp) -> Problem {
+        let transaction = admitted.transaction();
+        let ending = Ending::nothing_left(failed.status.as_u16(), Delivery::UpstreamFailed);
+        let later = self.opened.clock.now().unwrap_or(now);
+        if let Err(error) = admitted.end(&self.opened.door, ending, later).await {
+            // It stays open: the next start, or whoever sees our lease lapse, closes it.
+            tracing::warn!(%error, "the end of a change is not recorded");
+        }
+        answer::upstream_failed(failed, transaction)
+    }
+
+    fn pump(&self) -> Pump {
+        Pump {
+            door: Arc::clone(&self.opened.door),
+            clock: self.opened.clock.clone(),
+            seen: self.opened.seen.clone(),
+            cutter: self.cutter.clone(),
+            running: self.opened.running.clone(),
+        }
+    }
+}
+
+/// Returns the value of `Authorization` if there is exactly one that is text; several are nobody's.
+fn only_authorization(fields: &HeaderMap) -> Option<&str> {
+    let mut values = fields.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.to_str().unwrap_or("?")),
+        (Some(_), Some(_)) => Some("?"),
+        (None, _) => None,
+    }
+}

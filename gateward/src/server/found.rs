@@ -1,0 +1,232 @@
+//! What is behind a service says: whole in hand, or running, or that it failed.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::mpsc;
+
+use super::pump::read_ahead;
+use crate::flows::kind::{Alarm, Inspected, Inspector};
+
+/// What is at most held whole before its first byte leaves; larger answers run.
+pub const WHOLE: u64 = 64 * 1024;
+
+/// An answer that is in hand; it leaves only with proof that it was recorded.
+#[derive(Debug)]
+pub struct Found {
+    /// The status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub fields: HeaderMap,
+    /// Its content.
+    pub content: Content,
+}
+
+/// The content of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// All of it, and what was found in it where it was looked into.
+    Whole(Bytes, Option<Inspected>),
+    /// Taken as it leaves.
+    Running(Source),
+}
+
+impl Content {
+    /// Takes it as something that runs, whole or not.
+    pub fn into_source(self) -> Source {
+        match self {
+            Self::Whole(bytes, _) => Source::Held(Some(bytes)),
+            Self::Running(source) => source,
+        }
+    }
+}
+
+/// Why there is no answer to give.
+#[derive(Debug)]
+pub struct Failed {
+    /// What the caller is told.
+    pub status: StatusCode,
+    /// In words: a sentence.
+    pub said: String,
+    /// What the operator is told.
+    pub detail: String,
+    /// When to come back, in seconds.
+    pub retry_after: Option<u64>,
+    /// What was wrong with what came.
+    pub alarm: Option<Alarm>,
+}
+
+impl Failed {
+    /// Says that what came from behind makes no answer.
+    pub fn bad_gateway(detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            said: "What is behind this service does not answer as it should.".into(),
+            detail: detail.into(),
+            retry_after: None,
+            alarm: None,
+        }
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::bad_gateway(error.to_string())
+    }
+}
+
+/// Why a running answer stops before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// What is behind the service failed.
+    #[error("{0}")]
+    Upstream(String),
+    /// What came was not what was asked for.
+    #[error("{0}")]
+    Alarm(Alarm),
+}
+
+/// Where a running answer comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// A file, read a piece ahead on a thread that may block.
+    File {
+        /// The pieces.
+        pieces: mpsc::Receiver<std::io::Result<Bytes>>,
+        /// How many bytes there are.
+        length: u64,
+    },
+    /// An upstream's answer.
+    Flow(Box<Flow>),
+    /// An answer that is whole in hand.
+    Held(Option<Bytes>),
+}
+
+impl Source {
+    /// Reads `length` bytes of `file`.
+    pub fn file(file: File, length: u64) -> Self {
+        Self::File { pieces: read_ahead(file, length), length }
+    }
+
+    /// How many bytes it gives, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::File { length, .. } => Some(*length),
+            Self::Flow(flow) => flow.length,
+            Self::Held(bytes) => bytes.as_ref().map(|bytes| bytes.len() as u64),
+        }
+    }
+
+    /// Returns the next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`]: nothing comes after it.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+        match self {
+            Self::File { pieces, .. } => {
+                let piece = pieces.recv().await?;
+                Some(piece.map_err(|error| Broken::Upstream(error.to_string())))
+            }
+            Self::Flow(flow) => flow.next().await,
+            Self::Held(bytes) => bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok),
+        }
+    }
+
+    /// Returns what was found in what has passed, where it was looked into.
+    pub fn inspected(&self) -> Option<Inspected> {
+        match self {
+            Self::File { .. } | Self::Held(_) => None,
+            Self::Flow(flow) => flow.inspector.as_ref().map(Inspector::inspected),
+        }
+    }
+}
+
+/// An upstream's answer as it comes, looked into where its kind wants it.
+#[derive(Debug)]
+pub struct Flow {
+    incoming: Incoming,
+    inspector: Option<Inspector>,
+    ready: VecDeque<Bytes>,
+    silence: Duration,
+    length: Option<u64>,
+    ended: bool,
+}
+
+impl Flow {
+    /// Takes the body of an answer; `silence` is how long it may say nothing.
+    pub fn new(incoming: Incoming, inspector: Option<Inspector>, silence: Duration) -> Self {
+        let length = if inspector.is_none() { incoming.size_hint().exact() } else { None };
+        Self { incoming, inspector, ready: VecDeque::new(), silence, length, ended: false }
+    }
+
+    /// Returns the next piece that may leave; `None` at the end.
+    async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some(Ok(piece));
+            }
+            if self.ended {
+                return None;
+            }
+            if let Err(broken) = self.pull().await {
+                self.ended = true;
+                return Some(Err(broken));
+            }
+        }
+    }
+
+    /// Takes one frame from the upstream.
+    async fn pull(&mut self) -> Result<(), Broken> {
+        let frame = tokio::time::timeout(self.silence, self.incoming.frame()).await;
+        let frame = frame.map_err(|_| {
+            Broken::Upstream(format!("it said nothing for {} s in the middle", self.silence.as_secs()))
+        })?;
+        match (frame, &mut self.inspector) {
+            (None, inspector) => {
+                self.ended = true;
+                inspector.as_mut().map_or(Ok(()), |inspector| inspector.finish().map_err(Broken::Alarm))
+            }
+            (Some(Err(error)), _) => Err(Broken::Upstream(format!("it broke off: {error}"))),
+            (Some(Ok(frame)), inspector) => {
+                let Ok(piece) = frame.into_data() else { return Ok(()) };
+                match inspector {
+                    None => self.ready.push_back(piece),
+                    Some(inspector) => {
+                        inspector.push(&piece, &mut self.ready).map_err(Broken::Alarm)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until all of it is in hand, or more than [`WHOLE`]: then the rest runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`]: nothing of it leaves.
+    pub async fn gather(mut self) -> Result<Content, Broken> {
+        let mut held: Vec<Bytes> = Vec::new();
+        let mut size = 0;
+        while size <= WHOLE {
+            let Some(piece) = self.next().await else {
+                let inspected = self.inspector.as_ref().map(Inspector::inspected);
+                let whole = if held.len() == 1 { held.swap_remove(0) } else { held.concat().into() };
+                return Ok(Content::Whole(whole, inspected));
+            };
+            let piece = piece?;
+            size += piece.len() as u64;
+            held.push(piece);
+        }
+        for piece in held.into_iter().rev() {
+            self.ready.push_front(piece);
+        }
+        Ok(Content::Running(Source::Flow(Box::new(self))))
+    }
+}

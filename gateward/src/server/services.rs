@@ -1,0 +1,189 @@
+//! The services of the configuration: what is behind each, and what its kind was told.
+
+use std::sync::Arc;
+
+use super::boot::Error;
+use super::folder::Folder;
+use super::upstream::{Behind, Upstream};
+use crate::base::random::Random;
+use crate::config::service::{Inventory, NetworkPattern, Requirement};
+use crate::config::{self, Config, ServiceConfig};
+use crate::flows::admit::Service;
+use crate::flows::kind::{Interpreter, Restriction, Settings, Shown, Unfit, years};
+
+/// A service and what is behind it.
+#[derive(Debug)]
+pub struct Protected {
+    /// As decisions see it.
+    pub service: Service,
+    /// What is behind it.
+    pub source: Source,
+    /// Where its inventory comes from, if it goes by one.
+    pub inventory: Option<Inventory>,
+}
+
+/// What is behind a service.
+#[derive(Debug)]
+pub enum Source {
+    /// A folder of this machine.
+    Folder(Folder),
+    /// Another server.
+    Server(Box<Upstream>),
+}
+
+/// Opens what the services protect.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Service`] and what an upstream's own files can be.
+pub fn open(config: &Config, random: &Random) -> Result<Arc<[Protected]>, Error> {
+    config.service.iter().map(|service| protected(service, random)).collect()
+}
+
+fn protected(config: &ServiceConfig, random: &Random) -> Result<Protected, Error> {
+    let name = config.name();
+    let unfit = |why: String| Error::Service { service: config.name(), why };
+    let kind = Interpreter::new(config.kind, &settings(config).map_err(unfit)?)
+        .map_err(|Unfit(why)| unfit(why.to_owned()))?;
+    let source = match &config.upstream {
+        config::Upstream::Dir(path) => Source::Folder(Folder::open(path).map_err(|source| Error::File {
+            what: "folder",
+            path: path.clone(),
+            source,
+        })?),
+        config::Upstream::Http(http) => Source::Server(Box::new(Upstream::new(Behind {
+            config: http,
+            path: config.path.as_str(),
+            identify_as: config.identify_as.as_ref().map(|name| name.0.clone()),
+            form: kind.error_form(),
+            random: random.clone(),
+        })?)),
+    };
+    let inventory = config.inventory.clone();
+    Ok(Protected { service: Service { name, path: config.path.clone(), kind }, source, inventory })
+}
+
+/// Tells a kind what was decided.
+fn settings(config: &ServiceConfig) -> Result<Settings, String> {
+    let http = match &config.upstream {
+        config::Upstream::Dir(_) => None,
+        config::Upstream::Http(http) => Some(http),
+    };
+    Ok(Settings {
+        path: config.path.clone(),
+        reads_folder: http.is_none(),
+        upstream_has_path: http
+            .is_some_and(|http| http.url.path().is_some_and(|path| path != config.path.as_str())),
+        require_login: config.require.contains(&Requirement::Login),
+        digest: config.digest,
+        inventory: config.inventory.as_ref().map(|inventory| inventory.stale_after),
+        unlisted: config.unlisted,
+        restrictions: config.restriction.iter().map(restriction).collect::<Result<_, _>>()?,
+        restrict_metadata: config.restrict_metadata,
+        verify_stream: config.verify_stream,
+        queryauth_to: config.queryauth_to,
+        upstream_is_shown: Shown {
+            credential: http.is_some_and(|http| http.credential.is_some()),
+            identity: config.identify_as.is_some(),
+        },
+        pass: config.pass.clone(),
+    })
+}
+
+fn restriction(config: &config::service::Restriction) -> Result<Restriction, String> {
+    let wrong = |what: &str, text: &str, error| format!("restriction: {what} {text:?}: {error}");
+    let pattern = |what, text: &str| ::fdsn::Pattern::code(text).map_err(|error| wrong(what, text, error));
+    let time = |text: &Option<String>, read: fn(&str) -> Result<::fdsn::Time, ::fdsn::NotATime>| {
+        text.as_deref().map(read).transpose().map_err(|error| format!("restriction: {error}"))
+    };
+    let (network, years) = match &config.network {
+        NetworkPattern::Pattern(text) => (pattern("network", text)?, ::fdsn::Span::ALWAYS),
+        NetworkPattern::Network(network) => (pattern("network", network.code())?, years(network)),
+    };
+    let span = ::fdsn::Span {
+        start: time(&config.start, str::parse)?,
+        end: time(&config.end, ::fdsn::Time::parse_end)?,
+    };
+    let what = ::fdsn::Restriction {
+        network,
+        years,
+        station: pattern("station", &config.station)?,
+        location: ::fdsn::Pattern::location(&config.location)
+            .map_err(|error| wrong("location", &config.location, error))?,
+        channel: pattern("channel", &config.channel)?,
+        span,
+    };
+    Ok(Restriction { what, reason: config.reason.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::server::system;
+
+    const ELSE: &str = r#"
+listen = "127.0.0.1:8443"
+tls = { certificate = "a.pem", key = "a.key" }
+store = "gateward.db"
+keyring = "keyring.toml"
+[admin]
+listen = "127.0.0.1:9443"
+tls = { certificate = "b.pem", key = "b.key" }
+[[service]]
+"#;
+
+    fn refusal(service: &str) -> String {
+        let config = Config::parse(&format!("{ELSE}{service}"), Path::new("/")).unwrap();
+        open(&config, &system::random()).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    const FDSN: &str =
+        "kind = \"fdsn\"\npath = \"/fdsnws/dataselect/1\"\nupstream = \"http://127.0.0.1:1\"\n";
+
+    #[test]
+    fn a_service_without_a_word_on_who_may_enter_is_refused() {
+        let plain = "kind = \"plain\"\npath = \"/files\"\nupstream = \"dir:/\"\n";
+        assert!(refusal(plain).contains("say who may enter"), "{}", refusal(plain));
+        assert_eq!(refusal(&format!("{plain}require = [\"login\"]")), "");
+    }
+
+    #[test]
+    fn an_fdsn_service_is_refused_until_all_that_decides_about_safety_is_decided() {
+        let gateward = format!("{FDSN}digest = \"gateward\"\n");
+        let listed = format!("{gateward}inventory = \"i.xml\"\n");
+        for (service, missing) in
+            [(FDSN, "who checks HTTP Digest"), (&gateward, "inventory"), (&listed, "unlisted")]
+        {
+            assert!(refusal(service).contains(missing), "{missing}: {}", refusal(service));
+        }
+        assert_eq!(refusal(&format!("{listed}unlisted = \"refuse\"")), "");
+    }
+
+    #[test]
+    fn what_the_upstream_decides_is_not_decided_here_too() {
+        let upstream = format!("{FDSN}digest = \"upstream\"\n");
+        assert_eq!(refusal(&upstream), "");
+        for both in [
+            "inventory = \"i.xml\"",
+            "unlisted = \"open\"",
+            "verify_stream = true",
+            "[[service.restriction]]\nnetwork = \"XX\"",
+            "queryauth_to = \"query\"",
+            "identify_as = \"X-User\"",
+        ] {
+            assert!(refusal(&format!("{upstream}{both}")).contains("digest = \"upstream\""), "{both}");
+        }
+    }
+
+    #[test]
+    fn a_restriction_that_cannot_be_read_is_refused() {
+        let service = format!("{FDSN}digest = \"gateward\"\ninventory = \"i.xml\"\nunlisted = \"open\"\n");
+        for bad in ["station = \"A!\"", "location = \"0 0\"", "start = \"2015\"", "channel = \"\""] {
+            let refused =
+                refusal(&format!("{service}[[service.restriction]]\nnetwork = \"XX:2015-\"\n{bad}"));
+            assert!(refused.contains("restriction"), "{bad}: {refused}");
+        }
+    }
+}

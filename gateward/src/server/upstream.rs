@@ -1,0 +1,228 @@
+//! Upstream `http://` and `https://`: asks another server what an order permits, and nothing else.
+//!
+//! The request is written here from what the kind parsed; of the client's own header fields only a
+//! few pass, and none that names somebody. Connections are kept alive and pooled.
+
+mod answer;
+mod credential;
+mod request;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::crypto::aws_lc_rs as provider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use self::credential::Credential;
+use super::boot;
+use super::found::{Failed, Found};
+use crate::base::random::Random;
+use crate::config::upstream::HttpUpstream;
+use crate::flows::admit::Order;
+use crate::flows::kind::ErrorForm;
+
+/// How long it may take until an upstream takes a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a connection is kept that nobody uses: less than most servers keep theirs.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How large the head of an answer may be, in bytes.
+const HEAD_SIZE: usize = 64 * 1024;
+
+/// The body that goes upstream: written here, or the client's own as it comes.
+pub type Upward = Either<Full<Bytes>, request::Streamed>;
+
+/// A server behind a service.
+#[derive(Debug)]
+pub struct Upstream {
+    client: Client<HttpsConnector<HttpConnector>, Upward>,
+    origin: String,
+    /// What stands for the service's path at the upstream.
+    path: String,
+    silence: Duration,
+    credential: Option<Credential>,
+    identify_as: Option<http::HeaderName>,
+    form: ErrorForm,
+}
+
+/// What is made of an upstream.
+#[derive(Debug)]
+pub struct Behind<'a> {
+    /// As the configuration says.
+    pub config: &'a HttpUpstream,
+    /// The service's own path.
+    pub path: &'a str,
+    /// The header in which the upstream is told who asks.
+    pub identify_as: Option<http::HeaderName>,
+    /// The form in which the service's clients expect errors.
+    pub form: ErrorForm,
+    /// Fresh bytes, for answers to Digest challenges.
+    pub random: Random,
+}
+
+impl Upstream {
+    /// Prepares to ask it; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`boot::Error`]: a file that cannot be read, or holds nothing of use.
+    pub fn new(behind: Behind<'_>) -> Result<Self, boot::Error> {
+        let Behind { config, path, identify_as, form, random } = behind;
+        let credential =
+            config.credential.as_deref().map(|file| Credential::read(file, random)).transpose()?;
+        Ok(Self {
+            client: client(config)?,
+            origin: config.url.origin(),
+            path: config.url.path().unwrap_or(path).to_owned(),
+            silence: Duration::try_from(config.timeout).unwrap_or(CONNECT),
+            credential,
+            identify_as,
+            form,
+        })
+    }
+
+    /// Asks what `order` permits; `fields` are the client's.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`]: there is no answer to give.
+    pub async fn ask(
+        &self,
+        order: &Order,
+        fields: &HeaderMap,
+        body: Option<Incoming>,
+    ) -> Result<Found, Failed> {
+        let asked = request::Asked { order, fields, origin: &self.origin, path: &self.path };
+        let response = match body {
+            Some(body) => {
+                let (streamed, quiet) = request::Streamed::new(body);
+                let mut request = asked.write(Either::Right(streamed))?;
+                self.identify(order, request.headers_mut());
+                self.send(request, quiet.until_silent(self.silence)).await?
+            }
+            None => self.ask_with_credential(order, &asked).await?,
+        };
+        answer::found(response, order, self.form, self.silence).await
+    }
+
+    /// Asks, and shows the credential once the upstream wants one.
+    async fn ask_with_credential(
+        &self,
+        order: &Order,
+        asked: &request::Asked<'_>,
+    ) -> Result<Response<Incoming>, Failed> {
+        let mut repeated = false;
+        loop {
+            let mut request = asked.write(Either::Left(Full::new(order.forward.body.clone())))?;
+            self.identify(order, request.headers_mut());
+            let credential = self.credential.as_ref();
+            let shown = credential.is_some_and(|credential| credential.show(&mut request));
+            let response = self.send(request, tokio::time::sleep(self.silence)).await?;
+            let wants_to_know = response.status() == StatusCode::UNAUTHORIZED && !repeated;
+            let challenges = response.headers().get_all(WWW_AUTHENTICATE);
+            if !wants_to_know || !credential.is_some_and(|credential| credential.learn(&challenges, shown)) {
+                return Ok(response);
+            }
+            repeated = true;
+        }
+    }
+
+    fn identify(&self, order: &Order, fields: &mut HeaderMap) {
+        if let Some(name) = &self.identify_as
+            && let Some(login) = &order.login
+            && let Ok(value) = login.as_str().try_into()
+        {
+            fields.insert(name.clone(), value);
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer, until `late` is over.
+    async fn send(
+        &self,
+        request: http::Request<Upward>,
+        late: impl Future<Output = ()>,
+    ) -> Result<Response<Incoming>, Failed> {
+        tokio::select! {
+            response = self.client.request(request) => response.map_err(|error| unreached(&error)),
+            () = late => Err(Failed {
+                status: StatusCode::GATEWAY_TIMEOUT,
+                said: "What is behind this service takes too long to answer: ask for less at a time.".into(),
+                ..Failed::bad_gateway(format!("it said nothing for {} s", self.silence.as_secs()))
+            }),
+        }
+    }
+}
+
+fn client(config: &HttpUpstream) -> Result<Client<HttpsConnector<HttpConnector>, Upward>, boot::Error> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    let connector = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(tls(config.ca.as_deref())?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .http1_max_buf_size(HEAD_SIZE.max(MOST_AT_ONCE))
+        .build(connector))
+}
+
+/// Believes those servers whose certificates lead to one in `ca`, and no others.
+fn tls(ca: Option<&Path>) -> Result<ClientConfig, boot::Error> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = ca {
+        let text = boot::read("ca", path)?;
+        let unfit = || boot::Error::Ca(path.to_owned());
+        for certificate in CertificateDer::pem_slice_iter(&text) {
+            roots.add(certificate.map_err(|_| unfit())?).map_err(|_| unfit())?;
+        }
+        if roots.is_empty() {
+            return Err(unfit());
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider knows TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// How much of an answer is read at once, in bytes.
+const MOST_AT_ONCE: usize = 256 * 1024;
+
+/// Tells what went wrong before there was an answer.
+fn unreached(error: &hyper_util::client::legacy::Error) -> Failed {
+    let mut detail = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        detail = format!("{detail}: {inner}");
+        source = inner.source();
+    }
+    if error.is_connect() {
+        return Failed {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            said: "What is behind this service cannot be reached: try again later.".into(),
+            retry_after: Some(30),
+            ..Failed::bad_gateway(detail)
+        };
+    }
+    Failed::bad_gateway(detail)
+}

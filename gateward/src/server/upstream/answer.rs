@@ -1,0 +1,195 @@
+//! What an upstream's answer becomes: passed on, looked into, or an error of ours that says why.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    RETRY_AFTER, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, Response, StatusCode};
+use hyper::body::Incoming;
+
+use crate::flows::admit::Order;
+use crate::flows::kind::{Alarm, ErrorForm, Inspection, Inspector};
+use crate::server::found::{Broken, Content, Failed, Flow, Found};
+
+/// How much of an upstream's own words is passed on with an error, in characters.
+const WORDS: usize = 500;
+
+/// Makes what leaves of `response`.
+///
+/// # Errors
+///
+/// [`Failed`]: nothing of it leaves.
+pub(super) async fn found(
+    response: Response<Incoming>,
+    order: &Order,
+    form: ErrorForm,
+    silence: Duration,
+) -> Result<Found, Failed> {
+    let (head, incoming) = response.into_parts();
+    let fields = passed(&head.headers, order.upstream_asks);
+    let status = head.status;
+    match form {
+        ErrorForm::Problem => {
+            let content = gather(Flow::new(incoming, None, silence)).await?;
+            Ok(Found { status, fields, content })
+        }
+        ErrorForm::Fdsn if status == StatusCode::OK => {
+            let mut fields = fields;
+            let content = look_into(incoming, order.inspection.clone(), &mut fields, silence).await?;
+            if matches!(&content, Content::Whole(bytes, Some(_)) if bytes.is_empty()) {
+                // Everything in it was left out.
+                return nothing(order.no_data, content);
+            }
+            Ok(Found { status, fields, content })
+        }
+        ErrorForm::Fdsn if status == StatusCode::NO_CONTENT => {
+            Ok(Found { status, fields, content: Content::Whole(Bytes::new(), None) })
+        }
+        ErrorForm::Fdsn if order.upstream_asks && status == StatusCode::UNAUTHORIZED => {
+            let content = gather(Flow::new(incoming, None, silence)).await?;
+            Ok(Found { status, fields, content })
+        }
+        ErrorForm::Fdsn => Err(refused(status, &fields, &words(incoming, silence).await, order)),
+    }
+}
+
+/// Answers that there are no data, as the client wants to be told.
+fn nothing(status: StatusCode, content: Content) -> Result<Found, Failed> {
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Found { status, fields: HeaderMap::new(), content });
+    }
+    let said = "There are no data, or none that are open to you.".into();
+    Err(Failed { status, said, ..Failed::bad_gateway("all records were left out") })
+}
+
+/// Holds the answer, or its beginning, and looks into it as its kind wants.
+async fn look_into(
+    incoming: Incoming,
+    inspection: Inspection,
+    fields: &mut HeaderMap,
+    silence: Duration,
+) -> Result<Content, Failed> {
+    let packed = fields.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    match inspection {
+        Inspection::Nothing => gather(Flow::new(incoming, None, silence)).await,
+        _ if packed => Err(Failed::bad_gateway("it packed its answer, though it was asked not to")),
+        Inspection::Records(sought) => {
+            fields.remove(CONTENT_LENGTH);
+            gather(Flow::new(incoming, Some(Inspector::new(sought.judge())), silence)).await
+        }
+        Inspection::Wadl { base } => {
+            fields.remove(CONTENT_LENGTH);
+            match gather(Flow::new(incoming, None, silence)).await? {
+                Content::Whole(wadl, _) => {
+                    let with_auth = ::fdsn::wadl::with_auth(&wadl, &base)
+                        .map_err(|error| Failed::bad_gateway(format!("its application.wadl: {error}")))?;
+                    Ok(Content::Whole(with_auth.into(), None))
+                }
+                Content::Running(_) => Err(Failed::bad_gateway("its application.wadl has no end")),
+            }
+        }
+    }
+}
+
+async fn gather(flow: Flow) -> Result<Content, Failed> {
+    flow.gather().await.map_err(|broken| match broken {
+        Broken::Upstream(detail) => Failed::bad_gateway(detail),
+        Broken::Alarm(alarm) => {
+            let detail = alarm.to_string();
+            let said = match alarm {
+                Alarm::Overstepped { .. } => {
+                    "What is behind this service sent data that nobody asked for; nothing of it was passed on."
+                }
+                Alarm::NotMiniSeed(_) => "What is behind this service sent something else than miniSEED.",
+            };
+            Failed { said: said.into(), alarm: Some(alarm), ..Failed::bad_gateway(detail) }
+        }
+    })
+}
+
+/// The fields of an answer that pass: all but those of the connection (RFC 9110 section 7.6.1), the
+/// upstream's name, and its question who asks where we ask ourselves.
+fn passed(fields: &HeaderMap, upstream_asks: bool) -> HeaderMap {
+    let named: Vec<HeaderName> = fields
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let stays = |name: &HeaderName| {
+        let of_connection =
+            [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]
+                .contains(name)
+                || ["keep-alive", "proxy-connection"].contains(&name.as_str());
+        let of_login = [WWW_AUTHENTICATE.as_str(), "authentication-info"].contains(&name.as_str());
+        of_connection || *name == SERVER || (of_login && !upstream_asks) || named.contains(name)
+    };
+    let mut passed = HeaderMap::new();
+    for (name, value) in fields {
+        if !stays(name) {
+            passed.append(name.clone(), value.clone());
+        }
+    }
+    passed
+}
+
+/// Reads the beginning of what the upstream says about an error, as one line of plain text.
+async fn words(incoming: Incoming, silence: Duration) -> String {
+    let text = match Flow::new(incoming, None, silence).gather().await {
+        Ok(Content::Whole(bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
+        // It talks without end, or broke off: its words are not worth more.
+        Ok(Content::Running(_)) | Err(_) => String::new(),
+    };
+    if text.contains('<') {
+        // A page, not a sentence.
+        return String::new();
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|letter| !letter.is_control()).take(WORDS).collect()
+}
+
+/// Makes the error that FDSN's clients expect of the upstream's own (FDSN web services 1.2, table of
+/// status codes).
+fn refused(status: StatusCode, fields: &HeaderMap, words: &str, order: &Order) -> Failed {
+    let detail = format!("it answered {status}: {words}");
+    let quoted = if words.is_empty() { String::new() } else { format!(" It says: {words}") };
+    let the_callers = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::NOT_FOUND,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::URI_TOO_LONG,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    let retry_after = || {
+        let value = fields.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        value.and_then(|seconds| seconds.parse().ok())
+    };
+    match status {
+        _ if the_callers.contains(&status) || (order.upstream_asks && status == StatusCode::FORBIDDEN) => {
+            Failed {
+                status,
+                said: format!("The data service answered {status}.{quoted}"),
+                detail,
+                retry_after: retry_after(),
+                alarm: None,
+            }
+        }
+        StatusCode::SERVICE_UNAVAILABLE => Failed {
+            status,
+            said: "The data service is not available for now: try again later.".into(),
+            detail,
+            retry_after: Some(retry_after().unwrap_or(30)),
+            alarm: None,
+        },
+        StatusCode::GATEWAY_TIMEOUT => Failed {
+            status,
+            said: "The data service takes too long to answer: ask for less at a time.".into(),
+            ..Failed::bad_gateway(detail)
+        },
+        _ => Failed::bad_gateway(detail),
+    }
+}

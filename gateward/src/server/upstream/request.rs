@@ -1,0 +1,155 @@
+//! What goes upstream: the request that we wrote, and those few fields of the client's that pass.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
+};
+use http::{HeaderMap, HeaderValue, Request};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::Upward;
+use crate::flows::admit::Order;
+use crate::server::found::Failed;
+
+/// The client's fields that say what it takes and what it has. None of them names anybody: those
+/// that do (`Authorization`, `Cookie`, `Forwarded`, `X-Remote-User` and whatever else is believed
+/// somewhere) stay here, and hop-by-hop fields (RFC 9110 section 7.6.1) with them.
+const CONDITIONS: [HeaderName; 13] = [
+    ACCEPT,
+    ACCEPT_ENCODING,
+    ACCEPT_LANGUAGE,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    RANGE,
+];
+
+/// How the upstream is told from where the request came.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What is asked of an upstream.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) order: &'a Order,
+    pub(super) fields: &'a HeaderMap,
+    pub(super) origin: &'a str,
+    pub(super) path: &'a str,
+}
+
+impl Asked<'_> {
+    /// Writes the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`]: it cannot be written as a URL.
+    pub(super) fn write(&self, body: Upward) -> Result<Request<Upward>, Failed> {
+        let Self { order, fields, origin, path } = self;
+        let forward = &order.forward;
+        let mut request = Request::builder()
+            .method(&forward.method)
+            .uri(format!("{origin}{path}{}", forward.target))
+            .body(body)
+            .map_err(|error| Failed::bad_gateway(error.to_string()))?;
+        let own = request.headers_mut();
+        let mut pass = |name: &HeaderName| {
+            for value in fields.get_all(name) {
+                own.append(name.clone(), value.clone());
+            }
+        };
+        pass(&USER_AGENT);
+        if forward.with_conditions {
+            CONDITIONS.iter().for_each(&mut pass);
+        } else {
+            own.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            // What is looked into must not be packed (RFC 9110 section 12.5.3).
+            own.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            if let Some(kind) = forward.content_type {
+                own.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            }
+        }
+        if order.upstream_asks {
+            for value in fields.get_all(AUTHORIZATION) {
+                own.append(AUTHORIZATION, value.clone());
+            }
+        }
+        if let Ok(address) = order.address.to_string().try_into() {
+            own.insert(FORWARDED_FOR, address);
+        }
+        Ok(request)
+    }
+}
+
+/// The client's body on its way up.
+#[derive(Debug)]
+pub struct Streamed {
+    incoming: Incoming,
+    moved: Moved,
+}
+
+/// When something moved last.
+#[derive(Debug, Clone)]
+pub(super) struct Moved(Arc<Mutex<Instant>>);
+
+impl Moved {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Returns once nothing has moved for `silence`.
+    pub(super) async fn until_silent(self, silence: Duration) {
+        loop {
+            let since = self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+            match silence.checked_sub(since) {
+                None => return,
+                Some(left) => tokio::time::sleep(left + Duration::from_millis(1)).await,
+            }
+        }
+    }
+}
+
+impl Streamed {
+    /// Takes a body; the second value tells when it moved last.
+    pub(super) fn new(incoming: Incoming) -> (Self, Moved) {
+        let moved = Moved(Arc::new(Mutex::new(Instant::now())));
+        (Self { incoming, moved: moved.clone() }, moved)
+    }
+}
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let next = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        self.moved.now();
+        // Trailers are hop-by-hop for us: nobody here reads them.
+        Poll::Ready(next.map(|frame| {
+            frame.map(|frame| frame.into_data().map_or_else(|_| Frame::data(Bytes::new()), Frame::data))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
