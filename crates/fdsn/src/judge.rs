@@ -17,19 +17,22 @@ use std::fmt::Write as _;
 pub enum Judgement {
     /// It was asked for and nothing in it is forbidden.
     Pass,
-    /// It was asked for, and is not sent on.
+    /// It was asked for, or lies beside what was, and is not sent on.
     LeftOut(Why),
     /// Nobody asked for it: the upstream does not do what it is told.
     Outside,
 }
 
-/// Why a record that was asked for is left out.
+/// Why a record is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
     /// Some of it may be had and some not.
     Straddles,
     /// It came by a wildcard, and the inventory does not list it.
     Unlisted,
+    /// It ends before what was asked for, or begins after it, by less than its own length or a second.
+    /// Servers that let a record last until the next one begins send such a neighbour.
+    Beside,
 }
 
 /// Judges the records that answer one request, by the rules that made its lines.
@@ -140,7 +143,8 @@ const MAX_CHANNELS: usize = 65_536;
 impl Verdict {
     fn judge(&self, record: Span) -> Judgement {
         if !self.asked.overlaps(record) {
-            return Judgement::Outside;
+            let beside = neighbourhood(record).is_some_and(|around| self.asked.overlaps(around));
+            return if beside { Judgement::LeftOut(Why::Beside) } else { Judgement::Outside };
         }
         if !self.forbidden.overlaps(record) {
             return Judgement::Pass;
@@ -155,6 +159,16 @@ impl Verdict {
         }
     }
 }
+
+/// The record, and its own length (or a second, if it is shorter) on both sides.
+fn neighbourhood(record: Span) -> Option<Span> {
+    let (first, last) = (record.first().as_micros(), record.last().as_micros());
+    let around = (last - first).max(A_SECOND);
+    (first <= last).then(|| Span::new(Time::from_micros(first - around), Time::from_micros(last + around)))
+}
+
+/// In microseconds.
+const A_SECOND: i64 = 1_000_000;
 
 fn station_key(network: &str, station: &str) -> String {
     format!("{network}\n{station}")

@@ -260,7 +260,10 @@ fn records_are_judged_by_what_was_asked_and_what_is_forbidden() {
     let zz = ["ZZ", "TMP", "00", "HHZ"];
     assert_eq!(judged(zz, "2015-01-01", "2015-01-01T00:01"), Judgement::Pass);
     assert_eq!(judged(zz, "2014-12-31T23:59", "2015-01-01T00:01"), Judgement::LeftOut(Why::Straddles));
-    assert_eq!(judged(zz, "2014-12-31T23:58", "2014-12-31T23:59"), Judgement::Outside);
+    assert_eq!(judged(zz, "2014-12-31T23:57", "2014-12-31T23:58"), Judgement::Outside);
+    // Servers that let a record last until the next one begins send its neighbour along.
+    assert_eq!(judged(zz, "2014-12-31T23:58", "2014-12-31T23:59:59.99"), Judgement::LeftOut(Why::Beside));
+    assert_eq!(judged(zz, "2014-12-31T23:59:59.5", "2014-12-31T23:59:59.5"), Judgement::LeftOut(Why::Beside));
     assert_eq!(judged(["ge", "APE  ", "  ", "BHZ"], "2015-01-01", "2015-01-01T00:01"), Judgement::Pass);
     assert_eq!(
         judged(["GE", "NEW", "", "BHZ"], "2015-01-01", "2015-01-01T00:01"),

@@ -43,7 +43,7 @@ impl Challenge {
     /// Chooses among the values of all `WWW-Authenticate` fields of one answer: the first of the
     /// strongest algorithm, wherever it stands. The order is for clients that cannot compare.
     ///
-    /// Fields that cannot be read, are longer than 8 KiB or say something twice are passed over.
+    /// Fields that cannot be read, are longer than 32 KiB or say something twice are passed over.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ pub enum Malformed {
     /// Not Digest: see [`Scheme`](crate::Scheme) before calling it broken.
     #[error("the Authorization header does not say Digest")]
     OtherScheme,
-    /// A bound was reached: 8 KiB or 32 parameters.
+    /// A bound was reached: 32 KiB or 32 parameters.
     #[error("the Authorization header is longer than any Digest answer needs to be")]
     TooLong,
     /// Not a list of `name=value`, RFC 7235 section 2.1.
@@ -197,9 +197,9 @@ fn is_nonce_count(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// As much as most servers take for a whole header; the longest real answer seen had 400 bytes
-/// and its uri.
-pub(crate) const MAX_LEN: usize = 8 * 1024;
+/// As much as a request's head may have in all; the longest real answer seen had 400 bytes and its
+/// uri, and long selections of channels make long uris.
+pub(crate) const MAX_LEN: usize = 32 * 1024;
 /// RFC 7616 defines 12.
 const MAX_PARAMS: usize = 32;
 /// Clients send 8 to 44 characters.

@@ -250,7 +250,7 @@ pub struct Carried {
 pub struct Inspected {
     /// How many bytes of each network passed.
     pub networks: BTreeMap<String, u64>,
-    /// How many records were left out because they reach over a limit.
+    /// How many records were left out because they reach over a limit, or lie just beside it.
     pub records_left_out: u64,
     /// How many records were left out because the inventory does not know them.
     pub records_unlisted: u64,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    RETRY_AFTER, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, RETRY_AFTER, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::flows::admit::Order;
@@ -29,7 +29,10 @@ pub(super) async fn found(
     silence: Duration,
 ) -> Result<Found, Failed> {
     let (head, incoming) = response.into_parts();
-    let fields = passed(&head.headers, order.upstream_asks);
+    let mut fields = passed(&head.headers, order.upstream_asks);
+    if order.login.is_some() {
+        keep_private(&mut fields);
+    }
     let status = head.status;
     match form {
         ErrorForm::Problem => {
@@ -37,7 +40,6 @@ pub(super) async fn found(
             Ok(Found { status, fields, content })
         }
         ErrorForm::Fdsn if status == StatusCode::OK => {
-            let mut fields = fields;
             let content = look_into(incoming, order.inspection.clone(), &mut fields, silence).await?;
             if matches!(&content, Content::Whole(bytes, Some(_)) if bytes.is_empty()) {
                 // Everything in it was left out.
@@ -53,6 +55,17 @@ pub(super) async fn found(
             Ok(Found { status, fields, content })
         }
         ErrorForm::Fdsn => Err(refused(status, &fields, &words(incoming, silence).await, order)),
+    }
+}
+
+/// What one caller may have, a cache between us gives to no other (RFC 9111 section 5.2.2.7): what the
+/// upstream says of that was said before it was known who asks.
+fn keep_private(fields: &mut HeaderMap) {
+    let says_so = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|text| text.contains("no-store") || text.contains("private"))
+    };
+    if !fields.get(CACHE_CONTROL).is_some_and(says_so) {
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }
 

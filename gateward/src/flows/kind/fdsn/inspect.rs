@@ -101,7 +101,7 @@ impl Look {
                 self.count(header);
                 Fate::Pass
             }
-            Judgement::LeftOut(Why::Straddles) => {
+            Judgement::LeftOut(Why::Straddles | Why::Beside) => {
                 self.left_out += 1;
                 Fate::LeaveOut
             }
