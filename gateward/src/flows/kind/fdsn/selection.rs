@@ -18,6 +18,9 @@ use crate::flows::record::Asked;
 /// How many lines are recorded one by one; of more, only the number.
 const RECORDED: usize = 20;
 
+/// How much of one line is recorded, in characters: a list of codes can be very long.
+const RECORDED_OF_ONE: usize = 256;
+
 /// What is restricted, and how it is seen to.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -251,10 +254,14 @@ fn left_out(left_out: &::fdsn::LeftOut) -> String {
         Reason::Unlisted => "unlisted",
         Reason::InventoryUnknown => "inventory unknown",
     };
-    format!("{}: {why}", left_out.network)
+    format!("{}: {why}", shortened(&left_out.network))
 }
 
 fn shown(lines: &[Line]) -> Vec<String> {
-    let text = |line: &Line| write::query(&::fdsn::Options::default(), line);
+    let text = |line: &Line| shortened(&write::query(&::fdsn::Options::default(), line));
     lines.iter().take(RECORDED).map(text).collect()
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(RECORDED_OF_ONE).collect()
 }
