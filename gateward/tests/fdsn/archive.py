@@ -14,7 +14,7 @@ The samples are arbitrary but always the same; paths in the index begin at FOLDE
     XR 2018-2021  another one with the same code, open; its station is called the same
     CX            open, with one restricted station, HMBCX
 
-and QQ, of which the inventory knows nothing.
+and QQ as well as a station of GE, of which the inventory knows nothing.
 """
 
 import random
@@ -41,7 +41,7 @@ CHANNELS = [
     ("CX", 2006, None, "HMBCX", "", "BHZ", "closed", DAYS),
 ]
 
-UNLISTED = ("QQ", "U01", "", "HHZ", "2016-06-01")
+UNLISTED = [("QQ", "U01", "", "HHZ", "2016-06-01"), ("GE", "NEW", "", "HHZ", "2016-06-01")]
 
 # One recording runs from one network with that code into the next, in one file and across records.
 ACROSS = ("XR", "A01", "", "HHZ", "2017-12-31")
@@ -64,7 +64,7 @@ def waveforms(network, station, location, channel, day):
 def made(folder):
     """Writes every file of waveforms; yields its row of the index."""
     listed = [(net, sta, loc, cha, day) for net, _, _, sta, loc, cha, _, days in CHANNELS for day in days]
-    for identity in [*listed, ACROSS, UNLISTED]:
+    for identity in [*listed, ACROSS, *UNLISTED]:
         trace = waveforms(*identity)
         name = "data/" + ".".join(identity) + ".mseed"
         trace.write(str(folder / name), format="MSEED", reclen=512, encoding="STEIM2")

@@ -6,17 +6,21 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod archive;
-#[allow(dead_code, reason = "the tests of the door use all of it")]
 mod conduct;
+mod door;
 mod fetch;
 mod obspy;
-#[allow(dead_code, reason = "the tests of the door use all of it")]
 mod routing_stand_in;
 mod stand_in;
 mod station;
 mod upstream;
 
+mod bad_upstream;
 mod bare;
+mod clients;
+mod documents;
+mod forwarded;
+mod restrictions;
 mod stand_ins;
 
 #[path = "../clients/gnupg.rs"]
