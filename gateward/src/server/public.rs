@@ -87,6 +87,12 @@ impl Public {
         let interpreter = &services[at].service.kind;
         let path = head.uri.path().to_owned();
         let form = Form::of(interpreter.error_form(), &path, self.gate.now().0);
+        if head.version == http::Version::HTTP_10 && services[at].is_server() {
+            let said = "HTTP/1.0 cannot tell an answer that was cut from a complete one: use HTTP/1.1 (in nginx, \
+                        proxy_http_version 1.1).";
+            let status = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
+            return dropping(body, Problem::new(status, "version", said).answer_in(form)).await;
+        }
         let (read, streamed, whole) = match interpreter.body(&head.method) {
             BodyWanted::Streamed => (Bytes::new(), Some(body), true),
             BodyWanted::Nothing => {

@@ -22,6 +22,13 @@ pub struct Protected {
     pub inventory: Option<Inventory>,
 }
 
+impl Protected {
+    /// Tells whether another server is behind it, whose answers may have no length.
+    pub fn is_server(&self) -> bool {
+        matches!(self.source, Source::Server(_))
+    }
+}
+
 /// What is behind a service.
 #[derive(Debug)]
 pub enum Source {
