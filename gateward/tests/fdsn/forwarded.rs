@@ -192,7 +192,7 @@ fn a_client_that_could_not_tell_a_cut_answer_from_a_whole_one_gets_none() {
     let upstream = upstream();
     let door = Door::before(&upstream.url(), &gnupg.issuer());
     let target = format!("{DATASELECT}/query?net=GE&sta=APE&loc=--&cha=HHZ&start=2016-06-01&end=2016-06-02");
-    let reply = door.curl(&target, &["--http1.0"], b"");
+    let reply = door.curl(&target, &["--http1.0", "--no-alpn"], b"");
     assert_eq!(reply.status, 505, "{}", reply.text());
     assert!(reply.text().contains("proxy_http_version 1.1"), "{}", reply.text());
     assert!(upstream.received().is_empty());
