@@ -32,7 +32,7 @@ fn identity(record: &[u8]) -> String {
 #[track_caller]
 fn is_refused(reply: &Reply, said: &str) {
     let text = reply.text();
-    assert_eq!(reply.status, 403, "{text}");
+    assert_eq!(reply.status, 403, "{text:.300?}");
     assert!(text.starts_with("Error 403: Forbidden\n\n"), "{text}");
     assert!(text.contains(said), "{text}");
 }
