@@ -1,0 +1,236 @@
+//! The permit: what a caller may do, until it is recorded that they do.
+//!
+//! Recording uses it up: [`Permit::release`] for an answer that is whole in hand, [`Permit::open`] for
+//! one that runs, [`Permit::fail`] for none. Only what these return lets something leave.
+
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Who;
+use super::running::{Admitted, Ending};
+use crate::base::address::ClientAddress;
+use crate::base::id::{LoginName, TransactionId};
+use crate::base::name::ServiceName;
+use crate::base::time::later;
+use crate::flows::authenticate::Caller;
+use crate::flows::door::Door;
+use crate::flows::exchange::LIFETIME;
+use crate::flows::kind::{Alarm, Allowed, Effect, Entry, Forward, Inspection, Meaning};
+use crate::flows::record::{Access, Carried, Delivery, Happened, Inspected, Outcome, Personal, What};
+use crate::store::instance::{self, OpenTransaction};
+use crate::store::revocation::Revision;
+use crate::store::{Change, CommitError, temporary_login};
+
+/// Proves that a caller may do this; made by [`admit`](super::admit) alone, used up by recording it.
+#[derive(Debug)]
+#[must_use = "a permit opens nothing until it is recorded"]
+pub struct Permit {
+    pub(super) who: Who,
+    pub(super) service: ServiceName,
+    pub(super) meaning: Meaning,
+    pub(super) allowed: Allowed,
+    pub(super) method: String,
+    pub(super) address: ClientAddress,
+    pub(super) decided_under: Revision,
+    pub(super) decided_at: Timestamp,
+}
+
+/// How often it is tried to close what may not be open.
+const ATTEMPTS_TO_CLOSE: usize = 5;
+
+/// A login that is used is prolonged, but not written at every request: an hour's grain will do.
+const PROLONGED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+impl Permit {
+    /// What may be done, below the service's path.
+    pub fn what(&self) -> &str {
+        &self.meaning.what
+    }
+
+    /// Whether it reads, or may change something.
+    pub fn effect(&self) -> Effect {
+        self.meaning.effect
+    }
+
+    /// What the upstream is asked, and how its answer is looked into.
+    pub fn order(&self) -> Order {
+        Order {
+            forward: self.allowed.forward.clone(),
+            inspection: self.allowed.inspection.clone(),
+            no_data: self.allowed.no_data,
+            upstream_asks: self.meaning.entry == Entry::Upstream,
+            login: self.login().cloned(),
+            address: self.address,
+        }
+    }
+
+    /// The login that was proven.
+    fn login(&self) -> Option<&LoginName> {
+        self.who.caller().map(Caller::login)
+    }
+
+    fn prolonging(&self) -> Option<Change> {
+        let Who::Login(caller) = &self.who else { return None };
+        let to = later(self.decided_at, LIFETIME).min(caller.valid_until());
+        let gained = to.duration_since(caller.expires_at());
+        let worth_it = gained >= PROLONGED_EVERY || (gained.is_positive() && to == caller.valid_until());
+        worth_it.then(|| Change::ProlongLogin(temporary_login::Prolong { login: caller.login().clone(), to }))
+    }
+
+    fn access(&self) -> Access {
+        let grant = if self.allowed.by.is_empty() { "open".into() } else { self.allowed.by.join(" ") };
+        let claimed = match &self.who {
+            Who::Claims(claim) => claim.unverified().map(str::to_owned),
+            Who::Anybody | Who::Login(_) => None,
+        };
+        Access {
+            method: self.method.clone(),
+            path: self.meaning.what.clone(),
+            grant,
+            subject: self.who.caller().map(|caller| caller.subject().to_owned()),
+            claimed,
+            asked: self.allowed.asked.clone(),
+        }
+    }
+
+    fn event(&self, transaction: TransactionId, what: What) -> Happened {
+        Happened {
+            what,
+            outcome: Outcome::Done,
+            service: Some(self.service.clone()),
+            who: self.login().map(ToString::to_string),
+            transaction: Some(transaction),
+            reference: None,
+            personal: Personal::at(self.address),
+        }
+    }
+
+    /// Records that an answer, whole in hand, leaves: one event says that it was admitted and how
+    /// it ended. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Stale`] and [`CommitError::Precondition`]: decide once more. Anything else:
+    /// the answer stays here.
+    pub async fn release(
+        self,
+        door: &Door,
+        status: u16,
+        bytes: u64,
+        inspected: Option<Inspected>,
+        now: Timestamp,
+    ) -> Result<Released, CommitError> {
+        let transaction = TransactionId::new(now, &door.random);
+        let delivery = Delivery::NotObserved;
+        let duration_us = microseconds(self.decided_at, now);
+        let carried = Carried { status, bytes, duration_us, delivery, inspected };
+        let changes = self.prolonging().into_iter().collect();
+        let happened = [self.event(transaction, What::Released { access: self.access(), carried })];
+        // A crash before the commit: nothing left, nothing recorded. After it: recorded as released,
+        // whether or not it still left.
+        door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
+        Ok(Released(()))
+    }
+
+    /// Records that what is behind the service refused or failed, and whether it did worse: what
+    /// leaves is an error with this status.
+    ///
+    /// # Errors
+    ///
+    /// As [`Permit::release`].
+    pub async fn fail(
+        self,
+        door: &Door,
+        status: u16,
+        alarm: Option<&Alarm>,
+        now: Timestamp,
+    ) -> Result<TransactionId, CommitError> {
+        let transaction = TransactionId::new(now, &door.random);
+        let the_callers = (400..500).contains(&status);
+        let delivery = if the_callers { Delivery::NotObserved } else { Delivery::UpstreamFailed };
+        let duration_us = microseconds(self.decided_at, now);
+        let carried = Carried { status, bytes: 0, duration_us, delivery, inspected: None };
+        let what = What::Released { access: self.access(), carried };
+        let mut happened = vec![Happened { outcome: delivery.outcome(), ..self.event(transaction, what) }];
+        happened.extend(alarm.and_then(|alarm| alarm_event(alarm, &happened[0])));
+        door.recorder.commit(Some(self.decided_under), Vec::new(), &happened, now).await?;
+        Ok(transaction)
+    }
+
+    /// Records that an answer is going to leave piece by piece. Durable when this returns; from
+    /// then on the transaction is open until it is ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Permit::release`].
+    pub async fn open(self, door: &Door, now: Timestamp) -> Result<Admitted, CommitError> {
+        let transaction = TransactionId::new(now, &door.random);
+        let open = OpenTransaction {
+            id: transaction,
+            instance: door.recorder.instance().to_string(),
+            service: self.service.to_string(),
+            who: self.login().map_or_else(String::new, ToString::to_string),
+        };
+        let mut changes = vec![Change::OpenTransaction(instance::Open { transaction: open, at: now })];
+        changes.extend(self.prolonging());
+        let happened = [self.event(transaction, What::Admitted(self.access()))];
+        let admitted = Admitted {
+            transaction,
+            caller: self.who.caller().map(|caller| (caller.login().clone(), caller.valid_until())),
+            by: self.allowed.by.clone(),
+            service: self.service.clone(),
+            address: self.address,
+            decided_under: self.decided_under,
+            opened_at: now,
+        };
+        // A crash after the commit leaves the transaction open; the next start closes it as unknown.
+        match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
+            Ok(()) => Ok(admitted),
+            // It may stand there as open; `end` closes it only if it does. Each attempt waits for the
+            // store itself; what stays open all the same, the next start closes.
+            Err(CommitError::Unknown(reason)) => {
+                for _ in 0..ATTEMPTS_TO_CLOSE {
+                    if admitted.end(door, Ending::nothing_left(503, Delivery::Cut), now).await.is_ok() {
+                        break;
+                    }
+                }
+                Err(CommitError::Unavailable(reason))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(super) fn microseconds(since: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(since).as_micros()).unwrap_or(0)
+}
+
+/// Says, beside how a transaction ended, that its upstream sent what nobody asked it for.
+pub(super) fn alarm_event(alarm: &Alarm, ended: &Happened) -> Option<Happened> {
+    let Alarm::Overstepped { .. } = alarm else { return None };
+    let what = What::UpstreamOverstepped { detail: alarm.to_string() };
+    Some(Happened { what, outcome: Outcome::Failed, ..ended.clone() })
+}
+
+/// What an upstream is asked under a permit; made by [`Permit::order`] alone.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Order {
+    /// The request.
+    pub forward: Forward,
+    /// How the answer is looked into.
+    pub inspection: Inspection,
+    /// The status that says that there are no data.
+    pub no_data: StatusCode,
+    /// The upstream asks callers itself who they are.
+    pub upstream_asks: bool,
+    /// The login that was proven, to be told to an upstream that believes us.
+    pub login: Option<LoginName>,
+    /// From where the request came.
+    pub address: ClientAddress,
+}
+
+/// Proves that `released` is on the disk: the answer may leave.
+#[derive(Debug)]
+#[must_use = "the answer may leave now"]
+pub struct Released(());

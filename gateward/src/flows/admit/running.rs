@@ -1,0 +1,120 @@
+//! An answer that runs: decided again while it does, and ended once.
+
+use jiff::Timestamp;
+
+use super::permit::{alarm_event, microseconds};
+use crate::base::address::ClientAddress;
+use crate::base::id::{LoginName, TransactionId};
+use crate::base::name::ServiceName;
+use crate::flows::authenticate;
+use crate::flows::door::Door;
+use crate::flows::kind::Alarm;
+use crate::flows::policy::Policy;
+use crate::flows::record::{Carried, Delivery, Happened, Inspected, Personal, What};
+use crate::store::revocation::Revision;
+use crate::store::{self, Change, CommitError, instance};
+
+/// Proves that `admitted` is on the disk: the answer may begin to leave.
+#[derive(Debug)]
+#[must_use = "an open transaction must be ended"]
+pub struct Admitted {
+    pub(super) transaction: TransactionId,
+    /// The login and the end of its token, where there is one.
+    pub(super) caller: Option<(LoginName, Timestamp)>,
+    pub(super) by: Vec<String>,
+    pub(super) service: ServiceName,
+    pub(super) address: ClientAddress,
+    pub(super) decided_under: Revision,
+    pub(super) opened_at: Timestamp,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// The status that was sent.
+    pub status: u16,
+    /// How many bytes of the body were handed to the transport.
+    pub bytes: u64,
+    /// Whether they arrived.
+    pub delivery: Delivery,
+    /// What was in it, where it was looked into.
+    pub inspected: Option<Inspected>,
+    /// What was wrong with it.
+    pub alarm: Option<Alarm>,
+}
+
+impl Ending {
+    /// Of an answer that never began.
+    pub fn nothing_left(status: u16, delivery: Delivery) -> Self {
+        Self { status, bytes: 0, delivery, inspected: None, alarm: None }
+    }
+}
+
+impl Admitted {
+    /// The transaction's id.
+    pub fn transaction(&self) -> TransactionId {
+        self.transaction
+    }
+
+    /// The revocation counter that this was last decided under.
+    pub fn decided_under(&self) -> Revision {
+        self.decided_under
+    }
+
+    /// When the caller's token ends, and the answer with it; open data have no such end.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.caller.as_ref().map(|(_, valid_until)| *valid_until)
+    }
+
+    /// Decides again under `policy`, for an answer that is running: `false` cuts it.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`]: not known now; ask again.
+    pub fn is_still_permitted(
+        &mut self,
+        door: &Door,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<bool, store::Error> {
+        let still = match &self.caller {
+            None => true,
+            Some((login, _)) => {
+                let caller = authenticate::look_again(door, policy, login, now)?;
+                // All grants that it is by must still be there: nobody knows which of them the rest needs.
+                caller.is_some_and(|caller| {
+                    let grants = policy.grants(&self.service, caller.groups(), caller.mail());
+                    self.by.iter().all(|id| grants.iter().any(|grant| grant.id == *id))
+                })
+            }
+        };
+        self.decided_under = policy.revision;
+        Ok(still)
+    }
+
+    /// Records how the transaction ended, once: when it is closed already, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: it is still open; try again, or leave it to whoever notices.
+    pub async fn end(&self, door: &Door, ending: Ending, now: Timestamp) -> Result<(), CommitError> {
+        let Ending { status, bytes, delivery, inspected, alarm } = ending;
+        let duration_us = microseconds(self.opened_at, now);
+        let ended = Happened {
+            what: What::Ended(Carried { status, bytes, duration_us, delivery, inspected }),
+            outcome: delivery.outcome(),
+            service: Some(self.service.clone()),
+            who: self.caller.as_ref().map(|(login, _)| login.to_string()),
+            transaction: Some(self.transaction),
+            reference: None,
+            personal: Personal::at(self.address),
+        };
+        let alarm = alarm.and_then(|alarm| alarm_event(&alarm, &ended));
+        let happened: Vec<Happened> = [ended].into_iter().chain(alarm).collect();
+        let close = Change::CloseTransaction(instance::Close(self.transaction));
+        match door.recorder.commit(None, vec![close], &happened, now).await {
+            Ok(()) | Err(CommitError::Precondition) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
