@@ -1,5 +1,6 @@
 //! `gateward exchange`
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::access::block_on;
 use super::{Context, YES, no};
 use crate::base::id::Reference;
-use crate::flows::exchange::{self, Error, From, Insight};
+use crate::flows::exchange::{self, Error, From, Insight, Networks};
 
 /// Exchange a signed token for a login, and tell everything about it.
 #[derive(Debug, clap::Args)]
@@ -112,10 +113,13 @@ fn describe(insight: &Insight) -> (String, serde_json::Map<String, Value>) {
     let token = &insight.token;
     let list = |items: Vec<String>| if items.is_empty() { "none".to_owned() } else { items.join(" ") };
     let groups: Vec<String> = token.groups().iter().map(ToString::to_string).collect();
-    let known: Vec<String> = insight.known_groups.iter().map(ToString::to_string).collect();
-    let services: Vec<String> = insight.services.iter().map(ToString::to_string).collect();
+    let known: Vec<String> = insight.worth.known_groups.iter().map(ToString::to_string).collect();
+    let services: Vec<String> =
+        insight.worth.services.iter().map(|reach| reach.service.to_string()).collect();
+    let granted: Vec<String> = insight.worth.services.iter().map(ToString::to_string).collect();
+    let refusal = insight.refusal.as_ref().map(|refusal| &refusal.error);
     let signature = format!("good, by {} with {}", token.issuer(), token.hash_algorithm());
-    let verdict = match &insight.refusal {
+    let verdict = match refusal {
         None => "accepted".to_owned(),
         Some(error) => format!("refused: {error} ({})", error.reason()),
     };
@@ -128,16 +132,18 @@ fn describe(insight: &Insight) -> (String, serde_json::Map<String, Value>) {
         ("mail", token.mail().as_str().to_owned()),
         ("groups", list(groups.clone())),
         ("groups known", list(known.clone())),
-        ("granted", list(services.clone())),
-        ("living login", if insight.has_login { "yes" } else { "no" }.to_owned()),
+        ("granted", if granted.is_empty() { "none".into() } else { granted.join("; ") }),
+        ("living login", if insight.login.is_some() { "yes" } else { "no" }.to_owned()),
         ("login would end", format!("{:.0}", insight.login_ends)),
         ("verdict", verdict),
     ];
     let text: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<17}{value}")).collect();
+    let networks: BTreeMap<String, &Networks> =
+        insight.worth.services.iter().map(|reach| (reach.service.to_string(), &reach.networks)).collect();
     let json = json!({
         "accepted": insight.refusal.is_none(),
-        "reason": insight.refusal.as_ref().map(Error::reason),
-        "detail": insight.refusal.as_ref().map(ToString::to_string),
+        "reason": refusal.map(Error::reason),
+        "detail": refusal.map(ToString::to_string),
         "token_id": token.id().to_string(),
         "issuer": token.issuer().to_string(),
         "hash": token.hash_algorithm().to_string(),
@@ -148,7 +154,8 @@ fn describe(insight: &Insight) -> (String, serde_json::Map<String, Value>) {
         "groups": groups,
         "groups_known": known,
         "services": services,
-        "has_login": insight.has_login,
+        "networks": networks,
+        "has_login": insight.login.is_some(),
         "login_ends": insight.login_ends.to_string(),
     });
     match json {

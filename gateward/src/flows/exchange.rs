@@ -3,23 +3,26 @@
 //! The same token gives the same login while it lives, however the token is spelled and however
 //! many ask at once. A login never outlives its token, and lives at most a day unless used.
 
-use jiff::{SignedDuration, Timestamp};
-use signed_token::{Group, Token, VerifiedToken};
+mod insight;
 
-use super::door::{Door, Refused};
+use jiff::{SignedDuration, Timestamp};
+use signed_token::VerifiedToken;
+
+use super::door::{Door, Refused, TooMany};
 use super::failures::Attempt;
 use super::keyring::{Keyring, Place};
 use super::policy::Policy;
 use super::record::{self, Happened, Personal, What};
 use crate::base::address::ClientAddress;
 use crate::base::id::{LoginName, Reference};
-use crate::base::name::ServiceName;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::time::{later, stored};
 use crate::store::temporary_login::{self, TemporaryLogin};
 use crate::store::token_block::{self, BlockedToken};
 use crate::store::{self, Change, CommitError};
+
+pub use insight::{Insight, Networks, Reach, Worth, check, dry_run};
 
 /// How long a login lives at a time.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -47,23 +50,8 @@ pub struct Exchanged {
     pub expires_at: Timestamp,
     /// The same token had a living login already.
     pub repeated: bool,
-}
-
-/// What an operator may be told of a token that an issuer signed.
-#[derive(Debug)]
-pub struct Insight {
-    /// What was signed.
-    pub token: Token,
-    /// Groups that a grant here names.
-    pub known_groups: Vec<Group>,
-    /// Services that the token's holder may reach.
-    pub services: Vec<ServiceName>,
-    /// When a login made now would end.
-    pub login_ends: Timestamp,
-    /// The token has a living login.
-    pub has_login: bool,
-    /// Why the exchange would refuse it; `None` when it would not.
-    pub refusal: Option<Error>,
+    /// What the token is worth here.
+    pub worth: Worth,
 }
 
 /// Why there is no login.
@@ -124,21 +112,21 @@ pub struct Refusal {
 ///
 /// [`Refusal`], recorded unless nothing can be recorded.
 pub async fn exchange(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Result<Exchanged, Refusal> {
-    let address = match from {
-        From::Address(address) => Some(*address),
-        From::Command(_) => None,
-    };
-    if let Some(address) = address {
-        let too_many =
-            door.refuse_for_limit(address, Attempt::Exchange, None, now).await.map_err(unrecorded)?;
-        if let Some(too_many) = too_many {
-            let error = Error::TooMany { wait_seconds: too_many.wait_seconds };
-            return Err(Refusal { error, reference: Some(too_many.reference) });
-        }
-    }
+    refuse_for_limit(door, from, now).await?;
     match make_login(door, body, from, now).await {
         Ok(exchanged) => Ok(exchanged),
         Err(error) => Err(refuse(door, body, error, from, now).await),
+    }
+}
+
+/// Refuses, unseen, what comes from an address that failed too often.
+async fn refuse_for_limit(door: &Door, from: &From, now: Timestamp) -> Result<(), Refusal> {
+    let From::Address(address) = from else { return Ok(()) };
+    match door.refuse_for_limit(*address, Attempt::Exchange, None, now).await.map_err(unrecorded)? {
+        None => Ok(()),
+        Some(TooMany { wait_seconds, reference }) => {
+            Err(Refusal { error: Error::TooMany { wait_seconds }, reference: Some(reference) })
+        }
     }
 }
 
@@ -208,17 +196,15 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
             let login = new_login(&door.keyring, &token, expires_at, now, &door.random);
             (login.clone(), Change::CreateLogin(Box::new(temporary_login::Create(login))))
         };
-        let password = door
-            .keyring
-            .login_password(&login.key_id, &login.salt, &login.identity)
-            .ok_or_else(|| Error::KeyMissing(login.key_id.clone()))?;
-        let happened = exchanged_event(&policy, &token, &login, expires_at, repeated, from);
+        let password = password(door, &login)?;
+        let worth = Worth::of(&token, &policy);
+        let happened = exchanged_event(&token, &worth, &login, expires_at, repeated, from);
         attempt += 1;
         // A crash before the commit leaves nothing; after it, a login that nobody was told of, which
         // the same token gives again and the sweep takes away at its end.
         match door.recorder.commit(Some(policy.revision), vec![change], &[happened], now).await {
             Ok(()) => {
-                return Ok(Exchanged { login: login.login, password, expires_at, repeated });
+                return Ok(Exchanged { login: login.login, password, expires_at, repeated, worth });
             }
             Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh()?,
             Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
@@ -239,6 +225,13 @@ fn admissible(door: &Door, policy: &Policy, token: &VerifiedToken) -> Result<Opt
         return Err(Error::TokenRevoked);
     }
     Ok(temporary_login::find_by_identity(&door.store.reader, &identity)?)
+}
+
+/// Computes the password of a login, which is stored nowhere.
+fn password(door: &Door, login: &TemporaryLogin) -> Result<Secret, Error> {
+    door.keyring
+        .login_password(&login.key_id, &login.salt, &login.identity)
+        .ok_or_else(|| Error::KeyMissing(login.key_id.clone()))
 }
 
 fn new_login(
@@ -268,14 +261,13 @@ fn new_login(
 }
 
 fn exchanged_event(
-    policy: &Policy,
     token: &VerifiedToken,
+    worth: &Worth,
     login: &TemporaryLogin,
     expires_at: Timestamp,
     repeated: bool,
     from: &From,
 ) -> Happened {
-    let known = policy.known_groups(token.groups());
     let what = What::Exchanged(Box::new(record::Exchanged {
         repeated,
         issuer: login.issuer.clone(),
@@ -284,7 +276,7 @@ fn exchanged_event(
         valid_until: stored(token.valid_until()),
         expires_at: stored(expires_at),
         groups: login.groups.clone(),
-        groups_known: known.into_iter().map(ToString::to_string).collect(),
+        groups_known: worth.known_groups.iter().map(ToString::to_string).collect(),
         subject: login.subject.clone(),
     }));
     let mail = Some(token.mail().as_str().to_owned());
@@ -297,32 +289,4 @@ fn exchanged_event(
         personal: Personal { address, mail },
         ..Happened::done(what)
     }
-}
-
-/// Does everything that [`exchange`] does but create, and tells what it saw. Not recorded: nothing
-/// is made, and only the operator may ask.
-///
-/// # Errors
-///
-/// [`Error`] when no believed issuer signed it, or the store does not answer.
-pub fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
-    let policy = door.policy.current();
-    let token = signed_token::inspect(body, &policy.issuers, now)?;
-    let (existing, refusal) = match token.clone().check_dates(now) {
-        Err(error) => (None, Some(error.into())),
-        Ok(verified) => match admissible(door, &policy, &verified) {
-            Ok(existing) => (existing, None),
-            Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error),
-            Err(error) => (None, Some(error)),
-        },
-    };
-    let groups: Vec<Group> = token.groups().iter().cloned().collect();
-    Ok(Insight {
-        known_groups: policy.known_groups(&groups).into_iter().cloned().collect(),
-        services: policy.granted_services(&groups, token.mail()).into_iter().cloned().collect(),
-        login_ends: later(now, LIFETIME).min(token.valid_until()),
-        has_login: existing.is_some_and(|login| login.expires_at > now),
-        refusal,
-        token,
-    })
 }

@@ -87,6 +87,8 @@ pub enum What {
         issuers: Vec<String>,
     },
     Exchanged(Box<Exchanged>),
+    /// A token was looked at for its holder, and would be exchanged; nothing was made.
+    TokenChecked(Box<Exchanged>),
     ExchangeRefused {
         reason: String,
         detail: String,
@@ -172,7 +174,7 @@ pub enum What {
     },
 }
 
-/// A signed token became (or prolonged) a temporary login.
+/// A signed token became (or prolonged) a temporary login, or would.
 #[derive(Debug, Clone, Serialize)]
 pub struct Exchanged {
     /// The same token had a living login already.

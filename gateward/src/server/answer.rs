@@ -12,7 +12,7 @@ use super::pump::Pump;
 use crate::base::id::{Reference, TransactionId};
 use crate::flows::admit::{self, Admitted, Released};
 use crate::flows::authenticate::{self, Failure};
-use crate::flows::exchange::{self, Exchanged};
+use crate::flows::exchange;
 use crate::flows::kind::{ErrorForm, NotAllowed, NotUnderstood};
 use crate::flows::operate;
 
@@ -32,6 +32,13 @@ pub fn text(status: StatusCode, said: impl Into<String>) -> Answered {
     let fields = answered.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answered
+}
+
+/// Makes a document for programs; `media_type` says which kind of JSON it is.
+pub fn json(status: StatusCode, media_type: &'static str, document: &serde_json::Value) -> Answered {
+    let mut answered = text(status, format!("{document}\n"));
+    answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     answered
 }
 
@@ -63,6 +70,11 @@ impl Problem {
             self.fields.append(name, value);
         }
         self
+    }
+
+    /// What the caller is told in words.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Says that the door is shut for now.
@@ -111,9 +123,8 @@ impl Problem {
         if let Some(reference) = self.reference {
             document["reference"] = reference.to_string().into();
         }
-        let mut answered = text(self.status, format!("{document}\n"));
+        let mut answered = json(self.status, "application/problem+json", &document);
         answered.headers_mut().extend(self.fields);
-        answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         answered
     }
 }
@@ -123,11 +134,6 @@ pub const SHUT: &str = "nothing can be recorded at the moment";
 
 /// What the public may know before the door is open: `/readyz` and the log tell the rest.
 pub const NOT_READY: &str = "it is not ready";
-
-/// Answers an exchange as EIDA's clients expect: exactly one `:`, no newline, never kept.
-pub fn exchanged(exchanged: &Exchanged) -> Answered {
-    text(StatusCode::OK, format!("{}:{}", exchanged.login, exchanged.password.expose()))
-}
 
 /// The form in which an error is written.
 #[derive(Debug, Clone, Copy)]

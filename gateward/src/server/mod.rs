@@ -1,5 +1,6 @@
 //! Floor 3: listeners, TLS, HTTP: translates between the wire and flows, decides nothing.
 
+mod accept;
 mod admin;
 mod answer;
 mod body;
@@ -7,6 +8,7 @@ pub mod boot;
 mod carry;
 mod connection;
 mod cutter;
+mod exchange;
 mod folder;
 mod found;
 pub mod housekeeping;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::ALLOW;
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
@@ -17,7 +16,6 @@ use super::listener::Answer;
 use super::services::Protected;
 use crate::base::address::ClientAddress;
 use crate::base::name::UrlPath;
-use crate::flows::exchange::{self, From};
 use crate::flows::kind::BodyWanted;
 use crate::flows::replays::Arrival;
 
@@ -113,40 +111,6 @@ impl Public {
         let answered = carried.await.unwrap_or_else(|error| answer::shut(&error).answer_in(form));
         if whole { answered } else { answer::closing(answered) }
     }
-
-    async fn exchange(
-        &self,
-        head: &http::request::Parts,
-        body: Incoming,
-        address: ClientAddress,
-    ) -> Answered {
-        let path = head.uri.path();
-        let (at, _) = self.gate.now();
-        let form = Form::Fdsn { path, at };
-        if head.method != Method::POST {
-            let said = "Send the signed token as the body of a POST.";
-            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", said).with(ALLOW, "POST");
-            return answer::closing(problem.answer_in(form));
-        }
-        let token = match read_whole(body, signed_token::MAX_BODY).await {
-            Ok(token) => token,
-            Err(problem) => return answer::closing(problem.answer_in(form)),
-        };
-        // Only now: a token is judged when it is there, not when its first byte was sent.
-        let (now, clock_trouble) = self.gate.now();
-        let form = Form::Fdsn { path, at: now };
-        if let Some(trouble) = clock_trouble {
-            tracing::error!(%trouble, "an exchange could not be made");
-            return Problem::shut(answer::SHUT).answer_in(form);
-        }
-        let Ok(opened) = self.gate.opened() else {
-            return Problem::shut(answer::NOT_READY).answer_in(form);
-        };
-        match exchange::exchange(&opened.door, &token, &From::Address(address), now).await {
-            Ok(exchanged) => answer::exchanged(&exchanged),
-            Err(refusal) => answer::exchange_refused(&refusal).answer_in(form),
-        }
-    }
 }
 
 /// Drops the body of a request that is answered without it.
@@ -157,7 +121,7 @@ async fn dropping(body: Incoming, answered: Answered) -> Answered {
 
 /// Reads a body of at most `most` bytes; of a longer one, one byte more is kept where somebody else
 /// refuses it, and it is refused here where nobody would.
-async fn read_whole(body: Incoming, most: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read_whole(body: Incoming, most: usize) -> Result<Bytes, Problem> {
     match tokio::time::timeout(BODY, read_body(body, most)).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(Gone)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body", "The body ended too early.")),

@@ -31,3 +31,4 @@ mod spelling;
 mod statement;
 mod tls;
 mod tools;
+mod why;
