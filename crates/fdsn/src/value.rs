@@ -29,9 +29,13 @@ impl Value {
         match self {
             Self::OneOf(words) => word(words, text).map(ToOwned::to_owned),
             Self::ListOf(words) => list(words, text),
-            Self::Boolean => word(&["true", "false"], text).map(ToOwned::to_owned),
+            // Some servers read these words in no other case.
+            Self::Boolean => word(&["TRUE", "FALSE"], text).map(ToOwned::to_owned),
             Self::Integer(min, max) => number(text, min, max).filter(|_| !text.contains('.')),
-            Self::Decimal(min, max) => number(text, min, max),
+            // And no number without a point where one may have it.
+            Self::Decimal(min, max) => {
+                number(text, min, max).map(|number| if number.contains('.') { number } else { number + ".0" })
+            }
             Self::Instant => text.parse::<Time>().ok().map(|time| time.to_string()),
         }
     }
@@ -81,7 +85,7 @@ mod tests {
     #[test]
     fn words_are_written_as_the_specification_does() {
         assert_eq!(Value::OneOf(&["D", "B"]).read("b").unwrap(), "B");
-        assert_eq!(Value::Boolean.read("TRUE").unwrap(), "true");
+        assert_eq!(Value::Boolean.read("true").unwrap(), "TRUE");
         assert_eq!(
             Value::ListOf(&["quality", "overlap"]).read("Overlap,quality").unwrap(),
             "overlap,quality"
@@ -100,8 +104,10 @@ mod tests {
 
     #[test]
     fn numbers_are_digits_within_their_range() {
-        for text in ["0", "-90", "90.0", "12.25", "-0.5"] {
-            assert_eq!(Value::Decimal(-90, 90).read(text).unwrap(), text);
+        for (text, written) in
+            [("0", "0.0"), ("-90", "-90.0"), ("90.0", "90.0"), ("12.25", "12.25"), ("-0.5", "-0.5")]
+        {
+            assert_eq!(Value::Decimal(-90, 90).read(text).unwrap(), written);
         }
         for text in
             ["", "-", ".5", "5.", "+5", "1e1", "90.1", "-91", "inf", "nan", "1.2.3", "0x5", "--5", " 5"]

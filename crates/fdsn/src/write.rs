@@ -34,7 +34,7 @@ pub fn query(options: &Options, line: &Line) -> String {
 /// Lists become one line for each combination, and a pattern that another one of its list covers is
 /// left out. Patterns that merely overlap, such as `A*` and `*Z`, stay both, so that servers
 /// that answer line by line send the channels of both twice. A time that is not given is written as
-/// 1900-01-01T00:00:00 or 2599-12-31T23:59:59.
+/// 1900-01-01T00:00:00 or 2199-12-31T23:59:59: servers that count nanoseconds in 64 bits end in 2262.
 ///
 /// As many lines come out as [`Line::combinations`] says: bound them before.
 pub fn post(options: &Options, lines: &[Line]) -> String {
@@ -83,7 +83,7 @@ fn spelled(patterns: &Patterns) -> Vec<String> {
 
 /// Both ends, where not every server reads a line without.
 fn bounded(span: Span) -> (Time, Time) {
-    let (early, late) = (Time::start_of_year(1900), Time::end_of_year(2599));
+    let (early, late) = (Time::start_of_year(1900), Time::end_of_year(2199));
     let late = Time::from_micros(late.as_micros() / 1_000_000 * 1_000_000);
     // Whoever asks for the time before or after all data shall still get an interval.
     let start = span.start.unwrap_or(if span.last() < early { Time::MIN } else { early });

@@ -144,7 +144,7 @@ fn lines_without_times_are_for_metadata_and_availability() {
         assert_eq!((request.lines[1].span.start, request.lines[1].span.end.is_some()), (None, true));
         assert_eq!(
             write::post(&request.options, &request.lines[..1]),
-            "GE * * * 1900-01-01T00:00:00 2599-12-31T23:59:59\n"
+            "GE * * * 1900-01-01T00:00:00 2199-12-31T23:59:59\n"
         );
     }
 }

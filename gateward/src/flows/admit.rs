@@ -108,7 +108,10 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
 }
 
 async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
-    // What is asked comes first: a request that means nothing is nobody's.
+    if ask.shown.authorization.is_none() && ask.service.kind.challenges_first(ask.request.rest) {
+        return Err(authenticate::Error::Challenged { stale: false }.into());
+    }
+    // What is asked comes first otherwise: a request that means nothing is nobody's.
     let meaning = match ask.service.kind.meaning(ask.request) {
         Ok(meaning) => meaning,
         Err(why) => {

@@ -345,7 +345,9 @@ pub fn shut(error: &dyn std::error::Error) -> Problem {
 /// Says that what is behind a service failed, under what the operator finds it.
 pub fn upstream_failed(failed: &Failed, transaction: TransactionId) -> Problem {
     let Failed { status, said, detail, retry_after, .. } = failed;
-    tracing::error!(detail, %transaction, "an upstream failed");
+    if status.is_server_error() {
+        tracing::error!(detail, %transaction, "an upstream failed");
+    }
     let problem = Problem::new(*status, "upstream", format!("{said} Ask the operator about {transaction}."));
     match retry_after {
         Some(seconds) => problem.with(RETRY_AFTER, *seconds),

@@ -45,19 +45,34 @@ pub enum Sent {
 /// What the transport has taken of a running answer.
 #[derive(Debug, Default)]
 pub struct Taken {
+    /// How many bytes, and the highest bit once it gets no more.
     bytes: AtomicU64,
     all: AtomicBool,
 }
 
+/// Says that the answer was cut.
+const CUT: u64 = 1 << 63;
+
 impl Taken {
-    /// How many bytes.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Acquire)
+    /// Gives the transport no more, whatever waits for it; returns how many bytes it has.
+    pub fn cut(&self) -> u64 {
+        self.bytes.fetch_or(CUT, Ordering::AcqRel) & !CUT
     }
 
     /// Whether it has all of them.
     pub fn is_all(&self) -> bool {
         self.all.load(Ordering::Acquire)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire) & !CUT
+    }
+
+    /// Counts `more` bytes; `None` when the answer was cut before.
+    fn take(&self, more: u64) -> Option<u64> {
+        let counted = |bytes: u64| (bytes & CUT == 0).then_some(bytes + more);
+        let before = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, counted);
+        before.ok().map(|before| before + more)
     }
 }
 
@@ -78,12 +93,14 @@ impl Pieces {
         (sender, Arc::clone(&taken), Self { receiver, length, taken })
     }
 
-    fn take(&self, piece: &Bytes) {
-        let before = self.taken.bytes.fetch_add(piece.len() as u64, Ordering::AcqRel);
+    /// Takes a piece for the transport, unless the answer was cut meanwhile.
+    fn take(&self, piece: Bytes) -> Result<Frame<Bytes>, Cut> {
+        let taken = self.taken.take(piece.len() as u64).ok_or(Cut)?;
         // The transport asks for no more once it has the length that it announced.
-        if self.length == Some(before + piece.len() as u64) {
+        if self.length == Some(taken) {
             self.taken.all.store(true, Ordering::Release);
         }
+        Ok(Frame::data(piece))
     }
 }
 
@@ -100,10 +117,7 @@ impl Body for AnswerBody {
             Self::Running(pieces) => {
                 let next = std::task::ready!(pieces.receiver.poll_recv(context));
                 Poll::Ready(match next {
-                    Some(Sent::Piece(piece)) => {
-                        pieces.take(&piece);
-                        Some(Ok(Frame::data(piece)))
-                    }
+                    Some(Sent::Piece(piece)) => Some(pieces.take(piece)),
                     Some(Sent::End) if pieces.length.is_none() => {
                         pieces.taken.all.store(true, Ordering::Release);
                         None

@@ -184,13 +184,14 @@ impl Carried {
 
     async fn finish(self, status: u16, delivery: Delivery, inspected: Option<Inspected>) {
         let Self { pump, admitted, sender, taken, alarm } = self;
+        // Whatever waits to be taken is never taken: what is recorded is what left.
+        let bytes = taken.cut();
         if delivery != Delivery::Complete {
-            // Whatever waits to be taken is never taken: the connection goes, and with it the answer.
             drop(sender.try_send(Sent::Cut));
             pump.cutter.cut();
         }
         drop(sender);
-        let ending = Ending { status, bytes: taken.bytes(), delivery, inspected, alarm };
+        let ending = Ending { status, bytes, delivery, inspected, alarm };
         loop {
             if let Ok(now) = pump.clock.now() {
                 match admitted.end(&pump.door, ending.clone(), now).await {

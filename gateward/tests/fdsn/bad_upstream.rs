@@ -211,6 +211,17 @@ fn a_body_that_is_shorter_than_it_said_cuts_the_answer() {
 }
 
 #[test]
+fn every_byte_of_a_cut_answer_is_in_the_record() {
+    for _ in 0..5 {
+        let upstream = StandIn::answering(breaks_off(waveforms(&plenty()), MIDDLE));
+        let door = door(&upstream);
+        let (got, ending) = (ask(&door), ending(&door));
+        let recorded = ending["bytes"].as_u64().unwrap();
+        assert!(recorded >= got.body.len() as u64, "{} bytes came, but {ending}", got.body.len());
+    }
+}
+
+#[test]
 fn chunks_without_an_end_cut_the_answer() {
     is_cut(&StandIn::answering(breaks_off(chunked(&plenty()), MIDDLE)));
 }

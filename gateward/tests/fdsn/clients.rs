@@ -160,6 +160,18 @@ fn curl_gets_what_is_restricted() {
     assert!(got.body == ARCHIVE.waveforms("CX.HMBCX..BHZ", "2016-06-01"), "{} bytes", got.body.len());
 }
 
+#[test]
+fn curl_posts_nothing_until_it_is_challenged_and_gets_what_is_restricted() {
+    let (gnupg, upstream) = (Gnupg::new(), Upstream::start());
+    let issuer = gnupg.issuer();
+    let door = door(&upstream, &issuer);
+    let login = door.exchange(&token(&issuer, CX_GROUP)).to_string();
+    let arguments = ["--digest", "--user", &login, "--data-binary", OTHERS];
+    let got = door.curl(&format!("{DATASELECT}/queryauth"), &arguments, b"");
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert!(got.body == ARCHIVE.waveforms("CX.HMBCX..BHZ", "2016-06-01"), "{} bytes", got.body.len());
+}
+
 /// wget at the door, with the login that a token becomes.
 fn wget(door: &Door, token: &str, more: &[&str], target: &str) -> Vec<u8> {
     let login = door.exchange(token);

@@ -197,3 +197,11 @@ fn where_nothing_was_recorded_there_is_no_content_or_not_found_as_asked() {
     assert_eq!(reply.status, 404, "{}", reply.text());
     assert!(reply.text().starts_with("Error 404"), "{}", reply.text());
 }
+
+#[test]
+fn a_request_without_an_end_that_becomes_several_lines_gets_everything_since() {
+    let (gnupg, upstream) = (Gnupg::new(), Upstream::start());
+    let door = Door::before(&upstream.url(), &gnupg.issuer());
+    let target = format!("{DATASELECT}/query?net=CX,GE&sta=HMBCX,PB01,KBS&start=2020-01-01");
+    has(&door.curl(&target, &[], b""), &["CX.PB01..BHZ", "GE.KBS.00.BHZ"], "2020-06-01");
+}

@@ -303,6 +303,15 @@ impl Interpreter {
         }
     }
 
+    /// Tells whether whoever asks at `rest` is asked for a login before anything else is looked at:
+    /// clients that know that they will be keep the body back until then.
+    pub fn challenges_first(&self, rest: &str) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Fdsn(fdsn) => fdsn.challenges_first(rest),
+        }
+    }
+
     /// Tells in which form clients expect errors.
     pub fn error_form(&self) -> ErrorForm {
         match self {

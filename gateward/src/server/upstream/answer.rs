@@ -150,7 +150,7 @@ fn passed(fields: &HeaderMap, upstream_asks: bool) -> HeaderMap {
     passed
 }
 
-/// Reads the beginning of what the upstream says about an error, as one line of plain text.
+/// Reads what the upstream says about an error, as one line of plain text.
 async fn words(incoming: Incoming, silence: Duration) -> String {
     let text = match Flow::new(incoming, None, silence).gather().await {
         Ok(Content::Whole(bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -161,7 +161,11 @@ async fn words(incoming: Incoming, silence: Duration) -> String {
         // A page, not a sentence.
         return String::new();
     }
-    let words: Vec<&str> = text.split_whitespace().collect();
+    // FDSN's errors say what is wrong in their second paragraph, and whose service they are of after it.
+    let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
+    let first = paragraphs.next().unwrap_or_default();
+    let said = if first.starts_with("Error ") { paragraphs.next().unwrap_or(first) } else { first };
+    let words: Vec<&str> = said.split_whitespace().collect();
     words.join(" ").chars().filter(|letter| !letter.is_control()).take(WORDS).collect()
 }
 

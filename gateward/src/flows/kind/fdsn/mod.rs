@@ -108,6 +108,12 @@ impl Fdsn {
         self.rules.as_ref().map(|rules| &rules.known)
     }
 
+    pub(super) fn challenges_first(&self, rest: &str) -> bool {
+        let authenticated =
+            matches!(rest, "/queryauth") || (rest == "/extentauth" && self.service == Kind::Availability);
+        authenticated && self.digest == DigestCheckedBy::Gateward
+    }
+
     /// What lies below the service's path. A spelling that is not one of these is nothing: `//query`,
     /// `/query/` and `/%71uery` are what somebody else may read as `/query`.
     pub(super) fn meaning(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
