@@ -1,0 +1,79 @@
+//! The FDSN door beside nginx: large answers of waveforms, and small ones with Digest.
+//!
+//! `cargo bench -p gateward --bench fdsn` puts the release binary and an nginx, both with plain HTTP
+//! on the loopback device, before the same upstream: another nginx, which sends files of synthetic
+//! miniSEED. It prints how fast each carries 1 GiB, with the records of the answer looked into
+//! (`verify_stream`) and without, what processor time that takes, and the memory of the door; then
+//! how many answers of 1 KiB each gives a second, the door with HTTP Digest and a durable event for
+//! each answer, nginx with a password in plain text and an access log. Whoever is compared takes
+//! turns. Needs `nginx`.
+//!
+//! `MIB=n`, `ROUNDS=n` and `ANSWERS=n` for other amounts, `ONLY=streams` or `ONLY=answers` for half
+//! of it.
+
+#![expect(clippy::cast_precision_loss, reason = "counts and seconds, printed with three digits")]
+
+use std::path::Path;
+
+use crate::door::Door;
+use crate::nginx::Nginx;
+
+mod answers;
+mod archive;
+mod door;
+mod nginx;
+mod process;
+mod stream;
+
+/// What a benchmark's step comes to.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> Outcome<()> {
+    let dir = tempfile::Builder::new().prefix("fdsn-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let upstream = nginx::upstream(dir.path(), &archive::FILES)?;
+    let peer = nginx::peer(dir.path(), &upstream)?;
+    let door = Door::before(&upstream, dir.path())?;
+    measure(dir.path(), &door, &peer).inspect_err(|_| eprintln!("{}", door.log()))
+}
+
+fn measure(dir: &Path, door: &Door, peer: &Nginx) -> Outcome<()> {
+    let rounds = number("ROUNDS").unwrap_or(5);
+    if wanted("streams") {
+        for file in archive::LARGE {
+            let path = dir.join(file.name);
+            archive::write_large(&path, file.record_length, number("MIB").unwrap_or(1024) << 20)?;
+            stream::compare(door, peer, file, rounds)?;
+            std::fs::remove_file(path)?;
+        }
+    }
+    if wanted("answers") {
+        archive::write_small(&dir.join(archive::SMALL))?;
+        answers::compare(door, peer, number("ANSWERS").unwrap_or(20_000), rounds)?;
+    }
+    Ok(())
+}
+
+/// The value of `name=value` among the arguments.
+fn argument(name: &str) -> Option<String> {
+    std::env::args().find_map(|argument| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+}
+
+fn number(name: &str) -> Option<usize> {
+    argument(name)?.parse().ok()
+}
+
+fn wanted(part: &str) -> bool {
+    argument("ONLY").is_none_or(|only| only == part)
+}
+
+/// A port that nobody listens on at the moment.
+fn free_port() -> Outcome<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// The one in the middle.
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
