@@ -1,5 +1,7 @@
 //! `gateward audit`
 
+mod usage;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -22,6 +24,11 @@ pub(super) enum Audit {
         /// An event's id, a request's id, or the reference that a caller was given.
         name: String,
     },
+    /// Count requests, bytes and persons, for reports; nobody is named.
+    ///
+    /// A request counts once, in the month in which its answer ended. A line that counts few persons
+    /// tells of them all the same: look at it before you publish it.
+    Usage(usage::Usage),
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +74,7 @@ impl Audit {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         match self {
             Self::Search(search) => search.run(context, out),
+            Self::Usage(usage) => usage.run(context, out),
             Self::Show { name } => {
                 let access = context.access()?;
                 // A reference is found however it was written down.

@@ -21,4 +21,5 @@ pub mod operate;
 pub mod policy;
 pub mod record;
 pub mod replays;
+pub mod usage;
 pub mod users;

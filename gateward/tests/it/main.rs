@@ -12,3 +12,4 @@ mod logins;
 mod record;
 mod replays;
 mod support;
+mod usage;
