@@ -143,8 +143,18 @@ impl Connection {
         self.send("GET", path, &[&authorization], b"")
     }
 
-    /// Gets a challenge and returns the header field that answers it.
-    pub fn authorization(&mut self, path: &str, (login, password): &(String, String)) -> io::Result<String> {
+    /// Gets a challenge and returns the header field that answers it for a GET.
+    pub fn authorization(&mut self, path: &str, login: &(String, String)) -> io::Result<String> {
+        self.authorization_to("GET", path, login)
+    }
+
+    /// Gets a challenge and returns the header field that answers it for another method.
+    pub fn authorization_to(
+        &mut self,
+        method: &str,
+        path: &str,
+        (login, password): &(String, String),
+    ) -> io::Result<String> {
         self.send("GET", path, &[], b"")?;
         let challenged = self.answer()?;
         let challenge = challenged
@@ -152,7 +162,7 @@ impl Connection {
             .field("www-authenticate")
             .and_then(Challenge::parse)
             .ok_or_else(|| io::Error::other(format!("no challenge but {challenged:?}")))?;
-        let asked = http_digest::Request { method: "GET", target: path };
+        let asked = http_digest::Request { method, target: path };
         let answer = answer(&challenge, login, password, asked, 1, "0a4f113b").map_err(io::Error::other)?;
         Ok(format!("Authorization: {answer}"))
     }
@@ -193,10 +203,48 @@ impl Connection {
     }
 
     pub fn body(&mut self, head: &Head) -> io::Result<Vec<u8>> {
-        while self.read.len() < head.length() {
-            self.more()?;
+        let mut body = Vec::new();
+        self.pour(head, &mut body)?;
+        Ok(body)
+    }
+
+    /// Writes the body to `into` as it comes; an error says that it is not whole.
+    pub fn pour(&mut self, head: &Head, into: &mut impl io::Write) -> io::Result<()> {
+        if head.field("transfer-encoding") != Some("chunked") {
+            return self.pour_bytes(head.length(), into);
         }
-        Ok(self.read.drain(..head.length()).collect())
+        loop {
+            let length = usize::from_str_radix(&self.line()?, 16).map_err(io::Error::other)?;
+            self.pour_bytes(length, into)?;
+            self.line()?;
+            if length == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn pour_bytes(&mut self, mut left: usize, into: &mut impl io::Write) -> io::Result<()> {
+        while left > 0 {
+            if self.read.is_empty() {
+                self.more()?;
+            }
+            let size = left.min(self.read.len());
+            into.write_all(&self.read[..size])?;
+            self.read.drain(..size);
+            left -= size;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let end = loop {
+            match self.read.iter().position(|byte| *byte == b'\n') {
+                Some(end) => break end,
+                None => self.more()?,
+            }
+        };
+        let line: Vec<u8> = self.read.drain(..=end).collect();
+        Ok(String::from_utf8(line).map_err(io::Error::other)?.trim_end().to_owned())
     }
 
     pub fn answer(&mut self) -> io::Result<Answer> {

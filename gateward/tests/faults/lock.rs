@@ -8,17 +8,17 @@ use crate::log;
 use crate::support::{DEMO_GROUP, Installation, SMALL};
 
 /// Holds the write lock of the store, from outside the server, until dropped.
-struct Held(Connection);
+pub struct Held(Connection);
 
 impl Held {
-    fn take(installation: &Installation) -> Self {
+    pub fn take(installation: &Installation) -> Self {
         let connection = Connection::open(installation.store()).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         connection.execute_batch("BEGIN IMMEDIATE").unwrap();
         Self(connection)
     }
 
-    fn release(self) {
+    pub fn release(self) {
         self.0.execute_batch("ROLLBACK").unwrap();
     }
 }

@@ -22,3 +22,4 @@ mod running;
 #[path = "../../../crates/signed-token/tests/spelling/mod.rs"]
 #[allow(dead_code, reason = "shared with the tests of signed tokens, which use all of it")]
 mod spelling;
+mod upstream;

@@ -107,6 +107,12 @@ impl Installation {
         std::fs::write(self.config(), text.replace(from, to)).unwrap();
     }
 
+    /// Writes more to the end of the configuration.
+    pub fn append(&self, more: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), format!("{text}\n{more}")).unwrap();
+    }
+
     /// Puts a file of `length` zeros behind the door; returns its path there.
     pub fn protect(&self, name: &str, length: u64) -> String {
         File::create(self.path("files").join(name)).unwrap().set_len(length).unwrap();
@@ -271,6 +277,20 @@ impl Server {
 
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
+    }
+
+    /// How much memory it had at most since [`Server::forget_peak`], in bytes.
+    pub fn peak(&self) -> u64 {
+        let status = read(Path::new(&format!("/proc/{}/status", self.pid())));
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// Begins to measure its memory anew; returns how much it has now.
+    pub fn forget_peak(&self) -> u64 {
+        // proc(5): 5 resets the peak to what is resident.
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
+        self.peak()
     }
 
     /// What it wrote to standard error.
