@@ -41,6 +41,7 @@ fn package(program: &str) -> &str {
     match program {
         "gpg" | "gpgconf" => "gnupg",
         "nginx" => "nginx-light",
+        "apache2" => "apache2-bin",
         same => same,
     }
 }

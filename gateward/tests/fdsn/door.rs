@@ -87,9 +87,13 @@ impl Door {
 
     /// The same with an upstream as the configuration file has it, and with more in that file.
     pub fn configured(upstream: &str, more: &str, issuer: &Issuer<'_>) -> Self {
+        Self::serving(&format!("{}\n{more}", dataselect(upstream)), issuer)
+    }
+
+    /// Stands in front of what `services` says as the configuration file has it.
+    pub fn serving(services: &str, issuer: &Issuer<'_>) -> Self {
         let installation = Installation::believing(issuer);
-        installation.append(&dataselect(upstream));
-        installation.append(more);
+        installation.append(services);
         Self(Server::start(installation))
     }
 

@@ -5,6 +5,7 @@
 //! and fail, never skip, when a program or a Python package is missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod apache;
 mod archive;
 mod conduct;
 mod door;
@@ -15,11 +16,18 @@ mod stand_in;
 mod station;
 mod upstream;
 
+mod availability;
 mod bad_upstream;
 mod bare;
 mod clients;
+mod credential;
+mod digest_upstream;
+mod digest_upstream_records;
 mod documents;
 mod forwarded;
+mod metadata;
+mod metadata_inventory;
+mod metadata_paths;
 mod restrictions;
 mod stand_ins;
 
