@@ -2,7 +2,7 @@
 //! is in `flows::kind`.
 
 /// A kind of service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Anything that is read by path.
@@ -12,7 +12,7 @@ pub enum Kind {
 }
 
 /// Who checks HTTP Digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DigestCheckedBy {
     /// We do; what is behind us believes whom we let through.
@@ -22,7 +22,7 @@ pub enum DigestCheckedBy {
 }
 
 /// What happens to data that the inventory does not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unlisted {
     /// They count as restricted.
@@ -32,7 +32,7 @@ pub enum Unlisted {
 }
 
 /// The path at the upstream that `queryauth` (and `extentauth`) is asked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QueryauthTo {
     /// `query`: nothing behind us asks for a login.

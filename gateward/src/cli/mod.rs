@@ -24,7 +24,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 /// Yes, or done.
 const YES: ExitCode = ExitCode::SUCCESS;
@@ -67,14 +68,49 @@ enum Format {
 #[derive(Debug)]
 struct Context {
     config: PathBuf,
+    config_from: Named,
     keyring: Option<PathBuf>,
+    /// `None` where the configuration names it.
+    keyring_from: Option<Named>,
     format: Format,
+}
+
+/// Where a value comes from that no file says; what comes first here wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// The command line.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Environment(&'static str),
+    /// Nobody.
+    Default,
+}
+
+impl Named {
+    /// Looks where the argument `id` has its value from.
+    fn of(arguments: &ArgMatches, id: &str, flag: &'static str, variable: &'static str) -> Self {
+        match arguments.value_source(id) {
+            Some(ValueSource::CommandLine) => Self::Flag(flag),
+            Some(ValueSource::EnvVariable) => Self::Environment(variable),
+            _ => Self::Default,
+        }
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write a configuration file, a keyring and the first operator.
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Try everything out on this machine, with throw-away keys.
     Demo(demo::Demo),
     /// Serve, until told to stop.
@@ -105,8 +141,8 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, arguments) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no errors; clap knows, and prints to the right stream.
             let status = if error.use_stderr() { 2 } else { 0 };
@@ -114,7 +150,7 @@ pub fn main() -> ExitCode {
         }
     };
     let mut out = std::io::stdout().lock();
-    match run(cli, &mut out).and_then(|code| out.flush().map(|()| code).map_err(Into::into)) {
+    match run(cli, &arguments, &mut out).and_then(|code| out.flush().map(|()| code).map_err(Into::into)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => YES,
         Err(error) => {
@@ -124,8 +160,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let context = Context { config: cli.config, keyring: cli.keyring, format: cli.format };
+/// Reads the command line, and keeps where each argument has its value from.
+fn parse() -> Result<(Cli, ArgMatches), clap::Error> {
+    let arguments = Cli::command().try_get_matches()?;
+    let cli = Cli::from_arg_matches(&arguments).map_err(|error| error.format(&mut Cli::command()))?;
+    Ok((cli, arguments))
+}
+
+fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let keyring_from = Named::of(arguments, "keyring", "--keyring", "GATEWARD_KEYRING");
+    let context = Context {
+        config: cli.config,
+        config_from: Named::of(arguments, "config", "--config", "GATEWARD_CONFIG"),
+        keyring_from: cli.keyring.is_some().then_some(keyring_from),
+        keyring: cli.keyring,
+        format: cli.format,
+    };
     match cli.command {
         Command::Init(init) => init.run(&context, out),
         Command::Demo(demo) => demo.run(out),
@@ -166,6 +216,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 impl Context {
+    /// Makes one for a configuration of which nothing else was said.
+    fn by_default(config: PathBuf) -> Self {
+        let config_from = Named::Default;
+        Self { config, config_from, keyring: None, keyring_from: None, format: Format::Text }
+    }
+
     /// Prints one row: `text` for people, `json` for programs.
     fn print(&self, out: &mut impl Write, text: &str, json: &serde_json::Value) -> std::io::Result<()> {
         match self.format {

@@ -94,6 +94,12 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
+    /// As they are written in the file.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let unix = self.unix.then(|| "unix".to_owned());
+        unix.into_iter().chain(self.networks.iter().map(ToString::to_string)).collect()
+    }
+
     /// Whether nobody is believed.
     pub fn is_empty(&self) -> bool {
         !self.unix && self.networks.is_empty()

@@ -5,7 +5,9 @@
 
 mod listen;
 mod nearest;
+pub mod origin;
 pub mod service;
+pub mod settings;
 pub mod upstream;
 
 use std::net::SocketAddr;

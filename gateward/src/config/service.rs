@@ -18,7 +18,7 @@ use crate::base::network::Network;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceConfig {
-    name: Option<ServiceName>,
+    pub(super) name: Option<ServiceName>,
     /// What knows its requests.
     pub kind: Kind,
     /// Where it stands on the public listener.
@@ -52,7 +52,7 @@ pub struct ServiceConfig {
 }
 
 /// What a caller must show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Requirement {
     /// A temporary login that the exchange made, by HTTP Digest.

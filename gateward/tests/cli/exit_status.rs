@@ -22,6 +22,7 @@ fn yes_and_done_are_0() {
     // In this order: the last ones change what the others find.
     for arguments in [
         &["config", "check"][..],
+        &["config", "show", "--origin"],
         &["audit", "search"],
         &["audit", "search", "--until", "2020-01-01"],
         &["audit", "show", &login_event(&installation)],

@@ -50,8 +50,17 @@ fn inputs(help: &str) -> Vec<(&str, Option<&str>)> {
 fn every_command_and_everything_that_it_takes_is_explained() {
     let all = everything();
     let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["init", "demo", "serve", "exchange", "cleanup", "config check", "login revoke", "audit show"]
-    {
+    for name in [
+        "init",
+        "demo",
+        "serve",
+        "exchange",
+        "cleanup",
+        "config check",
+        "config show",
+        "login revoke",
+        "audit show",
+    ] {
         assert!(names.contains(&name), "{names:?}");
     }
     for (command, help) in &all {

@@ -5,5 +5,6 @@ mod configuration;
 mod exit_status;
 mod help;
 mod output;
+mod show;
 mod support;
 mod words;

@@ -20,6 +20,7 @@ fn json_is_one_object_a_line_for_every_command() {
         &["key", "list"],
         &["key", "rotate"],
         &["config", "check"],
+        &["config", "show"],
         &["exchange", "--dry-run", &token],
         &["exchange", &token],
         &["exchange", "--dry-run", "/dev/null"],

@@ -123,8 +123,7 @@ async fn round_trip(folder: &Folder, public: SocketAddr, out: &mut impl Write) -
 
 fn show_events(folder: &Folder, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "5. And this is what was recorded, before anything left:\n")?;
-    let access =
-        Context { config: folder.config(), keyring: None, format: super::Format::Text }.access_as_we_are()?;
+    let access = Context::by_default(folder.config()).access_as_we_are()?;
     let mut lines = Vec::new();
     event::search(&access.door.store.reader, &event::Filter::default(), |recorded| {
         lines.push(super::audit::line(&recorded));

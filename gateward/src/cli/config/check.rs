@@ -1,0 +1,82 @@
+//! `gateward config check`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::access::unreadable;
+use crate::cli::{Context, YES, no};
+use crate::config::service::{Inventory, InventorySource};
+use crate::config::{self, Config};
+use crate::flows::inventory;
+use crate::server::{boot, services, system, tls};
+
+pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let findings = match context.read() {
+        Ok(config) => everything(&config),
+        Err(error @ config::Error::Unreadable { .. }) => return Err(unreadable(&error)),
+        Err(error) => vec![error.to_string()],
+    };
+    for finding in &findings {
+        context.print(out, finding, &json!({ "finding": finding }))?;
+    }
+    if findings.is_empty() {
+        context.print(out, &format!("{}: good", context.config.display()), &json!({ "finding": null }))?;
+        return Ok(YES);
+    }
+    Ok(no())
+}
+
+/// Looks at everything that the file names, and says what is wrong with each.
+fn everything(config: &Config) -> Vec<String> {
+    let admin = &config.admin.tls;
+    let strictness = tls::strictness(config.mode);
+    let mut findings = others(config);
+    findings
+        .extend(tls::load(&admin.certificate, &admin.key, strictness).err().map(|error| error.to_string()));
+    findings.extend(boot::keyring(&config.keyring).err().map(|error| error.to_string()));
+    findings
+}
+
+/// Looks at what the file names and others made: all but the keyring, the admin listener's
+/// certificate and the store.
+pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
+    let mut findings = Vec::new();
+    if let Some(tls) = &config.tls {
+        let strictness = tls::strictness(config.mode);
+        findings
+            .extend(tls::load(&tls.certificate, &tls.key, strictness).err().map(|error| error.to_string()));
+    }
+    findings.extend(boot::rules(config).err().map(|error| error.to_string()));
+    findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
+    findings.extend(issuers(config));
+    findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
+    // Services share an inventory more often than not.
+    findings.dedup();
+    findings
+}
+
+fn issuers(config: &Config) -> Vec<String> {
+    let issuers = match boot::issuers(config) {
+        Ok(issuers) => issuers,
+        Err(error) => return vec![error.to_string()],
+    };
+    let now = system::wall_clock();
+    let unfit = |key: &openpgp::TrustedKey| match key.status(now) {
+        openpgp::KeyStatus::Usable { .. } => None,
+        status => Some(format!("issuer {} makes no login: {status}", key.fingerprint())),
+    };
+    issuers.iter().filter_map(unfit).collect()
+}
+
+/// Says why an inventory's file cannot be gone by. A station service is not asked: it may not run yet.
+fn unread(inventory: &Inventory) -> Option<String> {
+    let InventorySource::File(path) = &inventory.source else { return None };
+    let wrong = |why: String| format!("inventory {}: {why}", path.display());
+    let document = match std::fs::read(path) {
+        Ok(document) => document,
+        Err(error) => return Some(wrong(error.to_string())),
+    };
+    inventory::parse(&document).err().map(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,232 @@
+//! Every option there is, with the value that is in force: the configuration, written out.
+//!
+//! Each struct of the configuration is taken apart field by field, without `..`: an option that is
+//! not listed here does not compile.
+
+use jiff::SignedDuration;
+use toml::Value;
+
+use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
+use super::upstream::{HttpUpstream, Upstream};
+use super::{Admin, Config, Exchange, Grant, Issuer, Tls};
+
+/// One option.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Its full name: `listen`, `tls.key`, `service[0].restriction[1].network`; the first is `[0]`.
+    pub name: String,
+    /// Its value, as the file would have it.
+    pub value: Set,
+}
+
+/// Whether an option has a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Set {
+    /// It has, be it by default.
+    To(Value),
+    /// It has not, which means this.
+    Not(&'static str),
+}
+
+/// Collects options below one name.
+struct Below<'a> {
+    listing: &'a mut Vec<Setting>,
+    prefix: String,
+}
+
+impl Below<'_> {
+    fn set(&mut self, name: &str, value: impl Into<Value>) {
+        let name = format!("{}{name}", self.prefix);
+        self.listing.push(Setting { name, value: Set::To(value.into()) });
+    }
+
+    fn unset(&mut self, name: &str, means: &'static str) {
+        let name = format!("{}{name}", self.prefix);
+        self.listing.push(Setting { name, value: Set::Not(means) });
+    }
+
+    fn text(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.set(name, value.to_string());
+    }
+
+    fn optional(&mut self, name: &str, value: Option<impl std::fmt::Display>, unset: &'static str) {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self.unset(name, unset),
+        }
+    }
+
+    fn below(&mut self, name: &str) -> Below<'_> {
+        Below { prefix: format!("{}{name}.", self.prefix), listing: self.listing }
+    }
+
+    fn each<T>(&mut self, name: &str, all: &[T], list: impl Fn(&T, &mut Below<'_>)) {
+        for (at, one) in all.iter().enumerate() {
+            list(one, &mut self.below(&format!("{name}[{at}]")));
+        }
+    }
+}
+
+impl Config {
+    /// Lists every option, in the order in which a file can have them.
+    pub fn settings(&self) -> Vec<Setting> {
+        let mut listing = Vec::new();
+        let mut all = Below { listing: &mut listing, prefix: String::new() };
+        let Self {
+            mode,
+            listen,
+            tls,
+            trusted_proxies,
+            proxy_protocol,
+            store,
+            keyring,
+            realm,
+            digest_sha256,
+            exchange: Exchange { path },
+            admin,
+            issuer,
+            service,
+            grant,
+        } = self;
+        all.text("mode", mode.as_str());
+        all.text("listen", listen);
+        match tls {
+            Some(tls) => certificate(tls, &mut all.below("tls")),
+            None => all.unset("tls", "somebody else speaks TLS in front"),
+        }
+        all.set("trusted_proxies", trusted_proxies.texts());
+        all.set("proxy_protocol", *proxy_protocol);
+        all.text("store", store.0.display());
+        all.text("keyring", keyring.display());
+        all.text("realm", &realm.0);
+        all.set("digest_sha256", *digest_sha256);
+        all.text("exchange.path", path);
+        let Admin { listen, tls } = admin;
+        all.text("admin.listen", listen);
+        certificate(tls, &mut all.below("admin.tls"));
+        all.each("issuer", issuer, list_issuer);
+        all.each("service", service, list_service);
+        all.each("grant", grant, list_grant);
+        listing
+    }
+}
+
+fn certificate(Tls { certificate, key }: &Tls, list: &mut Below<'_>) {
+    list.text("certificate", certificate.display());
+    list.text("key", key.display());
+}
+
+fn list_issuer(Issuer { key, fingerprint, allow_sha1 }: &Issuer, list: &mut Below<'_>) {
+    list.text("key", key.display());
+    list.text("fingerprint", fingerprint.0);
+    list.set("allow_sha1", *allow_sha1);
+}
+
+fn list_grant(grant: &Grant, list: &mut Below<'_>) {
+    let Grant { group, mail, mail_domain, service, networks } = grant;
+    // Exactly one of them is there.
+    let whom = [
+        ("group", group.as_ref().map(|group| group.0.to_string())),
+        ("mail", mail.as_ref().map(|mail| mail.0.as_str().to_owned())),
+        ("mail_domain", mail_domain.clone()),
+    ];
+    for (name, value) in whom {
+        if let Some(value) = value {
+            list.set(name, value);
+        }
+    }
+    list.text("service", service);
+    list.set("networks", networks.iter().map(ToString::to_string).collect::<Vec<_>>());
+}
+
+fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
+    let ServiceConfig {
+        name: _,
+        kind,
+        path,
+        upstream,
+        require,
+        digest,
+        inventory,
+        unlisted,
+        restriction,
+        restrict_metadata,
+        verify_stream,
+        queryauth_to,
+        identify_as,
+        pass,
+    } = config;
+    list.text("name", config.name());
+    list.set("kind", word(kind));
+    list.text("path", path);
+    list_upstream(upstream, list);
+    list.set("require", require.iter().map(word).collect::<Vec<_>>());
+    list.optional("digest", digest.as_ref().map(word), "this kind of service has no say in it");
+    match inventory {
+        Some(inventory) => list_inventory(inventory, &mut list.below("inventory")),
+        None => list.unset("inventory", "nothing tells which data are restricted"),
+    }
+    list.optional("unlisted", unlisted.as_ref().map(word), "nothing is looked up");
+    list.set("restrict_metadata", *restrict_metadata);
+    match verify_stream {
+        Some(verify) => list.set("verify_stream", *verify),
+        None => list.unset("verify_stream", "true for dataselect with digest = \"gateward\", else false"),
+    }
+    list.optional(
+        "queryauth_to",
+        queryauth_to.as_ref().map(word),
+        "\"queryauth\" where the upstream is shown a credential, else \"query\"",
+    );
+    list.optional(
+        "identify_as",
+        identify_as.as_ref().map(|name| &name.0),
+        "the upstream is not told who asks",
+    );
+    list.set("pass", pass.iter().map(ToString::to_string).collect::<Vec<_>>());
+    list.each("restriction", restriction, list_restriction);
+}
+
+fn list_upstream(upstream: &Upstream, list: &mut Below<'_>) {
+    let HttpUpstream { url, timeout, credential, ca } = match upstream {
+        Upstream::Dir(path) => return list.text("upstream", format_args!("dir:{}", path.display())),
+        Upstream::Http(http) => http,
+    };
+    let mut list = list.below("upstream");
+    list.text("url", url);
+    list.text("timeout", duration(*timeout));
+    list.optional("credential", credential.as_ref().map(|path| path.display()), "it is shown none");
+    list.optional("ca", ca.as_ref().map(|path| path.display()), "it is asked over plain HTTP");
+}
+
+fn list_inventory(inventory: &Inventory, list: &mut Below<'_>) {
+    let Inventory { source, refresh, stale_after } = inventory;
+    match source {
+        InventorySource::File(path) => list.text("file", path.display()),
+        InventorySource::Service(url) => list.text("url", url),
+    }
+    list.text("refresh", duration(*refresh));
+    list.text("stale_after", duration(*stale_after));
+}
+
+fn list_restriction(restriction: &Restriction, list: &mut Below<'_>) {
+    let Restriction { network, station, location, channel, start, end, reason } = restriction;
+    match network {
+        NetworkPattern::Network(network) => list.text("network", network),
+        NetworkPattern::Pattern(pattern) => list.text("network", pattern),
+    }
+    list.text("station", station);
+    list.text("location", location);
+    list.text("channel", channel);
+    list.optional("start", start.as_ref(), "from the beginning");
+    list.optional("end", end.as_ref(), "without end");
+    list.optional("reason", reason.as_ref(), "callers are told no more than that it is restricted");
+}
+
+fn duration(duration: SignedDuration) -> String {
+    format!("{duration:#}")
+}
+
+/// Writes one of a few words as the file has it.
+fn word<T: serde::Serialize>(word: &T) -> String {
+    Value::try_from(word).ok().and_then(|value| value.as_str().map(str::to_owned)).expect("a word is text")
+}
