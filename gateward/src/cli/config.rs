@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::Context;
+pub(super) use check::others;
 
 /// Look at the configuration.
 #[derive(Debug, clap::Subcommand)]

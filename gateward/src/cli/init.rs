@@ -1,6 +1,12 @@
 //! `gateward init`
 
-use std::io::Write;
+mod ask;
+mod data_centre;
+mod eida;
+mod plain;
+mod public;
+
+use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +16,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
+use self::ask::Answers;
 use super::access::{block_on, operating_system_user};
 use super::files::{Readable, create};
 use super::server_user::ServerUser;
@@ -17,7 +24,7 @@ use super::{Context, YES, certificates, shell};
 use crate::base::id::InstanceId;
 use crate::base::name::UrlPath;
 use crate::base::secret::Secret;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::flows::keyring;
 use crate::flows::record::Recorder;
 use crate::flows::users::{self, Role};
@@ -27,35 +34,42 @@ use crate::store::Store;
 /// Write a configuration file, a keyring, the admin listener's certificate and the first operator.
 #[derive(Debug, clap::Args)]
 pub(super) struct Init {
+    /// What the installation is for. What has to be known then and is not given is asked for, on a
+    /// terminal.
+    #[arg(long = "for", value_enum, id = "purpose", value_name = "PURPOSE", conflicts_with_all = ["folder", "path", "group"])]
+    purpose: Option<Purpose>,
     /// Where to write; nothing that is there is overwritten.
-    #[arg(long, default_value = "/etc/gateward")]
+    #[arg(long, default_value = DIR)]
     dir: PathBuf,
-    /// The database file; in the folder unless given. Where root runs this, it goes to the owner of
+    /// The database file; in the folder unless given, or with --for eida in /var/lib/gateward where the
+    /// folder is /etc/gateward. Where root runs this, it goes to the owner of
     /// the folder that it lies in, who is to serve; so does the admin listener's key.
     #[arg(long)]
     store: Option<PathBuf>,
     /// What kind of installation this is.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
-    /// Where the public listener listens.
-    #[arg(long, default_value = "0.0.0.0:443")]
-    listen: SocketAddr,
+    /// Where the public listener listens: IP:PORT (0.0.0.0:443 unless given), or unix:PATH behind a
+    /// web server that speaks TLS (unix:/run/gateward/http.sock unless given, with --for eida).
+    #[arg(long, value_parser = listen)]
+    listen: Option<Listen>,
     /// Where the listener for operators listens.
     #[arg(long, default_value = "127.0.0.1:9443")]
     admin_listen: SocketAddr,
-    /// The public listener's certificate chain, PEM.
-    #[arg(long)]
-    certificate: PathBuf,
+    /// The public listener's certificate chain, PEM; none behind a web server that speaks TLS.
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
     /// Its private key, PEM.
-    #[arg(long)]
-    key: PathBuf,
+    #[arg(long, requires = "certificate")]
+    key: Option<PathBuf>,
     /// The OpenPGP key of an issuer whose tokens are believed.
     #[arg(long, requires = "issuer_fingerprint")]
     issuer: Option<PathBuf>,
     /// Its full fingerprint, from somewhere else than the key.
     #[arg(long, requires = "issuer")]
     issuer_fingerprint: Option<openpgp::Fingerprint>,
-    /// Believe its signatures over SHA-1, too.
+    /// Believe its signatures over SHA-1, too; --for eida always does, because EIDA's issuer makes no
+    /// others.
     #[arg(long, requires = "issuer")]
     allow_sha1: bool,
     /// A folder to protect.
@@ -70,6 +84,20 @@ pub(super) struct Init {
     /// The name of the first operator.
     #[arg(long, default_value = "admin")]
     operator: String,
+    #[command(flatten)]
+    eida: eida::Options,
+}
+
+/// Where to write unless something else is asked for.
+const DIR: &str = "/etc/gateward";
+
+/// Where the database of a data centre lies then: configuration and state are two folders.
+const STATE: &str = "/var/lib/gateward/gateward.db";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Purpose {
+    /// A data centre of EIDA: an FDSN data service behind us.
+    Eida,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -83,6 +111,20 @@ enum Mode {
     Test,
 }
 
+impl Mode {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Development => "development",
+            Self::Test => "test",
+        }
+    }
+}
+
+fn listen(text: &str) -> Result<Listen, String> {
+    Listen::try_from(text.to_owned())
+}
+
 fn url_path(text: &str) -> Result<UrlPath, String> {
     UrlPath::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
@@ -93,9 +135,10 @@ impl Init {
         std::fs::create_dir_all(&self.dir).with_context(|| format!("making {}", self.dir.display()))?;
         let dir = self.dir.canonicalize()?;
         let config = dir.join("gateward.toml");
-        let store = match &self.store {
-            Some(store) => std::path::absolute(store)?,
-            None => dir.join("gateward.db"),
+        let store = match (&self.store, self.purpose) {
+            (Some(store), _) => std::path::absolute(store)?,
+            (None, Some(Purpose::Eida)) if self.dir == Path::new(DIR) => STATE.into(),
+            (None, _) => dir.join("gateward.db"),
         };
         let made =
             [&config, &dir.join("keyring.toml"), &dir.join("admin.pem"), &dir.join("admin.key"), &store];
@@ -104,7 +147,13 @@ impl Init {
         }
         // Whatever is wrong with what was asked for is found before the first file is made.
         let configuration = self.text(&store)?;
-        Config::parse(&configuration, &dir).map_err(|wrong| anyhow!("{wrong}"))?;
+        let parsed = Config::parse(&configuration, &dir).map_err(|wrong| anyhow!("{wrong}"))?;
+        if self.purpose.is_some() {
+            match super::config::others(&parsed).as_slice() {
+                [] => {}
+                findings => bail!("{}: nothing was written", findings.join("; ")),
+            }
+        }
         users::check_name(&self.operator)?;
         let server = ServerUser::of(&store).with_context(|| format!("the folder of {}", store.display()))?;
         let keyring = keyring::generate(now, &system::random());
@@ -132,59 +181,25 @@ impl Init {
     }
 
     fn text(&self, store: &Path) -> anyhow::Result<String> {
-        Ok([self.head(store)?, self.issuer_text()?, self.service_text()?].concat())
+        let Some(Purpose::Eida) = self.purpose else { return plain::text(self, store) };
+        if std::io::stdin().is_terminal() {
+            let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr().lock());
+            eida::text(self, store, Answers::Asked { from: &mut from, to: &mut to })
+        } else {
+            eida::text(self, store, Answers::Missing(Vec::new()))
+        }
     }
 
-    fn head(&self, store: &Path) -> anyhow::Result<String> {
-        let mode = match self.mode {
-            Mode::Production => "production",
-            Mode::Development => "development",
-            Mode::Test => "test",
-        };
-        Ok(format!(
-            "# Gateward's configuration; `gateward config check` looks at it, a restart takes it up.\n\
-             mode = \"{mode}\"\n\
-             listen = \"{listen}\"\n\
-             tls = {{ certificate = {certificate}, key = {key} }}  # SIGHUP loads them again\n\
-             store = {store}\n\
-             keyring = \"keyring.toml\"  # back it up apart from the database\n\n\
-             [exchange]\npath = \"/auth\"  # POST a signed token, get login:password\n\n\
-             [admin]\nlisten = \"{admin}\"\ntls = {{ certificate = \"admin.pem\", key = \"admin.key\" }}\n",
-            listen = self.listen,
-            certificate = absolute(&self.certificate)?,
-            key = absolute(&self.key)?,
-            store = quoted(&store.display().to_string()),
-            admin = self.admin_listen,
-        ))
+    fn admin(&self) -> String {
+        let listen = self.admin_listen;
+        format!(
+            "[admin]\nlisten = \"{listen}\"\ntls = {{ certificate = \"admin.pem\", key = \"admin.key\" }}\n"
+        )
     }
+}
 
-    fn issuer_text(&self) -> anyhow::Result<String> {
-        let head = "\n# Whose signed tokens are believed.\n";
-        let (Some(key), Some(fingerprint)) = (&self.issuer, &self.issuer_fingerprint) else {
-            let sample = "# [[issuer]]\n# key = \"eas.asc\"\n# fingerprint = \"its full fingerprint\"\n";
-            return Ok([head, sample].concat());
-        };
-        let sha1 = if self.allow_sha1 { "allow_sha1 = true\n" } else { "" };
-        Ok(format!("{head}[[issuer]]\nkey = {}\nfingerprint = \"{fingerprint}\"\n{sha1}", absolute(key)?))
-    }
-
-    /// The service that was asked for, or one as a comment.
-    fn service_text(&self) -> anyhow::Result<String> {
-        let (hash, folder, group) = match (&self.folder, &self.group) {
-            (Some(folder), Some(group)) => ("", folder.as_path(), group.to_string()),
-            _ => ("# ", Path::new("/srv/restricted"), "/epos/alparray".to_owned()),
-        };
-        let name = self.path.service_name();
-        Ok(format!(
-            "\n# What is protected, and who may reach it.\n\
-             {hash}[[service]]\n{hash}name = \"{name}\"\n{hash}kind = \"plain\"\n{hash}path = \"{path}\"\n\
-             {hash}upstream = {folder}\n{hash}require = [\"login\"]\n\
-             {hash}[[grant]]\n{hash}group = {group}\n{hash}service = \"{name}\"\n",
-            path = self.path,
-            folder = quoted(&format!("dir:{}", std::path::absolute(folder)?.display())),
-            group = quoted(&group),
-        ))
-    }
+fn issuer(key: &str, fingerprint: &openpgp::Fingerprint) -> String {
+    format!("[[issuer]]\nkey = {key}\nfingerprint = \"{fingerprint}\"\n")
 }
 
 fn absolute(path: &Path) -> anyhow::Result<String> {

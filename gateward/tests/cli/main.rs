@@ -4,6 +4,7 @@
 mod configuration;
 mod exit_status;
 mod help;
+mod init;
 mod output;
 mod show;
 mod support;

@@ -1,0 +1,215 @@
+//! `--for eida`: what has to be known of a data centre, in five answers.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::ask::{Answers, Question};
+use super::data_centre::{DataCentre, Decided};
+use super::public::{Public, needs_tls};
+use super::{Init, listen};
+use crate::config::upstream::UpstreamUrl;
+
+/// What is said about a data centre beside what every installation needs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The data service that we stand before: http://HOST:PORT, without a path.
+    #[arg(long, requires = "purpose", value_name = "URL", value_parser = upstream)]
+    upstream: Option<UpstreamUrl>,
+    /// Who checks the logins of users (HTTP Digest).
+    #[arg(long, requires = "purpose", value_enum)]
+    digest: Option<Digest>,
+    /// What tells which data are restricted: a StationXML file with level=channel, or the URL of a
+    /// station service. For --digest gateward.
+    #[arg(long, requires = "purpose", value_name = "FILE|URL")]
+    inventory: Option<String>,
+    /// What happens to data that the inventory does not know. For --digest gateward.
+    #[arg(long, requires = "purpose", value_enum)]
+    unlisted: Option<Unlisted>,
+    /// The data service has fdsnws-availability, too.
+    #[arg(long, requires = "purpose")]
+    pub(super) availability: bool,
+    /// The data service has fdsnws-station, too.
+    #[arg(long, requires = "purpose")]
+    pub(super) station: bool,
+}
+
+/// Who checks HTTP Digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Digest {
+    /// We do, and keep to the restrictions; the data service believes whom we let through.
+    Gateward,
+    /// The data service does, as RESIF's own; it decides who gets what.
+    Upstream,
+}
+
+/// What happens to data that the inventory does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Unlisted {
+    /// They count as restricted.
+    Refuse,
+    /// They are open.
+    Open,
+}
+
+fn upstream(text: &str) -> Result<UpstreamUrl, String> {
+    let url = UpstreamUrl::try_from(text.to_owned())?;
+    if url.is_https() {
+        return Err(format!(
+            "{text} speaks TLS: begin with http://, then write upstream = {{ url = ..., ca = ... }} into the file"
+        ));
+    }
+    match url.path() {
+        None => Ok(url),
+        Some(path) => Err(format!("{text}: take {path} away; http://HOST:PORT is enough")),
+    }
+}
+
+fn file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(path),
+        Ok(_) => Err(format!("{text} is no file")),
+        Err(error) => Err(format!("{text}: {error}")),
+    }
+}
+
+/// A file that is there, by its full path, or the URL of a station service.
+fn inventory(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        return match UpstreamUrl::try_from(text.to_owned())? {
+            url if url.is_https() => Err(format!("{text}: a station service is asked over http://")),
+            url => Ok(url.to_string()),
+        };
+    }
+    let path = std::path::absolute(file(text)?).map_err(|error| format!("{text}: {error}"))?;
+    Ok(path.display().to_string())
+}
+
+fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text, false).map_err(|_| {
+        let words: Vec<_> = T::value_variants().iter().filter_map(T::to_possible_value).collect();
+        let words: Vec<_> = words.iter().map(clap::builder::PossibleValue::get_name).collect();
+        format!("{text} is none of {}", words.join(", "))
+    })
+}
+
+/// Writes the file; what was not given is asked of `answers`.
+///
+/// # Errors
+///
+/// What is missing, or cannot be.
+pub(super) fn text(init: &Init, store: &Path, mut answers: Answers<'_>) -> anyhow::Result<String> {
+    let public = learn_public(init, &mut answers)?;
+    let issuer = learn_issuer(init, &mut answers)?;
+    let upstream = answers.get(
+        init.eida.upstream.clone(),
+        &Question {
+            flag: "--upstream",
+            text: "The data service that we stand before: http://HOST:PORT, without a path.",
+            default: None,
+        },
+        upstream,
+    )?;
+    let digest = learn_digest(&init.eida, &mut answers)?;
+    answers.complete()?;
+    let (Some(public), Some(issuer), Some(upstream), Some(digest)) = (public, issuer, upstream, digest)
+    else {
+        anyhow::bail!("not everything was answered: nothing was written");
+    };
+    DataCentre { public, issuer, upstream, digest }.text(init, store)
+}
+
+fn learn_public(init: &Init, answers: &mut Answers<'_>) -> anyhow::Result<Option<Public>> {
+    const SOCKET: &str = "unix:/run/gateward/http.sock";
+    let given = match &init.listen {
+        None if answers.nobody_is_there() => Some(listen(SOCKET).map_err(anyhow::Error::msg)?),
+        given => given.clone(),
+    };
+    let question = Question {
+        flag: "--listen",
+        text: "Where to listen: unix:PATH behind nginx or another web server, or IP:PORT with a certificate.",
+        default: Some(SOCKET),
+    };
+    let Some(place) = answers.get(given, &question, listen)? else { return Ok(None) };
+    if !needs_tls(&place) {
+        return Public::new(place, init.certificate.as_deref(), init.key.as_deref()).map(Some);
+    }
+    let question = |flag, text| Question { flag, text, default: None };
+    let chain = question("--certificate", "The certificate chain, PEM: a file.");
+    let certificate = answers.get(init.certificate.clone(), &chain, file)?;
+    let key = answers.get(init.key.clone(), &question("--key", "Its private key, PEM: a file."), file)?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Public::new(place, Some(&certificate), Some(&key)).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn learn_issuer(
+    init: &Init,
+    answers: &mut Answers<'_>,
+) -> anyhow::Result<Option<(PathBuf, openpgp::Fingerprint)>> {
+    let key = answers.get(
+        init.issuer.clone(),
+        &Question {
+            flag: "--issuer",
+            text: "The OpenPGP key of the issuer whose tokens are believed: a file.",
+            default: None,
+        },
+        file,
+    )?;
+    let fingerprint = answers.get(
+        init.issuer_fingerprint,
+        &Question {
+            flag: "--issuer-fingerprint",
+            text: "Its full fingerprint, from somewhere else than the key: it decides who is believed.",
+            default: None,
+        },
+        |text| text.parse().map_err(|error| format!("{text}: {error}")),
+    )?;
+    Ok(key.zip(fingerprint))
+}
+
+fn learn_digest(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Option<Decided>> {
+    let digest = answers.get(
+        given.digest,
+        &Question {
+            flag: "--digest gateward|upstream (with gateward also --inventory and --unlisted)",
+            text: "Who checks the logins of users (HTTP Digest)?\n\
+                   gateward: we do, and keep to the restrictions; the data service believes whom we let through.\n\
+                   upstream: the data service does, and decides who gets what.",
+            default: None,
+        },
+        word::<Digest>,
+    )?;
+    match digest {
+        None => return Ok(None),
+        Some(Digest::Upstream) if given.inventory.is_some() || given.unlisted.is_some() => {
+            anyhow::bail!("--inventory and --unlisted go with --digest gateward: nothing was written")
+        }
+        Some(Digest::Upstream) => return Ok(Some(Decided::Upstream)),
+        Some(Digest::Gateward) => {}
+    }
+    let flag = given.inventory.as_deref().map(inventory).transpose().map_err(anyhow::Error::msg)?;
+    let inventory = answers.get(
+        flag,
+        &Question {
+            flag: "--inventory",
+            text: "What tells which data are restricted: a StationXML file with level=channel, or the URL of a \
+                   station\nservice, as in http://127.0.0.1:8080/fdsnws/station/1.",
+            default: None,
+        },
+        inventory,
+    )?;
+    let unlisted = answers.get(
+        given.unlisted,
+        &Question {
+            flag: "--unlisted",
+            text: "What happens to data that the inventory does not know?\n\
+                   refuse: they count as restricted. open: everybody gets them.",
+            default: None,
+        },
+        word::<Unlisted>,
+    )?;
+    Ok(inventory.zip(unlisted).map(|(inventory, unlisted)| Decided::Gateward { inventory, unlisted }))
+}
