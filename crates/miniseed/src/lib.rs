@@ -29,6 +29,7 @@
 mod code;
 mod error;
 mod header;
+mod reader;
 mod splitter;
 mod time;
 mod v2;

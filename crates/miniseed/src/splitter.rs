@@ -1,6 +1,7 @@
 //! A stream in pieces of any size, record by record.
 
-use crate::{Error, Header, NotARecord, Read};
+use crate::reader::Reader;
+use crate::{Error, Header, NotARecord};
 use bytes::Bytes;
 use run::Run;
 
@@ -40,6 +41,7 @@ pub struct Splitter {
     at: Position,
     /// Beginning of a header whose end has not come yet.
     head: Vec<u8>,
+    reader: Reader,
     /// Offset in the stream of the record that is being read.
     record: u64,
 }
@@ -98,16 +100,17 @@ impl Splitter {
                 }
                 Position::Head => {
                     let broken = |why| Error::NotARecord { at: self.record, why };
-                    if let Some(header) = read_head(&mut self.head, run).map_err(broken)? {
-                        self.at = self.enter(&header, fate(&header), run);
+                    if read_head(&mut self.reader, &mut self.head, run).map_err(broken)? {
+                        let header = self.reader.header();
+                        self.at = self.enter(header.length, fate(header), run);
                     }
                 }
             }
         }
     }
 
-    /// Goes into the record of `header`, some of which may have been taken out of `run` already.
-    fn enter(&mut self, header: &Header, fate: Fate, run: &mut Run<'_>) -> Position {
+    /// Goes into a record of `length`, some of which may have been taken out of `run` already.
+    fn enter(&mut self, length: u32, fate: Fate, run: &mut Run<'_>) -> Position {
         let passes = match fate {
             Fate::Pass => true,
             Fate::LeaveOut => false,
@@ -116,7 +119,7 @@ impl Splitter {
         if passes {
             run.insert(&self.head);
         }
-        let length = u64::from(header.length);
+        let length = u64::from(length);
         // No header is longer than its record, or it would not have been read.
         let left = length.saturating_sub(self.head.len() as u64);
         self.head.clear();
@@ -140,17 +143,16 @@ impl Splitter {
     }
 }
 
-/// Reads the header that begins with `head` and goes on in `run`. Takes nothing out of `run` if it
-/// lies in there entirely; else takes as much into `head` as is needed, or is there.
-fn read_head(head: &mut Vec<u8>, run: &mut Run<'_>) -> Result<Option<Header>, NotARecord> {
+/// Reads the header that begins with `head` and goes on in `run`; `false` if its end is not there.
+/// Takes nothing out of `run` if it lies in there entirely; else takes as much into `head` as is
+/// needed, or is there.
+fn read_head(reader: &mut Reader, head: &mut Vec<u8>, run: &mut Run<'_>) -> Result<bool, NotARecord> {
     loop {
-        let read = Header::read(if head.is_empty() { run.rest() } else { head })?;
-        let needs = match read {
-            Read::Header(header) => return Ok(Some(header)),
-            Read::Needs(bytes) => bytes,
+        let Some(needs) = reader.read(if head.is_empty() { run.rest() } else { head })? else {
+            return Ok(true);
         };
         if run.rest().is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
         let missing = needs.saturating_sub(head.len()).min(run.rest().len());
         head.extend_from_slice(&run.rest()[..missing]);

@@ -15,11 +15,46 @@ pub use blockettes::MAX_RECORD_EXPONENT;
 
 const FIXED: usize = 48;
 
+/// How many bytes fields 4 to 7 have together, the codes.
+pub(crate) const CODES: usize = 12;
+
+/// How far reading a header came that may be without its codes.
+pub(crate) enum Part<'a> {
+    Timed(Timed<'a>),
+    /// As [`Read::Needs`].
+    Needs(usize),
+}
+
+/// A header whose codes are not read yet.
+pub(crate) struct Timed<'a> {
+    pub(crate) codes: &'a [u8; CODES],
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) length: u32,
+}
+
+impl Timed<'_> {
+    /// Reads the codes, too.
+    pub(crate) fn header(&self) -> Result<Header, NotARecord> {
+        let Self { start, end, length, .. } = *self;
+        let [network, station, location, channel] = codes(self.codes).ok_or(NotARecord::Code)?;
+        Ok(Header { network, station, location, channel, start, end, length, version: Version::V2 })
+    }
+}
+
 /// Reads a header that does not begin with `MS`.
 pub(crate) fn read(bytes: &[u8]) -> Result<Read, NotARecord> {
+    match timed(bytes)? {
+        Part::Needs(bytes) => Ok(Read::Needs(bytes)),
+        Part::Timed(timed) => timed.header().map(Read::Header),
+    }
+}
+
+/// Reads it without its codes.
+pub(crate) fn timed(bytes: &[u8]) -> Result<Part<'_>, NotARecord> {
     let Some(fixed) = bytes.first_chunk::<FIXED>() else {
         // Whatever is no record says so at once, though it be shorter than one.
-        return seems_data(bytes).then_some(Read::Needs(FIXED)).ok_or(NotARecord::AnotherFormat);
+        return seems_data(bytes).then_some(Part::Needs(FIXED)).ok_or(NotARecord::AnotherFormat);
     };
     if !seems_data(fixed) {
         return Err(NotARecord::AnotherFormat);
@@ -27,16 +62,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Read, NotARecord> {
     let order = Order::of(fixed).ok_or(NotARecord::Start)?;
     let blockettes = match Blockettes::read(bytes, order)? {
         Chain::Ends(blockettes) => blockettes,
-        Chain::Needs(bytes) => return Ok(Read::Needs(bytes)),
+        Chain::Needs(bytes) => return Ok(Part::Needs(bytes)),
     };
-    let [network, station, location, channel] = codes(fixed).ok_or(NotARecord::Code)?;
     let length = blockettes.length.ok_or(NotARecord::NoLength)?;
     let samples = u32::from(order.u16(fixed, 30));
     let interval = blockettes.interval.unwrap_or_else(|| nominal_interval(fixed, order));
     let correction = time_correction(fixed, order) + blockettes.microseconds.unwrap_or(0) * 1000;
     let span = start(fixed, order).span(correction, samples, interval)?;
-    let (start, end) = (span.start, span.end);
-    Ok(Read::Header(Header { network, station, location, channel, start, end, length, version: Version::V2 }))
+    let codes = fixed[8..].first_chunk().ok_or(NotARecord::Code)?;
+    Ok(Part::Timed(Timed { codes, start: span.start, end: span.end, length }))
 }
 
 /// Fields 1 to 3: a sequence number of digits or padding, a quality, a blank. Volume, dictionary,
@@ -50,9 +84,9 @@ fn seems_data(bytes: &[u8]) -> bool {
 }
 
 /// Fields 4 to 7.
-fn codes(fixed: &[u8; FIXED]) -> Option<[Code; 4]> {
-    let [network, station] = [Code::read(&fixed[18..20])?, Code::read(&fixed[8..13])?];
-    Some([network, station, Code::read_location(&fixed[13..15])?, Code::read(&fixed[15..18])?])
+fn codes(codes: &[u8; CODES]) -> Option<[Code; 4]> {
+    let [network, station] = [Code::read(&codes[10..])?, Code::read(&codes[..5])?];
+    Some([network, station, Code::read_location(&codes[5..7])?, Code::read(&codes[7..10])?])
 }
 
 /// Field 8, a BTIME.
@@ -129,10 +163,10 @@ mod tests {
     #[test]
     fn blockettes_that_lead_back_or_out_of_the_record_or_come_twice_are_refused() {
         let chains: [&[(usize, &[u8])]; 7] = [
-            &[(47, &[47]), (47, LENGTH)],              // into the fixed header
-            &[(48, &[0x03, 0xE8, 0, 48, 3, 1, 7, 0])], // to itself
-            &[(48, &[0x03, 0xE8, 0, 52, 3, 1, 7, 0])], // into itself
-            &[(48, &[0, 201, 0, 50])],                 // also if it does not matter
+            &[(47, &[47]), (47, LENGTH)],               // into the fixed header
+            &[(48, &[0x03, 0xE8, 0, 48, 3, 1, 7, 0])],  // to itself
+            &[(48, &[0x03, 0xE8, 0, 52, 3, 1, 7, 0])],  // into itself
+            &[(48, &[0, 201, 0, 50])],                  // also if it does not matter
             &[(48, &[0x03, 0xE8, 0, 125, 3, 1, 7, 0])], // over the end
             &[(48, &[0x03, 0xE8, 0, 120, 3, 1, 7, 0]), (120, &[0, 100])], // with its end over the end
             &[(48, &[0x03, 0xE8, 0, 56, 3, 1, 7, 0]), (56, LENGTH)], // two lengths
