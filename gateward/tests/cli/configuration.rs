@@ -84,6 +84,43 @@ fn every_finding_is_told_at_once() {
 }
 
 #[test]
+fn an_inventory_that_cannot_be_read_is_found_and_said_once() {
+    let installation = Installation::new();
+    let service = |name: &str| {
+        format!(
+            "[[service]]\nkind = \"fdsn\"\npath = \"/fdsnws/{name}/1\"\nupstream = \"http://127.0.0.1:1\"\n\
+             digest = \"gateward\"\ninventory = \"gone.xml\"\nunlisted = \"refuse\"\n[[grant]]"
+        )
+    };
+    installation.change("[[grant]]", &service("dataselect"));
+    installation.change("[[grant]]", &service("availability"));
+    let found = findings(&installation);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with(&format!("inventory {}", installation.path("gone.xml"))), "{found:?}");
+    std::fs::write(installation.file("gone.xml"), "<FDSNStationXML/>").unwrap();
+    assert!(findings(&installation)[0].starts_with("inventory "));
+}
+
+#[test]
+fn what_the_documented_sample_says_of_services_goes_together() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let installation = Installation::new();
+    let sample = std::fs::read_to_string(format!("{root}/docs/gateward.sample.toml")).unwrap();
+    std::fs::write(installation.config(), sample.replace("dir:/srv/restricted", "dir:files")).unwrap();
+    let credential = installation.file("upstream.login");
+    std::fs::write(&credential, "gateward:secret\n").unwrap();
+    std::fs::set_permissions(credential, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let inventory = format!("{root}/crates/fdsn/tests/golden/stationxml/epochs.xml");
+    std::fs::copy(inventory, installation.file("inventory.xml")).unwrap();
+    // Its certificates are not here, and its issuer is nobody.
+    let found = findings(&installation);
+    for kind in ["service", "grant", "inventory", "credential"] {
+        assert!(!found.iter().any(|finding| finding.contains(kind)), "{found:?}");
+    }
+}
+
+#[test]
 fn a_key_that_is_another_than_the_one_pinned_is_found() {
     let installation = Installation::new();
     let fingerprint = installation.json(&["issuer", "list"])[0]["issuer"].as_str().unwrap().to_owned();
