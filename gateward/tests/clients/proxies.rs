@@ -14,7 +14,7 @@ use super::tools::start;
 /// A proxy in front of a server.
 pub struct Proxy {
     process: Child,
-    port: u16,
+    pub port: u16,
     _folder: TempDir,
 }
 
@@ -22,20 +22,30 @@ impl Proxy {
     /// nginx with the demo's certificate, which speaks plain HTTP to `upstream`, configured as its
     /// documentation says.
     pub fn nginx(installation: &Installation, upstream: &str) -> Self {
+        let (certificate, key) = (installation.file("server.pem"), installation.file("server.key"));
+        Self::nginx_with(|port| {
+            format!(
+                "server {{\nlisten 127.0.0.1:{port} ssl;\nssl_certificate {certificate};\nssl_certificate_key {key};\n\
+                 location / {{\nproxy_pass http://{upstream};\nproxy_set_header Host $host;\n\
+                 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n}}\n}}\n",
+                certificate = certificate.display(),
+                key = key.display(),
+            )
+        })
+    }
+
+    /// nginx with `servers` in its `http` block, which listen on the port that they are given.
+    pub fn nginx_with(servers: impl FnOnce(u16) -> String) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| {
             let path = folder.path().join(kind);
             format!("{kind}_temp_path {};\n", path.display())
         });
         let configuration = format!(
-            "daemon off;\nmaster_process off;\nerror_log stderr;\npid {pid};\nevents {{}}\nhttp {{\naccess_log off;\n{paths}\
-             server {{\nlisten 127.0.0.1:{port} ssl;\nssl_certificate {certificate};\nssl_certificate_key {key};\n\
-             location / {{\nproxy_pass http://{upstream};\nproxy_set_header Host $host;\n\
-             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n}}\n}}\n}}\n",
+            "daemon off;\nmaster_process off;\nerror_log stderr;\npid {pid};\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{servers}}}\n",
             pid = folder.path().join("pid").display(),
             paths = paths.concat(),
-            certificate = installation.file("server.pem").display(),
-            key = installation.file("server.key").display(),
+            servers = servers(port),
         );
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, configuration).unwrap();

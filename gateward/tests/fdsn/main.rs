@@ -24,6 +24,7 @@ mod credential;
 mod digest_upstream;
 mod digest_upstream_records;
 mod documents;
+mod eida_guide;
 mod forwarded;
 mod metadata;
 mod metadata_inventory;
@@ -37,6 +38,9 @@ mod gnupg;
 #[path = "../clients/installation.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod installation;
+#[path = "../clients/proxies.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod proxies;
 #[path = "../clients/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod server;
