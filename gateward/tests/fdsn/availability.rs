@@ -189,6 +189,13 @@ fn the_login_is_asked_for_where_the_answer_depends_on_it() {
         let asks = got.field("www-authenticate").is_some_and(|challenge| challenge.starts_with("Digest "));
         assert_eq!(asks, status == 401, "{path}");
     }
+    for wrong in [&["--digest", "--user", "nobody:wrong"][..], &["--user", "nobody:wrong"]] {
+        for path in ["queryauth", "extentauth"] {
+            let target = format!("{AVAILABILITY}/{path}?net=GE&start=2016-06-01&end=2016-06-02");
+            let got = door.curl(&target, wrong, b"");
+            assert_eq!(got.status, 401, "{path} {wrong:?}: {}", got.text());
+        }
+    }
     assert_eq!(upstream.received().len(), 2);
 }
 
