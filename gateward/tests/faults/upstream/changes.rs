@@ -59,6 +59,7 @@ fn an_upstream_that_sees_a_change_finds_it_in_the_record() {
     let login = door.login();
     let answer = post(&door, &login, b"new");
     assert_eq!((answer.status, answer.text().as_str()), (200, "POST POST"));
+    assert_eq!(upstream.heads().len(), 1, "a change is sent once");
 }
 
 #[test]
