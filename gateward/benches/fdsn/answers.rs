@@ -18,8 +18,16 @@ use crate::door::Door;
 use crate::nginx::{self, Nginx};
 use crate::{Outcome, median};
 
-/// How many connections ask, each kept alive.
-const CONNECTIONS: usize = 16;
+/// How much is asked.
+#[derive(Clone, Copy)]
+pub struct Load {
+    /// Good answers wanted.
+    pub count: usize,
+    /// How many connections ask, each kept alive.
+    pub connections: usize,
+    /// How often it is measured.
+    pub rounds: usize,
+}
 
 /// How many more answers to a challenge are made than are needed: a request that more than 64 others
 /// overtook must be repeated.
@@ -42,7 +50,8 @@ struct Answered {
 }
 
 /// Prints how many answers the door and nginx give a second.
-pub fn compare(door: &Door, peer: &Nginx, count: usize, rounds: usize) -> Outcome<()> {
+pub fn compare(door: &Door, peer: &Nginx, load: Load) -> Outcome<()> {
+    let Load { count, connections, rounds } = load;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let login = runtime.block_on(exchanged(door))?;
     let path = format!("{}/queryauth?{}", Door::service(SMALL, true), archive::RESTRICTED);
@@ -56,10 +65,10 @@ pub fn compare(door: &Door, peer: &Nginx, count: usize, rounds: usize) -> Outcom
     for round in 0..=rounds {
         let asking = runtime.block_on(under_one_nonce(door.port, &path, &login, count))?;
         let before = door.process.cpu()?;
-        let one = runtime.block_on(ask_all(&Arc::new(asking), count, round))?;
+        let one = runtime.block_on(ask_all(&Arc::new(asking), load))?;
         let door_answered = one.using(door.process.cpu()? - before, count);
         let before = peer.process.cpu()?;
-        let one = runtime.block_on(ask_all(&peers, count, round))?;
+        let one = runtime.block_on(ask_all(&peers, load))?;
         let nginx_answered = one.using(peer.process.cpu()? - before, count);
         // The first round is for the caches.
         if round > 0 {
@@ -68,14 +77,14 @@ pub fn compare(door: &Door, peer: &Nginx, count: usize, rounds: usize) -> Outcom
         }
     }
     println!(
-        "{count} answers of {SMALL_SIZE} bytes over {CONNECTIONS} connections, {rounds} rounds, medians"
+        "{count} answers of {SMALL_SIZE} bytes over {connections} connections, {rounds} rounds, medians"
     );
-    let best = median(nginxes.iter().map(|one| one.per_second));
     for (name, all) in [("nginx, {PLAIN} and a log", &nginxes), ("door, Digest and events", &doors)] {
-        let rate = median(all.iter().map(|one| one.per_second));
+        let ratios = all.iter().zip(&nginxes).map(|(one, nginx)| one.per_second / nginx.per_second);
         println!(
-            "  {name:<24} {rate:>7.0} a second  {:>5.2} of nginx  {:>4.0} us of processor time each  {} repeated",
-            rate / best,
+            "  {name:<24} {:>7.0} a second  {:>5.2} of nginx  {:>4.0} us of processor time each  {} repeated",
+            median(all.iter().map(|one| one.per_second)),
+            median(ratios),
             median(all.iter().map(|one| one.cpu)),
             all.iter().map(|one| one.repeated).sum::<usize>(),
         );
@@ -117,9 +126,10 @@ async fn under_one_nonce(port: u16, path: &str, login: &str, count: usize) -> Ou
 }
 
 /// Asks until there are `count` good answers.
-async fn ask_all(asking: &Arc<Asking>, count: usize, round: usize) -> Outcome<Answered> {
+async fn ask_all(asking: &Arc<Asking>, load: Load) -> Outcome<Answered> {
+    let count = load.count;
     let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..load.connections {
         connections.push(connect(asking.port).await?);
     }
     let (next, wanted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(count)));
@@ -133,7 +143,7 @@ async fn ask_all(asking: &Arc<Asking>, count: usize, round: usize) -> Outcome<An
         .collect();
     let mut repeated = 0;
     for task in tasks {
-        repeated += task.await?.map_err(|error| format!("round {round}: {error}"))?;
+        repeated += task.await??;
     }
     Ok(Answered { per_second: count as f64 / begun.elapsed().as_secs_f64(), cpu: 0.0, repeated })
 }

@@ -1,8 +1,11 @@
 //! The door under test, with a service for each file of the upstream.
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::nginx::Nginx;
 use crate::process::Process;
@@ -39,6 +42,7 @@ impl Door {
             .stdout(Stdio::null())
             .spawn()?;
         let process = Process::once_open(child, port, &log)?;
+        until_ready(port)?;
         let token = std::fs::read_to_string(install.join("token.asc"))?;
         Ok(Self { port, process, token, log })
     }
@@ -53,6 +57,22 @@ impl Door {
         let lock = if second_lock { "locked" } else { "unlocked" };
         format!("/{lock}/{file}/fdsnws/dataselect/1")
     }
+}
+
+/// Waits until the door does not only listen but asks who comes.
+fn until_ready(port: u16) -> Outcome<()> {
+    let path = format!("{}/queryauth?{}", Door::service(archive::SMALL, true), archive::RESTRICTED);
+    for _ in 0..1000 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        if &status == b"HTTP/1.1 401" {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err("the door does not open".into())
 }
 
 fn configure(install: &Path, port: u16, upstream: &Nginx) -> Outcome<PathBuf> {

@@ -48,7 +48,10 @@ fn measure(dir: &Path, door: &Door, peer: &Nginx) -> Outcome<()> {
     }
     if wanted("answers") {
         archive::write_small(&dir.join(archive::SMALL))?;
-        answers::compare(door, peer, number("ANSWERS").unwrap_or(20_000), rounds)?;
+        for connections in [16, 48] {
+            let count = number("ANSWERS").unwrap_or(20_000);
+            answers::compare(door, peer, answers::Load { count, connections, rounds })?;
+        }
     }
     Ok(())
 }
