@@ -5,7 +5,7 @@
 //! memory than its epochs.
 
 use crate::{Epoch, Span};
-use element::Element;
+use element::{Element, Status};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
 use quick_xml::reader::NsReader;
@@ -71,10 +71,11 @@ pub enum Error {
 
 /// Reads the channel epochs of an inventory that was asked for with `level=channel` or more.
 ///
-/// An epoch is open if its own `restrictedStatus` is `open`, or if it has none and its station's is,
-/// or if neither has one and the network's is, or if none has. Anything else is restricted: `closed`,
-/// `partial` and words that we do not know. So a channel without a word of its own below a station or
-/// network that is `partial` counts as restricted: some are, and nothing says that this one is not.
+/// An epoch is restricted if the `restrictedStatus` of its network, its station or its own is `closed`
+/// or a word that we do not know: each of the three has a flag of its own in the servers that write
+/// inventories, and an `open` below takes none of them back. Of a network or station that is `partial`
+/// some is restricted, so that all below it is, except where the nearest word is `open`. A channel that
+/// is `partial` itself is restricted. Without any word all is open.
 ///
 /// A channel lasts as its own dates say; without a `startDate` it begins with its station, or else
 /// with its network. An `endDate` that is missing or after the year 2499 is none. A restricted epoch
@@ -203,7 +204,8 @@ fn epoch(way: &[Element], channel: &Element) -> Epoch {
         location: &channel.location,
         channel: &channel.code,
     };
-    let (restricted, span) = (channel.restricted, Span { start: channel.start, end: channel.end });
+    let restricted = channel.status != Status::Open;
+    let span = Span { start: channel.start, end: channel.end };
     let backwards = restricted && span.is_empty();
     let span = if backwards { Span { start: span.end, end: span.start } } else { span };
     Epoch { codes: codes.normalised(), span, restricted }

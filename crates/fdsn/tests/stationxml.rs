@@ -11,7 +11,7 @@ const LEVELS: (&str, &str) =
 const EPOCHS: (&str, &str) =
     (include_str!("golden/stationxml/epochs.xml"), include_str!("golden/stationxml/epochs.txt"));
 
-/// The epochs of a table, with the status that the nearest word gives.
+/// The epochs of a table, with the status that the words at its end give: own, station's, network's.
 fn table(text: &str) -> Vec<Epoch> {
     text.lines()
         .map(|line| {
@@ -21,7 +21,9 @@ fn table(text: &str) -> Vec<Epoch> {
             };
             let code = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
             let time = |text: &str| (text != "-").then(|| text.parse::<Time>().unwrap());
-            let word = words.iter().find(|word| **word != "-");
+            // obspy leaves it to its callers what the words come to: closed wins at any level, or else the nearest.
+            let word = words.iter().find(|word| **word == "closed");
+            let word = word.or_else(|| words.iter().find(|word| **word != "-"));
             Epoch {
                 codes: Codes {
                     network: code(network),
@@ -37,7 +39,7 @@ fn table(text: &str) -> Vec<Epoch> {
 }
 
 #[test]
-fn the_nearest_word_decides_and_anything_but_open_is_restricted() {
+fn what_is_closed_at_any_level_is_restricted_and_else_the_nearest_word_decides() {
     let epochs = read(LEVELS.0.as_bytes()).unwrap();
     assert_eq!(epochs.len(), 4 * 4 * 4);
     assert_eq!(epochs, table(LEVELS.1));
@@ -76,6 +78,42 @@ fn a_word_that_is_not_open_to_the_letter_restricts() {
     }
     assert!(restricted(r#"restrictedStatus="partial""#, "", ""));
     assert!(!restricted("", "", ""));
+}
+
+#[test]
+fn an_open_word_opens_what_is_partial_above_and_nothing_that_is_closed() {
+    // Of network, station and channel; a dash for no word.
+    for (words, expected) in [
+        ("closed open open", true),
+        ("closed - open", true),
+        ("closed partial open", true),
+        ("closed open -", true),
+        ("open closed open", true),
+        ("partial closed open", true),
+        ("- closed open", true),
+        ("unknown open open", true),
+        ("- Closed open", true),
+        ("open open closed", true),
+        ("open open partial", true),
+        ("partial - -", true),
+        ("- partial -", true),
+        ("open partial -", true),
+        ("partial open open", false),
+        ("partial - open", false),
+        ("partial partial open", false),
+        ("- partial open", false),
+        ("partial open -", false),
+        ("open - -", false),
+    ] {
+        let word = |word: &str| match word {
+            "-" => String::new(),
+            word => format!(r#"restrictedStatus="{word}""#),
+        };
+        let [network, station, channel] = &words.split(' ').map(word).collect::<Vec<_>>()[..] else {
+            panic!()
+        };
+        assert_eq!(restricted(network, station, channel), expected, "{words}");
+    }
 }
 
 #[test]

@@ -15,8 +15,33 @@ pub(super) struct Element {
     pub(super) start: Option<Time>,
     /// Its own.
     pub(super) end: Option<Time>,
-    /// By its own word, or that of the one above.
-    pub(super) restricted: bool,
+    /// By its own word and those above.
+    pub(super) status: Status,
+}
+
+/// What the words down to an element come to.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Nothing restricts it.
+    #[default]
+    Open,
+    /// Some of what lies below is restricted: what does not say that it is open may be it.
+    Partial,
+    /// Restricted with all that lies below.
+    Closed,
+}
+
+impl Status {
+    /// What the `word` of an element comes to, `None` if it cannot be read, with what is `above`.
+    fn below(above: Self, word: Option<&str>) -> Self {
+        match (above, word) {
+            (Self::Closed, _) => Self::Closed,
+            (_, Some("open")) => Self::Open,
+            (_, Some("partial")) => Self::Partial,
+            // An unreadable word is none that we know.
+            _ => Self::Closed,
+        }
+    }
 }
 
 impl Element {
@@ -30,7 +55,7 @@ impl Element {
         let wrong = |attribute| Error::Attribute { at, element: name, attribute };
         let mut element = Self {
             start: above.and_then(|above| above.start),
-            restricted: above.is_some_and(|above| above.restricted),
+            status: above.map_or(Status::Open, |above| above.status),
             ..Self::default()
         };
         for attribute in tag.attributes() {
@@ -47,8 +72,7 @@ impl Element {
                     let read = value().and_then(|text| date(&text)).ok_or_else(|| wrong("endDate"))?;
                     element.end = Some(read.end).filter(|end| *end < Time::start_of_year(2500));
                 }
-                // An unreadable word is none that we know.
-                "restrictedStatus" => element.restricted = value().is_none_or(|word| word != "open"),
+                "restrictedStatus" => element.status = Status::below(element.status, value().as_deref()),
                 _ => {}
             }
         }
