@@ -67,7 +67,7 @@ pub use judge::{Judge, Judgement, Why};
 pub use line::Line;
 pub use pattern::{NotAPattern, Pattern, Patterns};
 pub use permit::{LeftOut, Permitted, TooMany, Wildcards, permit};
-pub use request::{MAX_BODY, MAX_LINES, MAX_QUERY, NotUnderstood, Options, Request};
+pub use request::{MAX_BODY, MAX_CODES, MAX_LINES, MAX_QUERY, NotUnderstood, Options, Request};
 pub use restriction::Restriction;
 pub use rights::{Granted, Rights};
 pub use rules::{Reason, Rules, Unlisted};

@@ -17,6 +17,8 @@ pub const MAX_QUERY: usize = 64 * 1024;
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Lines of a bulk request, with a list counted as the lines that it stands for.
 pub const MAX_LINES: usize = 40_000;
+/// Codes and patterns in one list.
+pub const MAX_CODES: usize = 1_000;
 
 /// What a request asks for, and how the answer should look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub enum NotUnderstood {
     /// 413: more than [`MAX_LINES`].
     #[error("a request has at most {MAX_LINES} lines; ask for less at a time")]
     TooManyLines,
+    /// 413: more than [`MAX_CODES`] in the list of the parameter or field with this long name.
+    #[error("{0} has more than {MAX_CODES} codes in one list; ask for less at a time")]
+    TooManyCodes(&'static str),
     /// 400: not made of `name=value`, or with characters that no parameter has.
     #[error("a request is made of name=value, in printable ASCII, percent-encoded where need be")]
     Characters,
@@ -79,7 +84,11 @@ pub enum NotUnderstood {
 impl NotUnderstood {
     /// Whether a smaller request would be understood (413), rather than a better one (400).
     pub fn is_too_large(&self) -> bool {
-        matches!(self, Self::TooLong(_) | Self::TooManyLines)
+        match self {
+            Self::TooLong(_) | Self::TooManyLines | Self::TooManyCodes(_) => true,
+            Self::Line { fault, .. } => fault.is_too_large(),
+            _ => false,
+        }
     }
 }
 
@@ -249,6 +258,9 @@ fn codes(
     text: &str,
     read: impl Fn(&str) -> Result<Pattern, NotAPattern>,
 ) -> Result<Patterns, NotUnderstood> {
+    if text.split(',').nth(MAX_CODES).is_some() {
+        return Err(NotUnderstood::TooManyCodes(name));
+    }
     Patterns::parse(text, read)
         .map_err(|wrong| NotUnderstood::Value { name, wanted: format!("a comma list of codes; {wrong}") })
 }

@@ -1,6 +1,6 @@
 //! What requests mean, and that what is written for them means the same.
 
-use fdsn::{MAX_BODY, MAX_LINES, MAX_QUERY, NotUnderstood, Request, Service, write};
+use fdsn::{MAX_BODY, MAX_CODES, MAX_LINES, MAX_QUERY, NotUnderstood, Request, Service, write};
 
 const SERVICES: [Service; 4] =
     [Service::Dataselect, Service::AvailabilityQuery, Service::AvailabilityExtent, Service::Station];
@@ -167,7 +167,20 @@ fn what_is_too_large_says_so() {
     let lines = "A B C D 2015-01-01 2015-01-02\n".repeat(MAX_LINES);
     assert!(post(&lines).is_ok());
     assert_eq!(post(&format!("{lines}A,B B C D 2015-01-01 2015-01-02")), Err(NotUnderstood::TooManyLines));
+    let list = |codes: usize| (0..codes).map(|code| format!("S{code}")).collect::<Vec<_>>().join(",");
+    assert!(get(&format!("sta={}", list(MAX_CODES))).is_ok());
+    let long = get(&format!("sta={}", list(MAX_CODES + 1))).unwrap_err();
+    assert_eq!(long, NotUnderstood::TooManyCodes("station"));
+    assert!(long.is_too_large());
+    let repeated = "A,".repeat(MAX_CODES);
+    let long = post(&format!("GE A * {repeated}A 2015-01-01 2015-01-02")).unwrap_err();
+    assert!(long.is_too_large(), "{long}");
+    assert_eq!(
+        long.to_string(),
+        "line 1: channel has more than 1000 codes in one list; ask for less at a time"
+    );
     assert!(!get("net=").unwrap_err().is_too_large());
+    assert!(!post("GE").unwrap_err().is_too_large());
 }
 
 #[test]
