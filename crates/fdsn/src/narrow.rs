@@ -9,7 +9,7 @@ use crate::request::MAX_LINES;
 use crate::rights::Rights;
 use crate::rules::{Reason, Rules};
 use crate::spans::Spans;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The lines of one request on their way to what is permitted.
 pub(crate) struct Narrowing<'a> {
@@ -40,7 +40,12 @@ impl<'a> Narrowing<'a> {
         self.narrow(line.clone(), Step::Network)
     }
 
-    pub(crate) fn permitted(self) -> Permitted {
+    /// What stayed, each line once.
+    pub(crate) fn permitted(mut self) -> Permitted {
+        let mut seen = HashSet::new();
+        let first: Vec<bool> = self.kept.iter().map(|line| seen.insert(line)).collect();
+        let mut first = first.into_iter();
+        self.kept.retain(|_| first.next().unwrap_or(true));
         Permitted { lines: self.kept, left_out: self.left_out.into_iter().collect() }
     }
 
@@ -115,7 +120,7 @@ impl<'a> Narrowing<'a> {
     /// One channel, without wildcards: what is permitted of it is exact.
     fn by_time(&mut self, line: &Line) -> Result<(), TooMany> {
         let codes = named(line).expect("each step before put one code into its list");
-        let forbidden = self.survey.forbidden(codes);
+        let forbidden = self.survey.forbidden(codes)?;
         let asked = Spans::from(line.span);
         for reason in forbidden.reasons(&asked) {
             self.leave_out(line, reason);

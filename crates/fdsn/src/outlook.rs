@@ -1,7 +1,7 @@
 //! Whether anything forbidden is in a line, and which codes it stands for.
 
 use crate::code::Codes;
-use crate::inventory::{Channel, Inventory, Station};
+use crate::inventory::{Channel, Inventory, Network, Station};
 use crate::line::Line;
 use crate::narrow::named;
 use crate::pattern::Patterns;
@@ -31,28 +31,27 @@ pub(crate) struct Survey<'a> {
     rights: &'a Rights,
     wildcards: Wildcards,
     forbidden: HashMap<Codes, Rc<Forbidden>>,
-    steps: usize,
+    work: usize,
 }
 
-/// Look-ups for one request: a fraction of a second.
-const MAX_STEPS: usize = 2_000_000;
+/// The work for one request, in comparisons of a code with a pattern: a fraction of a second.
+const MAX_WORK: usize = 10_000_000;
 
 impl<'a> Survey<'a> {
     pub(crate) fn new(rules: &'a Rules, rights: &'a Rights, wildcards: Wildcards) -> Self {
-        Self { rules, rights, wildcards, forbidden: HashMap::new(), steps: 0 }
+        Self { rules, rights, wildcards, forbidden: HashMap::new(), work: 0 }
     }
 
     /// Says whether anything forbidden is in `line`.
     pub(crate) fn outlook(&mut self, line: &Line) -> Result<Outlook, TooMany> {
-        self.take_steps(
-            STEPS_A_LINE + said(line) * (1 + self.rules.restrictions.len()) / COMPARISONS_A_STEP,
-        )?;
+        self.work(WORK_A_LINE + said(line) + line.networks.count() * self.rights.granted().len())?;
         if self.rights.cover(line) {
             return Ok(Outlook::Open);
         }
         if let Some(codes) = named(line) {
-            return Ok(self.outlook_of_one(codes, line));
+            return self.outlook_of_one(codes, line);
         }
+        self.work(said(line) * self.rules.restrictions.len())?;
         let Some(inventory) = &self.rules.inventory else {
             return Ok(self.unless_granted(line, Reason::InventoryUnknown));
         };
@@ -83,13 +82,14 @@ impl<'a> Survey<'a> {
     }
 
     /// What of one channel is forbidden.
-    pub(crate) fn forbidden(&mut self, codes: Codes) -> Rc<Forbidden> {
+    pub(crate) fn forbidden(&mut self, codes: Codes) -> Result<Rc<Forbidden>, TooMany> {
         if let Some(known) = self.forbidden.get(&codes) {
-            return Rc::clone(known);
+            return Ok(Rc::clone(known));
         }
+        self.work(self.rules.restrictions.len())?;
         let forbidden = Rc::new(self.rules.forbidden(&codes, self.rights));
         self.forbidden.insert(codes, Rc::clone(&forbidden));
-        forbidden
+        Ok(forbidden)
     }
 
     /// The networks that the line names, or that are listed or granted and match.
@@ -98,10 +98,12 @@ impl<'a> Survey<'a> {
         let granted = self.rights.granted().iter().map(|granted| granted.network.to_ascii_uppercase());
         codes.extend(granted.filter(|code| line.networks.matches(code)));
         if let Some(inventory) = &self.rules.inventory {
-            let listed = matching(inventory.networks(), &line.networks).map(|(code, _)| code.clone());
-            codes.extend(listed);
+            self.work(work_to_seek(&line.networks))?;
+            for (code, _, is_meant) in near(inventory.networks(), &line.networks) {
+                self.work(1)?;
+                codes.extend(is_meant.then(|| code.clone()));
+            }
         }
-        self.take_steps(codes.len())?;
         Ok(codes)
     }
 
@@ -111,31 +113,34 @@ impl<'a> Survey<'a> {
         let network =
             line.networks.single().and_then(|code| self.rules.inventory.as_ref()?.networks().get(code));
         if let Some(network) = network {
-            codes.extend(matching(&network.stations, &line.stations).map(|(code, _)| code.clone()));
+            self.work(work_to_seek(&line.stations))?;
+            for (code, _, is_meant) in near(&network.stations, &line.stations) {
+                self.work(1)?;
+                codes.extend(is_meant.then(|| code.clone()));
+            }
         }
-        self.take_steps(codes.len())?;
         Ok(codes)
     }
 
     /// The locations that the line names, or that are listed at its station and match.
     pub(crate) fn locations(&mut self, line: &Line) -> Result<BTreeSet<String>, TooMany> {
         let channels = self.listed_at(line);
+        self.work(channels.len() * line.locations.count())?;
         let listed =
             channels.iter().map(|channel| &channel.location).filter(|code| line.locations.matches(code));
         let mut codes = named_in(&line.locations);
         codes.extend(listed.cloned());
-        self.take_steps(codes.len() + channels.len())?;
         Ok(codes)
     }
 
     /// The channels that the line names, or that are listed at its location and match.
     pub(crate) fn channels(&mut self, line: &Line) -> Result<BTreeSet<String>, TooMany> {
         let channels = self.listed_at(line);
+        self.work(channels.len() * (line.locations.count() + line.channels.count()))?;
         let here = channels.iter().filter(|channel| line.locations.matches(&channel.location));
         let listed = here.map(|channel| &channel.code).filter(|code| line.channels.matches(code));
         let mut codes = named_in(&line.channels);
         codes.extend(listed.cloned());
-        self.take_steps(codes.len() + channels.len())?;
         Ok(codes)
     }
 
@@ -147,17 +152,14 @@ impl<'a> Survey<'a> {
         station().map_or(&[], |station| station.near(&line.locations))
     }
 
-    fn outlook_of_one(&mut self, codes: Codes, line: &Line) -> Outlook {
-        let forbidden = self.forbidden(codes);
+    fn outlook_of_one(&mut self, codes: Codes, line: &Line) -> Result<Outlook, TooMany> {
+        let forbidden = self.forbidden(codes)?;
         let asked = Spans::from(line.span);
         let Some(reason) = forbidden.reasons(&asked).next() else {
-            return Outlook::Open;
+            return Ok(Outlook::Open);
         };
-        if asked.without(&forbidden.all()).is_empty() {
-            Outlook::Shut(reason)
-        } else {
-            Outlook::Mixed(reason)
-        }
+        let is_shut = asked.without(&forbidden.all()).is_empty();
+        Ok(if is_shut { Outlook::Shut(reason) } else { Outlook::Mixed(reason) })
     }
 
     fn unless_granted(&self, line: &Line, reason: Reason) -> Outlook {
@@ -179,20 +181,17 @@ impl<'a> Survey<'a> {
 
     /// Whether the inventory restricts anything in the line that is not granted.
     fn lists_restricted(&mut self, inventory: &Inventory, line: &Line) -> Result<bool, TooMany> {
-        let networks = matching(inventory.networks(), &line.networks);
-        for (code, network) in networks.filter(|(_, network)| network.has_restricted) {
+        self.work(work_to_seek(&line.networks))?;
+        for (code, network, is_meant) in near(inventory.networks(), &line.networks) {
+            self.work(1)?;
+            if !is_meant || !network.has_restricted {
+                continue;
+            }
+            self.work(self.rights.granted().len())?;
             let asked = Spans::from(line.span).without(&self.rights.of(code));
-            for (_, station) in matching(&network.stations, &line.stations) {
-                self.take_steps(1)?;
-                if !station.has_restricted {
-                    continue;
-                }
-                self.take_steps(steps_at(station, line))?;
-                let mut channels =
-                    station.near(&line.locations).iter().filter(|channel| is_asked(line, channel));
-                if channels.any(|channel| !channel.restricted.and(&asked).is_empty()) {
-                    return Ok(true);
-                }
+            let is_restricted = |channel: &Channel| !channel.restricted.and(&asked).is_empty();
+            if self.any(network, line, |station| station.has_restricted, is_restricted)? {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -200,12 +199,33 @@ impl<'a> Survey<'a> {
 
     /// Whether the inventory lists anything in the line.
     fn lists_any(&mut self, inventory: &Inventory, line: &Line) -> Result<bool, TooMany> {
-        for (_, network) in matching(inventory.networks(), &line.networks) {
-            for (_, station) in matching(&network.stations, &line.stations) {
-                self.take_steps(steps_at(station, line))?;
-                let mut channels =
-                    station.near(&line.locations).iter().filter(|channel| is_asked(line, channel));
-                if channels.any(|channel| channel.listed.overlaps(line.span)) {
+        self.work(work_to_seek(&line.networks))?;
+        for (_, network, is_meant) in near(inventory.networks(), &line.networks) {
+            self.work(1)?;
+            if is_meant && self.any(network, line, |_| true, |channel| channel.listed.overlaps(line.span))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether any channel that the line asks for in a network, at one of these stations, is such a one.
+    fn any(
+        &mut self,
+        network: &Network,
+        line: &Line,
+        at: impl Fn(&Station) -> bool,
+        is_such: impl Fn(&Channel) -> bool,
+    ) -> Result<bool, TooMany> {
+        self.work(work_to_seek(&line.stations))?;
+        for (_, station, is_meant) in near(&network.stations, &line.stations) {
+            self.work(1)?;
+            if !is_meant || !at(station) {
+                continue;
+            }
+            for channel in station.near(&line.locations) {
+                self.work(line.locations.count() + line.channels.count())?;
+                if is_asked(line, channel) && is_such(channel) {
                     return Ok(true);
                 }
             }
@@ -213,27 +233,24 @@ impl<'a> Survey<'a> {
         Ok(false)
     }
 
-    fn take_steps(&mut self, steps: usize) -> Result<(), TooMany> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > MAX_STEPS { Err(TooMany) } else { Ok(()) }
+    /// Counts all that is looked at, whether or not it is found to be meant.
+    fn work(&mut self, comparisons: usize) -> Result<(), TooMany> {
+        self.work = self.work.saturating_add(comparisons);
+        if self.work > MAX_WORK { Err(TooMany) } else { Ok(()) }
     }
 }
 
-/// What it takes to make one more line, in look-ups.
-const STEPS_A_LINE: usize = 4;
+/// What it takes to make one more line, in comparisons.
+const WORK_A_LINE: usize = 64;
 
-/// Patterns that can be compared in the time of one look-up.
-const COMPARISONS_A_STEP: usize = 16;
+/// What it takes to find where in a map the codes near each pattern begin.
+fn work_to_seek(patterns: &Patterns) -> usize {
+    4 * patterns.count()
+}
 
 /// How many patterns the line has.
 fn said(line: &Line) -> usize {
     line.networks.count() + line.stations.count() + line.locations.count() + line.channels.count()
-}
-
-/// The work of comparing the line with each channel of a station.
-fn steps_at(station: &Station, line: &Line) -> usize {
-    let patterns = line.locations.count() + line.channels.count();
-    station.near(&line.locations).len() * (1 + patterns / COMPARISONS_A_STEP)
 }
 
 fn is_asked(line: &Line, channel: &Channel) -> bool {
@@ -249,16 +266,21 @@ fn named_in(patterns: &Patterns) -> BTreeSet<String> {
         .collect()
 }
 
-/// Everything under a code that one of the patterns means; what two of them mean comes twice.
-fn matching<'m, T>(
+/// Everything under a code that begins as one of the patterns does, and whether the pattern means it.
+///
+/// What is near two of them comes twice. To look at one takes one comparison.
+fn near<'m, T>(
     map: &'m BTreeMap<String, T>,
     patterns: &'m Patterns,
-) -> impl Iterator<Item = (&'m String, &'m T)> {
+) -> impl Iterator<Item = (&'m String, &'m T, bool)> {
     let all = (!patterns.is_said()).then(|| map.iter()).into_iter().flatten();
+    let all = all.map(|(code, under)| (code, under, true));
     all.chain(patterns.iter().flat_map(|pattern| {
         let prefix = pattern.as_str().split(['*', '?']).next().unwrap_or_default();
         let from = map.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
-        let near = from.take_while(move |(code, _)| code.starts_with(prefix));
-        near.filter(|(code, _)| pattern.matches(code))
+        let near = from.take_while(move |(code, _)| {
+            if pattern.is_literal() { code.as_str() == prefix } else { code.starts_with(prefix) }
+        });
+        near.map(|(code, under)| (code, under, pattern.matches(code)))
     }))
 }

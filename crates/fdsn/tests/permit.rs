@@ -1,8 +1,9 @@
 //! What of a request a caller may have, case by case.
 
 use fdsn::{
-    Codes, CodesRef, Epoch, Granted, Inventory, Judge, Judgement, Pattern, Permitted, Reason, Request,
-    Restriction, Rights, Rules, Service, Span, Time, TooMany, Unlisted, Why, Wildcards, permit, write,
+    Codes, CodesRef, Epoch, Granted, Inventory, Judge, Judgement, Line, Pattern, Patterns, Permitted, Reason,
+    Request, Restriction, Rights, Rules, Service, Span, Time, TooMany, Unlisted, Why, Wildcards, permit,
+    write,
 };
 use std::sync::Arc;
 
@@ -245,6 +246,126 @@ fn lines_and_work_are_bounded() {
     assert_eq!(refused("XX * * * 2015-01-01 2016-01-01".into()), Err(TooMany), "59 700 lines");
     assert!(refused("XX S1* * * 2015-01-01 2016-01-01".into()).is_ok());
     assert_eq!(refused("?X S* 0 * 2015-01-01 2016-01-01\n".repeat(10_000)), Err(TooMany), "the work");
+}
+
+/// An inventory of 20 000 stations in one network, of which the last has something restricted if that is asked.
+fn many_stations(restricted: bool, unlisted: Unlisted) -> Rules {
+    let epochs = (0..20_000).map(|station| Epoch {
+        codes: Codes {
+            network: "XX".into(),
+            station: format!("S{station:05}"),
+            location: String::new(),
+            channel: "HHZ".into(),
+        },
+        span: Span::ALWAYS,
+        restricted: restricted && station == 19_999,
+    });
+    Rules { inventory: Some(Arc::new(Inventory::new(epochs))), ..rules(unlisted) }
+}
+
+/// Patterns for stations that none of them has, so that all of them are looked through.
+fn patterns_for_nothing(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("*Q{number}")).collect()
+}
+
+#[test]
+fn looking_for_what_is_not_there_is_work_too() {
+    let patterns = patterns_for_nothing(39_999);
+    let stations = Patterns::parse(&patterns.join(","), Pattern::code).expect("patterns");
+    let in_one_line = vec![Line { stations, ..Line::default() }];
+    let read = |body: String| {
+        Request::from_post(Service::Dataselect, body.as_bytes()).expect("a good request").lines
+    };
+    let line = |stations: &str| format!("* {stations} * * 2015-01-01 2016-01-01\n");
+    let in_many_lines = read(patterns.iter().map(|pattern| line(pattern)).collect());
+    let in_long_lines = read(patterns.chunks(1_000).map(|patterns| line(&patterns.join(","))).collect());
+    // With a wildcard that is found behind a thousand that are not, for each station.
+    let in_channels =
+        read(format!("XX * * {},* 2015-01-01 2016-01-01\n", patterns_for_nothing(999).join(",")));
+    let permitted = |lines: &[Line], rules, wildcards| permit(lines, rules, &Rights::Nothing, wildcards);
+    let unrestricted = many_stations(false, Unlisted::Refuse);
+    assert_eq!(permitted(&in_one_line, &unrestricted, Wildcards::Stay), Err(TooMany));
+    assert_eq!(permitted(&in_many_lines, &unrestricted, Wildcards::Stay), Err(TooMany));
+    let open = many_stations(true, Unlisted::Open);
+    assert_eq!(permitted(&in_long_lines, &open, Wildcards::Expand), Err(TooMany));
+    assert_eq!(permitted(&in_many_lines, &open, Wildcards::Expand), Err(TooMany));
+    let restricted = many_stations(true, Unlisted::Refuse);
+    assert_eq!(permitted(&in_channels, &restricted, Wildcards::Expand), Err(TooMany));
+}
+
+#[test]
+fn a_large_request_that_names_what_it_wants_is_not_too_much() {
+    let epochs = (0..10_000).flat_map(|station| {
+        ["HHE", "HHN", "HHZ"].map(|channel| Epoch {
+            codes: Codes {
+                network: format!("N{}", station / 100),
+                station: format!("S{station:04}"),
+                location: String::new(),
+                channel: channel.into(),
+            },
+            span: Span::ALWAYS,
+            restricted: station == 5_050,
+        })
+    });
+    let inventory = Some(Arc::new(Inventory::new(epochs)));
+    let rules = Rules { inventory, ..rules(Unlisted::Refuse) };
+    let lines = |request: Request, wildcards| {
+        permit(&request.lines, &rules, &Rights::Nothing, wildcards).map(|permitted| permitted.lines().len())
+    };
+    let everything = Request::from_query(Service::Dataselect, "net=*&sta=*").expect("a good request");
+    assert_eq!(lines(everything.clone(), Wildcards::Stay), Ok(99 + 99));
+    assert_eq!(lines(everything, Wildcards::Expand), Ok(29_997));
+    let named: String = (0..40_000)
+        .map(|at| {
+            let (station, day) = (at / 4, at % 4 + 1);
+            format!("N{} S{station:04} -- HHZ 2015-01-0{day} 2015-01-0{day}T12:00:00\n", station / 100)
+        })
+        .collect();
+    let named = Request::from_post(Service::Dataselect, named.as_bytes()).expect("a good request");
+    assert_eq!(lines(named.clone(), Wildcards::Stay), Ok(39_996));
+    let by_station: String = (0..40_000)
+        .map(|at| {
+            let (station, day) = (at / 4, at % 4 + 1);
+            format!("N{} S{station:04} * HH? 2015-01-0{day} 2015-01-0{day}T12:00:00\n", station / 100)
+        })
+        .collect();
+    let by_station = Request::from_post(Service::Dataselect, by_station.as_bytes()).expect("a good request");
+    assert_eq!(lines(by_station, Wildcards::Stay), Ok(39_996));
+}
+
+#[test]
+fn what_is_said_twice_is_asked_for_once_and_in_the_order_it_was_said() {
+    let body = "GE APE * BH? 2015-01-01 2015-01-02\nFR * * * 2015-01-01 2015-01-02\n\
+                GE APE * BH? 2015-01-01 2015-01-03\n";
+    let twice = format!("{body}{body}");
+    let lines = |body: &str| {
+        let request = Request::from_post(Service::Dataselect, body.as_bytes()).expect("a good request");
+        permit(&request.lines, &rules(Unlisted::Refuse), &Rights::Nothing, Wildcards::Stay)
+            .expect("few lines")
+    };
+    assert_eq!(lines(body).lines().len(), 4, "two of GE, and the network FR in two parts");
+    assert_eq!(lines(&twice), lines(body));
+}
+
+#[test]
+fn a_record_is_found_by_any_line_that_asks_for_its_channel() {
+    let rules = rules(Unlisted::Refuse);
+    let passes = |selection: &str| {
+        let body = format!("GE NONE -- BHZ 2015-01-01 2016-01-01\n{selection} 2015-01-01 2016-01-01\n");
+        let request = Request::from_post(Service::Dataselect, body.as_bytes()).expect("a good request");
+        let permitted = permit(&request.lines, &rules, &Rights::Nothing, Wildcards::Stay).expect("few lines");
+        let codes = CodesRef { network: "GE", station: "APE", location: "", channel: "BHZ" };
+        let mut judge = Judge::new(&permitted, rules.clone(), Rights::Nothing);
+        judge.judge(codes, time("2015-01-02"), time("2015-01-03")) == Judgement::Pass
+    };
+    for selection in
+        ["GE APE -- BHZ", "GE A* * *", "G? APE * *", "?E *E * *", "GE,FR APE,ONE * *", "FR,GE * * BH?"]
+    {
+        assert!(passes(selection), "{selection}");
+    }
+    for selection in ["FR A* * *", "?E O* * *", "GE,FR ONE,TWO * *"] {
+        assert!(!passes(selection), "{selection}");
+    }
 }
 
 #[test]
