@@ -103,7 +103,7 @@ fn must_pass(world: &World, asked: &[Selection], place: usize, forbidden: Forbid
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40_000))]
+    #![proptest_config(ProptestConfig::with_cases(100_000))]
 
     /// With the second lock: permit, an honest upstream, judge.
     #[test]
@@ -137,6 +137,10 @@ proptest! {
             prop_assert!(passes || !must_pass, "permitted, and does not pass: {}", codes);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30_000))]
 
     /// Without the second lock: what is sent on is all there is.
     #[test]
