@@ -39,7 +39,9 @@ pub struct LeftOut {
 
 /// The request would become more lines, or more work, than we bear. Whoever asked acts: 413.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request would become more than {MAX_LINES} lines; ask for less at a time")]
+#[error(
+    "the request would become more than {MAX_LINES} lines, or takes too many patterns to look up; ask for less at a time"
+)]
 pub struct TooMany;
 
 impl Permitted {
