@@ -129,7 +129,14 @@ impl TryFrom<String> for HeaderName {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| format!("{text:?} is no name of a header field"))
+        let name: http::HeaderName =
+            text.parse().map_err(|_| format!("{text:?} is no name of a header field"))?;
+        // All others say something else already, some of them what the client says.
+        let own = name.as_str().starts_with("x-") || name == "remote-user";
+        if !own || name.as_str().starts_with("x-forwarded-") {
+            return Err(format!("{text:?} is taken: name a header field X-..., or Remote-User"));
+        }
+        Ok(Self(name))
     }
 }
 
@@ -211,6 +218,15 @@ impl ServiceConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(Inventory { source: InventorySource::Service(url), .. }) = &self.inventory
+            && url.is_https()
+        {
+            return Err(
+                "an inventory is asked for over http://, at a station service beside us: for another one, \
+                        let a cron job fetch a file"
+                    .into(),
+            );
+        }
         self.upstream.check()
     }
 

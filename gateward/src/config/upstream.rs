@@ -51,6 +51,13 @@ impl UpstreamUrl {
         Some(self.uri.path()).filter(|path| *path != "/")
     }
 
+    /// Whether what is sent there cannot be read on the way: by TLS, or because it stays on this machine.
+    pub fn is_unread(&self) -> bool {
+        let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let here = host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());
+        self.is_https() || here
+    }
+
     /// Whether it is asked over TLS.
     pub fn is_https(&self) -> bool {
         self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)

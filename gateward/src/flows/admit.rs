@@ -9,7 +9,7 @@ mod running;
 
 use jiff::Timestamp;
 
-pub use self::permit::{Order, Permit, Released};
+pub use self::permit::{Failure, Order, Permit, Released};
 pub use self::running::{Admitted, Ending};
 use super::authenticate::{self, Caller, Shown};
 use super::claim::{self, Claim};

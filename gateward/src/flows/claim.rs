@@ -78,7 +78,8 @@ pub fn read(
         let ha1 = credentials.ha1(password.expose());
         credentials.proves(request, Some(&ha1))
     });
-    if !proven {
+    // A login that ended here is nobody, whatever the upstream still lets in.
+    if !proven || login.expires_at <= now {
         return Ok(Some(claimed()));
     }
     let caller = authenticate::look_again(door, policy, &name, now)?;

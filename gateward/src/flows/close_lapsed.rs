@@ -56,7 +56,8 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
 
 async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Result<bool, CommitError> {
     let delivery = Delivery::Unknown;
-    let what = What::Ended(Carried { status: 0, bytes: 0, duration_us: 0, delivery, inspected: None });
+    let what =
+        What::Ended(Carried { status: 0, bytes: 0, duration_us: 0, delivery, inspected: None, detail: None });
     let happened = Happened {
         outcome: delivery.outcome(),
         service: transaction.service.parse().ok(),

@@ -168,7 +168,7 @@ fn summary_event(summary: &Summary) -> Happened {
     Happened {
         outcome: Outcome::Refused,
         reference: Some(summary.reference),
-        personal: Personal { address: summary.block.map(|block| block.to_string()), mail: None },
+        personal: Personal { address: summary.block.map(|block| block.to_string()), ..Personal::default() },
         ..Happened::done(what)
     }
 }

@@ -286,7 +286,7 @@ fn exchanged_event(
     };
     Happened {
         who: Some(login.login.to_string()),
-        personal: Personal { address, mail },
+        personal: Personal { address, mail, claimed: None },
         ..Happened::done(what)
     }
 }

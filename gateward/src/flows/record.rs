@@ -209,9 +209,6 @@ pub struct Access {
     /// Pseudonym of the person, where one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The name that somebody gave to the upstream, which nobody here has verified.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub claimed: Option<String>,
     /// Which data.
     #[serde(flatten)]
     pub asked: Option<Asked>,
@@ -245,6 +242,9 @@ pub struct Carried {
     /// What was in it, where it was looked into.
     #[serde(flatten)]
     pub inspected: Option<Inspected>,
+    /// What is behind the service did, where it refused or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// What was found in an answer of records.
@@ -283,12 +283,15 @@ pub struct Personal {
     /// The mail address of the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<String>,
+    /// The name that somebody gave to the upstream, which nobody here has verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
 }
 
 impl Personal {
     /// From this address, nobody named.
     pub fn at(address: ClientAddress) -> Self {
-        Self { address: Some(address.to_string()), mail: None }
+        Self { address: Some(address.to_string()), ..Self::default() }
     }
 }
 
@@ -482,6 +485,7 @@ mod tests {
             duration_us: 2,
             delivery: Delivery::Cut,
             inspected: Some(inspected),
+            detail: None,
         };
         let text = Value::Object(object(&What::Ended(carried))).to_string();
         assert_eq!(

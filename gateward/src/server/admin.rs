@@ -8,8 +8,8 @@ use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::answer::{self, Answered, Problem, SERVICE_VERSION};
-use super::boot::Gate;
 use super::cutter::Cutter;
+use super::gate::Gate;
 use super::listener::Answer;
 use crate::base::address::ClientAddress;
 use crate::base::secret::Secret;

@@ -89,7 +89,8 @@ impl Pieces {
     /// the transport took.
     pub fn new(length: Option<u64>) -> (mpsc::Sender<Sent>, Arc<Taken>, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        let taken = Arc::new(Taken::default());
+        // Of nothing, everything is taken from the beginning.
+        let taken = Arc::new(Taken { all: AtomicBool::new(length == Some(0)), ..Taken::default() });
         (sender, Arc::clone(&taken), Self { receiver, length, taken })
     }
 

@@ -2,18 +2,12 @@
 //! cannot is refused at once.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use http_digest::Offer;
 use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
-use tokio::sync::{mpsc, watch};
 
-use super::answer::{self, Problem};
-use super::services::Protected;
 use super::tls::NON_PRODUCTION;
-use super::watch::Seen;
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::random::Random;
@@ -114,100 +108,6 @@ impl Error {
             | Self::Service { .. }
             | Self::Issuer { .. }
             | Self::Grant(_) => false,
-        }
-    }
-}
-
-/// Everything that requests need, once it is there.
-#[derive(Debug)]
-pub struct Opened {
-    /// What every decision needs.
-    pub door: Arc<Door>,
-    /// What is protected.
-    pub services: Arc<[Protected]>,
-    /// The time.
-    pub clock: Clock,
-    /// What is known of the revocation counter.
-    pub seen: watch::Receiver<Seen>,
-    /// One for every answer whose end is not recorded yet.
-    pub running: mpsc::Sender<()>,
-}
-
-impl Opened {
-    /// Says that the clock cannot be believed, and counts what was refused for it.
-    pub fn shut_for_clock(&self, stepped: &Stepped) -> Problem {
-        self.door.recorder.note_failure(stepped.last, &stepped.to_string());
-        answer::shut(stepped)
-    }
-}
-
-/// The door, or why it is not open yet.
-#[derive(Debug)]
-pub struct Gate {
-    opened: ArcSwapOption<Opened>,
-    waiting_for: ArcSwap<String>,
-    clock: Clock,
-}
-
-impl Gate {
-    /// Makes a gate that is shut.
-    pub fn new(clock: Clock) -> Arc<Self> {
-        Arc::new(Self {
-            opened: ArcSwapOption::empty(),
-            waiting_for: ArcSwap::from_pointee("it is starting".into()),
-            clock,
-        })
-    }
-
-    /// Opens it.
-    pub fn open(&self, opened: Arc<Opened>) {
-        self.opened.store(Some(opened));
-    }
-
-    /// Shuts it for good: the program ends.
-    pub fn shut(&self) {
-        self.waits_for("it is stopping".into());
-        self.opened.store(None);
-    }
-
-    /// Says what it waits for.
-    pub fn waits_for(&self, reason: String) {
-        self.waiting_for.store(Arc::new(reason));
-    }
-
-    /// Returns what requests need, or why they cannot be answered.
-    ///
-    /// # Errors
-    ///
-    /// What the program waits for.
-    pub fn opened(&self) -> Result<Arc<Opened>, String> {
-        self.opened.load_full().ok_or_else(|| self.waiting_for.load().to_string())
-    }
-
-    /// Tells whether requests can be decided and recorded.
-    ///
-    /// # Errors
-    ///
-    /// Why not.
-    pub fn ready(&self) -> Result<(), String> {
-        let opened = self.opened()?;
-        self.clock.now().map_err(|stepped| stepped.to_string())?;
-        if opened.seen.borrow().unreadable_since.is_some() {
-            return Err("the store cannot be read".into());
-        }
-        opened.door.recorder.trouble().map_or(Ok(()), Err)
-    }
-
-    /// Returns the time for an answer, and why it cannot be believed if so.
-    pub fn now(&self) -> (Timestamp, Option<String>) {
-        match self.clock.now() {
-            Ok(now) => (now, None),
-            Err(stepped) => {
-                if let Ok(opened) = self.opened() {
-                    opened.door.recorder.note_failure(stepped.last, &stepped.to_string());
-                }
-                (stepped.last, Some(stepped.to_string()))
-            }
         }
     }
 }

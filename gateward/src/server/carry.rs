@@ -1,16 +1,18 @@
 //! Carries one request to a service and its answer back: decides, asks, records, releases.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, request};
+use http::{HeaderMap, StatusCode, request};
 use hyper::body::Incoming;
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use super::answer::{self, Answered, Form, Problem};
-use super::boot::Opened;
 use super::cutter::Cutter;
 use super::found::{Content, Failed, Found};
+use super::gate::Opened;
 use super::pump::Pump;
 use super::services::{Protected, Source};
 use crate::base::address::ClientAddress;
@@ -41,6 +43,8 @@ pub struct Carriage {
     pub arrival: Arrival,
     /// Closes its connection.
     pub cutter: Cutter,
+    /// Ends when nobody waits for the answer any more.
+    pub asker: oneshot::Receiver<Infallible>,
 }
 
 /// Why a decision led to no answer.
@@ -68,7 +72,7 @@ impl From<CommitError> for Undone {
 
 impl Carriage {
     /// Carries it to `service`; `rest` is what follows that service's path.
-    pub async fn to(mut self, service: &Protected, rest: &str) -> Answered {
+    pub async fn to(&mut self, service: &Protected, rest: &str) -> Answered {
         let opened = Arc::clone(&self.opened);
         let path = self.head.uri.path().to_owned();
         let form = |at| Form::of(service.service.kind.error_form(), &path, at);
@@ -121,20 +125,33 @@ impl Carriage {
     }
 
     /// Reads: the upstream is asked first, and nothing of its answer leaves before it is recorded.
-    async fn read(&self, service: &Protected, permit: Permit, now: Timestamp) -> Result<Answered, Undone> {
+    async fn read(
+        &mut self,
+        service: &Protected,
+        permit: Permit,
+        now: Timestamp,
+    ) -> Result<Answered, Undone> {
         let door = &self.opened.door;
         let found = match &service.source {
             Source::Folder(folder) => {
                 folder.find(&permit, &self.head.method, &self.head.headers).await.map_err(Failed::from)
             }
-            Source::Server(upstream) => upstream.ask(&permit.order(), &self.head.headers, None).await,
+            Source::Server(upstream) => {
+                let order = permit.order();
+                tokio::select! {
+                    found = upstream.ask(&order, &self.head.headers, None) => found,
+                    // Nothing is recorded and nothing left: who does not wait needs no answer.
+                    _ = &mut self.asker => {
+                        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "left", "Nobody waits.").into());
+                    }
+                }
+            }
         };
         let later = self.opened.clock.now().unwrap_or(now);
         let Found { status, fields, content } = match found {
             Ok(found) => found,
             Err(failed) => {
-                let alarm = failed.alarm.as_ref();
-                let transaction = permit.fail(door, failed.status.as_u16(), alarm, later).await?;
+                let transaction = permit.fail(door, failed.recorded(), later).await?;
                 return Err(answer::upstream_failed(&failed, transaction).into());
             }
         };
@@ -163,25 +180,43 @@ impl Carriage {
             return Err(answer::shut(&CommitError::Precondition).into());
         };
         let order = permit.order();
-        let admitted = permit.open(&self.opened.door, now).await?;
+        let mut admitted = permit.open(&self.opened.door, now).await?;
+        let mut pump = self.pump();
+        let streamed = self.streamed.take();
         // From here on it is done or failed, never decided again: its body is on its way.
-        match upstream.ask(&order, &self.head.headers, self.streamed.take()).await {
+        let found = tokio::select! {
+            found = upstream.ask(&order, &self.head.headers, streamed) => found,
+            // A body may be on its way for long: whoever lost the right to send it is not heard on.
+            delivery = pump.until_not_permitted(&mut admitted) => {
+                self.cutter.cut();
+                let failed = Failed { status: StatusCode::FORBIDDEN, ..Failed::bad_gateway("the right to send it ended") };
+                return Err(self.change_failed(admitted, &failed, delivery).into());
+            }
+        };
+        match found {
             Ok(Found { status, fields, content }) => {
                 let source = content.into_source();
-                Ok(answer::run(admitted, self.pump(), status, fields, source))
+                Ok(answer::run(admitted, pump, status, fields, source))
             }
-            Err(failed) => Err(self.change_failed(admitted, &failed, now).await.into()),
+            Err(failed) => {
+                // Only whoever sends a body is told of an error of their own.
+                let the_callers = failed.status.is_client_error();
+                let delivery = if the_callers { Delivery::Cut } else { Delivery::UpstreamFailed };
+                Err(self.change_failed(admitted, &failed, delivery).into())
+            }
         }
     }
 
-    async fn change_failed(&self, admitted: Admitted, failed: &Failed, now: Timestamp) -> Problem {
+    /// Records that a change failed, and tells so.
+    fn change_failed(&self, admitted: Admitted, failed: &Failed, delivery: Delivery) -> Problem {
         let transaction = admitted.transaction();
-        let ending = Ending::nothing_left(failed.status.as_u16(), Delivery::UpstreamFailed);
-        let later = self.opened.clock.now().unwrap_or(now);
-        if let Err(error) = admitted.end(&self.opened.door, ending, later).await {
-            // It stays open: the next start, or whoever sees our lease lapse, closes it.
-            tracing::warn!(%error, "the end of a change is not recorded");
-        }
+        let ending = Ending {
+            detail: Some(failed.detail.clone()),
+            ..Ending::nothing_left(failed.status.as_u16(), delivery)
+        };
+        // Whoever is told need not wait for it: that it was admitted is durable, and a crash leaves the
+        // end to the next start.
+        tokio::spawn(self.pump().record_end(admitted, ending));
         answer::upstream_failed(failed, transaction)
     }
 

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::accept::prefers_json;
 use super::answer::{self, Answered, Form, Problem};
-use super::public::{Public, read_whole};
+use super::public::Public;
+use super::request_body;
 use crate::base::address::ClientAddress;
 use crate::flows::exchange::{self, Exchanged, From, Insight, Worth};
 
@@ -26,8 +27,8 @@ impl Public {
             let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", said).with(ALLOW, "POST");
             return answer::closing(problem.answer_in(form(at)));
         }
-        let token = match read_whole(body, signed_token::MAX_BODY).await {
-            Ok(token) => token,
+        let token = match request_body::read(body, signed_token::MAX_BODY, &self.large).await {
+            Ok(read) => read.bytes,
             Err(problem) => return answer::closing(problem.answer_in(form(at))),
         };
         let check = match head.uri.query() {

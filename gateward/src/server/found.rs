@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,14 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
-use super::pump::read_ahead;
+use crate::flows::admit::Failure;
 use crate::flows::kind::{Alarm, Inspected, Inspector};
 
 /// What is at most held whole before its first byte leaves; larger answers run.
 pub const WHOLE: u64 = 64 * 1024;
+
+/// How much is read and released at a time.
+const PIECE: usize = 128 * 1024;
 
 /// An answer that is in hand; it leaves only with proof that it was recorded.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ pub struct Failed {
     pub detail: String,
     /// When to come back, in seconds.
     pub retry_after: Option<u64>,
+    /// What was in an answer of which nothing is left.
+    pub inspected: Option<Box<Inspected>>,
     /// What was wrong with what came.
     pub alarm: Option<Alarm>,
 }
@@ -69,7 +75,18 @@ impl Failed {
             said: "What is behind this service does not answer as it should.".into(),
             detail: detail.into(),
             retry_after: None,
+            inspected: None,
             alarm: None,
+        }
+    }
+
+    /// As it is recorded.
+    pub fn recorded(&self) -> Failure {
+        Failure {
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            inspected: self.inspected.as_deref().cloned(),
+            alarm: self.alarm.clone(),
         }
     }
 }
@@ -229,4 +246,23 @@ impl Flow {
         }
         Ok(Content::Running(Source::Flow(Box::new(self))))
     }
+}
+
+/// Reads `length` bytes of `source` on a thread that may block, a piece ahead of what is sent.
+fn read_ahead(mut source: impl Read + Send + 'static, length: u64) -> mpsc::Receiver<std::io::Result<Bytes>> {
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::task::spawn_blocking(move || {
+        let mut left = length;
+        while left > 0 {
+            let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let mut piece = vec![0; size];
+            let read = source.read_exact(&mut piece).map(|()| Bytes::from(piece));
+            let failed = read.is_err();
+            left -= size as u64;
+            if sender.blocking_send(read).is_err() || failed {
+                return;
+            }
+        }
+    });
+    receiver
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::boot::Opened;
+use super::gate::Opened;
 use crate::base::time::later;
 use crate::flows::clean_up::clean_up;
 use crate::flows::close_lapsed::{Whose, close_lapsed};

@@ -106,6 +106,8 @@ impl Keeper {
 
     /// Reads the inventory if it may have changed.
     async fn read(&mut self, known: &Known, source: &Inventory) -> Result<(), Unread> {
+        // Only a reading that is gone by is found unchanged later.
+        let mut read = None;
         let from = match &source.source {
             InventorySource::File(path) => path.display().to_string(),
             InventorySource::Service(url) => url.to_string(),
@@ -119,7 +121,7 @@ impl Keeper {
                     return Ok(());
                 }
                 let document = read_file(path.clone()).await.map_err(unread)?;
-                self.seen = Some(looks);
+                read = Some(looks);
                 document
             }
             InventorySource::Service(url) => {
@@ -136,10 +138,11 @@ impl Keeper {
         };
         let now = self.now().map_err(unread)?;
         let name = &self.services[self.at].service.name;
-        inventory::take(&self.door, name, known, parsed, now).await.map_err(|error| {
-            self.seen = None;
-            unread(error.to_string())
-        })
+        inventory::take(&self.door, name, known, parsed, now)
+            .await
+            .map_err(|error| unread(error.to_string()))?;
+        self.seen = read;
+        Ok(())
     }
 
     fn now(&self) -> Result<Timestamp, String> {
@@ -150,7 +153,7 @@ impl Keeper {
 /// The query that gives what restrictions need, at a station service.
 fn query(url: &str) -> String {
     let endpoint = if url.ends_with("/query") { "" } else { "/query" };
-    format!("{url}{endpoint}?level=channel&format=xml")
+    format!("{url}{endpoint}?level=channel&format=xml&includerestricted=true")
 }
 
 fn looks(path: &Path) -> std::io::Result<(SystemTime, u64)> {

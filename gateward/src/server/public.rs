@@ -1,29 +1,24 @@
 //! The public listener: the exchange, the services, `/version`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 
 use super::answer::{self, Answered, Form, Problem, SERVICE_VERSION};
-use super::boot::{Gate, Opened};
 use super::carry::Carriage;
 use super::cutter::Cutter;
+use super::gate::{Gate, Opened};
 use super::listener::Answer;
+use super::request_body::{self, Held, LargeBodies, dropping};
 use super::services::Protected;
 use crate::base::address::ClientAddress;
 use crate::base::name::UrlPath;
 use crate::flows::kind::BodyWanted;
 use crate::flows::replays::Arrival;
-
-/// How much of a body that is refused is read and dropped, so that the client sees the answer.
-const DROPPED: usize = 1024 * 1024;
-
-/// How long a body may take to arrive.
-const BODY: Duration = Duration::from_secs(30);
 
 /// Answers the public.
 #[derive(Debug)]
@@ -32,6 +27,8 @@ pub struct Public {
     pub gate: Arc<Gate>,
     /// Where the exchange stands.
     pub exchange_path: UrlPath,
+    /// Room for bodies that are large.
+    pub large: LargeBodies,
 }
 
 impl Answer for Public {
@@ -91,80 +88,36 @@ impl Public {
             let status = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
             return dropping(body, Problem::new(status, "version", said).answer_in(form)).await;
         }
-        let (read, streamed, whole) = match interpreter.body(&head.method) {
-            BodyWanted::Streamed => (Bytes::new(), Some(body), true),
-            BodyWanted::Nothing => {
-                let dropped = tokio::time::timeout(BODY, drop_body(body)).await;
-                (Bytes::new(), None, matches!(dropped, Ok(true)))
-            }
-            BodyWanted::Whole(most) => match read_whole(body, most).await {
+        // Nothing is held for somebody who is asked first who they are.
+        let unknown = !head.headers.contains_key(AUTHORIZATION) && interpreter.challenges_first(&rest);
+        let wanted = if unknown { BodyWanted::Nothing } else { interpreter.body(&head.method, &rest) };
+        let (read, streamed, whole) = match wanted {
+            BodyWanted::Streamed => (Held::default(), Some(body), true),
+            BodyWanted::Nothing => (Held::default(), None, request_body::drop_all(body).await),
+            BodyWanted::Whole(most) => match request_body::read(body, most, &self.large).await {
                 Ok(read) => (read, None, true),
                 Err(problem) => return answer::closing(problem.answer_in(form)),
             },
         };
+        let Held { bytes: read, room } = read;
         let arrival = Arrival::default();
-        let carriage = Carriage { opened, head, read, streamed, address, arrival, cutter };
+        let (listening, asker) = oneshot::channel();
+        let mut carriage = Carriage { opened, head, read, streamed, address, arrival, cutter, asker };
         // A task of its own: a client who leaves takes the connection along and nothing else, so that
         // what is being recorded as admitted still finds its end.
         let services = Arc::clone(&services);
-        let carried = tokio::spawn(async move { carriage.to(&services[at], &rest).await });
-        let answered = carried.await.unwrap_or_else(|error| answer::shut(&error).answer_in(form));
+        let carried = tokio::spawn(async move {
+            let answered = carriage.to(&services[at], &rest).await;
+            drop(room);
+            (answered, carriage.streamed.take())
+        });
+        let (answered, unread) =
+            carried.await.unwrap_or_else(|error| (answer::shut(&error).answer_in(form), None));
+        drop::<oneshot::Sender<Infallible>>(listening);
+        if let Some(body) = unread {
+            // It was refused before any of its body was asked for.
+            return dropping(body, answered).await;
+        }
         if whole { answered } else { answer::closing(answered) }
     }
-}
-
-/// Drops the body of a request that is answered without it.
-async fn dropping(body: Incoming, answered: Answered) -> Answered {
-    let dropped = tokio::time::timeout(BODY, drop_body(body)).await;
-    if matches!(dropped, Ok(true)) { answered } else { answer::closing(answered) }
-}
-
-/// Reads a body of at most `most` bytes; of a longer one, one byte more is kept where somebody else
-/// refuses it, and it is refused here where nobody would.
-pub(super) async fn read_whole(body: Incoming, most: usize) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY, read_body(body, most)).await {
-        Ok(Ok(read)) => Ok(read),
-        Ok(Err(Gone)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body", "The body ended too early.")),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body",
-            "The body took longer than 30 s to arrive.",
-        )),
-    }
-}
-
-/// Says that a body ended before its time.
-struct Gone;
-
-/// Reads a body and keeps one byte more than `most` of it, enough to be refused for its length;
-/// [`DROPPED`] bytes beyond that it stops reading.
-async fn read_body(mut body: Incoming, most: usize) -> Result<Bytes, Gone> {
-    let mut kept = Vec::new();
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Gone)?.into_data() else { continue };
-        seen += data.len();
-        let room = (most + 1).saturating_sub(kept.len());
-        kept.extend_from_slice(&data[..data.len().min(room)]);
-        if seen > most + DROPPED {
-            break;
-        }
-    }
-    Ok(kept.into())
-}
-
-/// Reads a body that nobody wants; `false` when something of it is left.
-async fn drop_body(mut body: Incoming) -> bool {
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) => seen += data.len(),
-            Ok(Err(_)) => {}
-            Err(_) => return false,
-        }
-        if seen > DROPPED {
-            return false;
-        }
-    }
-    true
 }

@@ -1,11 +1,9 @@
 //! Carries a running answer: releases each piece only while it is still permitted, then records
 //! how it ended.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::body::{AnswerBody, Pieces, Sent, Taken};
@@ -15,11 +13,7 @@ use super::watch::Seen;
 use crate::base::time::Clock;
 use crate::flows::admit::{Admitted, Ending};
 use crate::flows::door::Door;
-use crate::flows::kind::Alarm;
 use crate::flows::record::{Delivery, Inspected};
-
-/// How much is read and released at a time.
-const PIECE: usize = 128 * 1024;
 
 /// How long a client may take nothing before the answer is cut.
 const STALLED: Duration = Duration::from_secs(60);
@@ -50,35 +44,43 @@ impl Pump {
     pub fn start(self, admitted: Admitted, status: u16, source: Source) -> AnswerBody {
         let (sender, taken, pieces) = Pieces::new(source.length());
         tokio::spawn(async move {
-            let mut carried = Carried { pump: self, admitted, sender, taken, alarm: None };
+            let mut carried = Carried { pump: self, admitted, sender, taken, broken: None };
             let mut source = source;
             let delivery = carried.carry(&mut source).await;
             carried.finish(status, delivery, source.inspected()).await;
         });
         AnswerBody::Running(pieces)
     }
-}
 
-/// Reads `length` bytes of `source` on a thread that may block, a piece ahead of what is sent.
-pub fn read_ahead(
-    mut source: impl Read + Send + 'static,
-    length: u64,
-) -> mpsc::Receiver<std::io::Result<Bytes>> {
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || {
-        let mut left = length;
-        while left > 0 {
-            let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let mut piece = vec![0; size];
-            let read = source.read_exact(&mut piece).map(|()| Bytes::from(piece));
-            let failed = read.is_err();
-            left -= size as u64;
-            if sender.blocking_send(read).is_err() || failed {
-                return;
+    /// Records how a transaction ended, and goes on trying until that is done.
+    pub async fn record_end(self, admitted: Admitted, ending: Ending) {
+        loop {
+            if let Ok(now) = self.clock.now() {
+                match admitted.end(&self.door, ending.clone(), now).await {
+                    Ok(()) => return drop(self.running),
+                    Err(error) => {
+                        tracing::warn!(%error, "the end of an answer is not recorded yet");
+                    }
+                }
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Returns once what `admitted` is for is not permitted any more.
+    pub async fn until_not_permitted(&mut self, admitted: &mut Admitted) -> Delivery {
+        loop {
+            if let Err(delivery) = still_permitted(self, admitted).await {
+                return delivery;
+            }
+            let left = admitted.ends_at().zip(self.clock.now().ok());
+            let left = left.and_then(|(end, now)| Duration::try_from(end.duration_since(now)).ok());
+            tokio::select! {
+                changed = self.seen.changed() => if changed.is_err() { return Delivery::Cut },
+                () = tokio::time::sleep(left.unwrap_or(BLIND).min(BLIND)) => {}
             }
         }
-    });
-    receiver
+    }
 }
 
 struct Carried {
@@ -86,7 +88,7 @@ struct Carried {
     admitted: Admitted,
     sender: mpsc::Sender<Sent>,
     taken: Arc<Taken>,
-    alarm: Option<Alarm>,
+    broken: Option<Broken>,
 }
 
 impl Carried {
@@ -95,7 +97,7 @@ impl Carried {
             let next = tokio::select! {
                 next = source.next() => next,
                 // An upstream may be silent for long: whoever lost the right to it is not kept on.
-                delivery = Self::not_permitted(&mut self.pump, &mut self.admitted) => return delivery,
+                delivery = self.pump.until_not_permitted(&mut self.admitted) => return delivery,
                 () = self.sender.closed() => return self.left(),
             };
             let sent = match next {
@@ -103,9 +105,7 @@ impl Carried {
                 Some(Ok(piece)) => Sent::Piece(piece),
                 Some(Err(broken)) => {
                     tracing::error!(%broken, transaction = %self.admitted.transaction(), "an upstream failed");
-                    if let Broken::Alarm(alarm) = broken {
-                        self.alarm = Some(alarm);
-                    }
+                    self.broken = Some(broken);
                     return Delivery::UpstreamFailed;
                 }
             };
@@ -167,23 +167,8 @@ impl Carried {
         still_permitted(&mut self.pump, &mut self.admitted).await
     }
 
-    /// Returns once the answer is not permitted any more.
-    async fn not_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Delivery {
-        loop {
-            if let Err(delivery) = still_permitted(pump, admitted).await {
-                return delivery;
-            }
-            let left = admitted.ends_at().zip(pump.clock.now().ok());
-            let left = left.and_then(|(end, now)| Duration::try_from(end.duration_since(now)).ok());
-            tokio::select! {
-                changed = pump.seen.changed() => if changed.is_err() { return Delivery::Cut },
-                () = tokio::time::sleep(left.unwrap_or(BLIND).min(BLIND)) => {}
-            }
-        }
-    }
-
     async fn finish(self, status: u16, delivery: Delivery, inspected: Option<Inspected>) {
-        let Self { pump, admitted, sender, taken, alarm } = self;
+        let Self { pump, admitted, sender, taken, broken } = self;
         // Whatever waits to be taken is never taken: what is recorded is what left.
         let bytes = taken.cut();
         if delivery != Delivery::Complete {
@@ -191,18 +176,12 @@ impl Carried {
             pump.cutter.cut();
         }
         drop(sender);
-        let ending = Ending { status, bytes, delivery, inspected, alarm };
-        loop {
-            if let Ok(now) = pump.clock.now() {
-                match admitted.end(&pump.door, ending.clone(), now).await {
-                    Ok(()) => return drop(pump.running),
-                    Err(error) => {
-                        tracing::warn!(%error, "the end of an answer is not recorded yet");
-                    }
-                }
-            }
-            tokio::time::sleep(RETRY).await;
-        }
+        let detail = broken.as_ref().map(ToString::to_string);
+        let alarm = match broken {
+            Some(Broken::Alarm(alarm)) => Some(alarm),
+            Some(Broken::Upstream(_)) | None => None,
+        };
+        pump.record_end(admitted, Ending { status, bytes, delivery, inspected, detail, alarm }).await;
     }
 }
 

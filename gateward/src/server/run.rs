@@ -9,12 +9,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::admin::Admin;
-use super::boot::{self, Gate, Opened};
+use super::boot;
+use super::gate::{Gate, Opened};
 use super::housekeeping::{keep_house, lease};
 use super::inventory;
 use super::listener::{Listener, listen};
 use super::peer::Proxies;
 use super::public::Public;
+use super::request_body::LargeBodies;
 use super::services;
 use super::socket::Socket;
 use super::tls::{self, Shown, strictness};
@@ -140,7 +142,11 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
         socket: public,
         tls: public_shown.clone().map(tls::server_config),
         proxies: Proxies::new(config.trusted_proxies.clone(), config.proxy_protocol),
-        answer: Arc::new(Public { gate: Arc::clone(&gate), exchange_path: config.exchange.path.clone() }),
+        answer: Arc::new(Public {
+            gate: Arc::clone(&gate),
+            exchange_path: config.exchange.path.clone(),
+            large: LargeBodies::default(),
+        }),
     };
     tokio::spawn(listen(public, stopped, connection));
 

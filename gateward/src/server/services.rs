@@ -9,7 +9,7 @@ use crate::base::random::Random;
 use crate::config::service::{Inventory, NetworkPattern, Requirement};
 use crate::config::{self, Config, ServiceConfig};
 use crate::flows::admit::Service;
-use crate::flows::kind::{Interpreter, Restriction, Settings, Shown, Unfit, years};
+use crate::flows::kind::{Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
 
 /// A service and what is behind it.
 #[derive(Debug)]
@@ -89,12 +89,20 @@ fn settings(config: &ServiceConfig) -> Result<Settings, String> {
         restrict_metadata: config.restrict_metadata,
         verify_stream: config.verify_stream,
         queryauth_to: config.queryauth_to,
-        upstream_is_shown: Shown {
+        upstream_is_told: ToldUpstream {
             credential: http.is_some_and(|http| http.credential.is_some()),
             identity: config.identify_as.is_some(),
         },
         pass: config.pass.clone(),
     })
+}
+
+/// Reads the end of a restriction: a day without a time of day belongs to it as a whole.
+fn end_of(text: &str) -> Result<::fdsn::Time, ::fdsn::NotATime> {
+    if text.contains('T') {
+        return ::fdsn::Time::parse_end(text);
+    }
+    ::fdsn::Time::parse_end(&format!("{text}T23:59:59.999999"))
 }
 
 fn restriction(config: &config::service::Restriction) -> Result<Restriction, String> {
@@ -107,10 +115,7 @@ fn restriction(config: &config::service::Restriction) -> Result<Restriction, Str
         NetworkPattern::Pattern(text) => (pattern("network", text)?, ::fdsn::Span::ALWAYS),
         NetworkPattern::Network(network) => (pattern("network", network.code())?, years(network)),
     };
-    let span = ::fdsn::Span {
-        start: time(&config.start, str::parse)?,
-        end: time(&config.end, ::fdsn::Time::parse_end)?,
-    };
+    let span = ::fdsn::Span { start: time(&config.start, str::parse)?, end: time(&config.end, end_of)? };
     let what = ::fdsn::Restriction {
         network,
         years,
@@ -182,6 +187,12 @@ tls = { certificate = "b.pem", key = "b.key" }
         ] {
             assert!(refusal(&format!("{upstream}{both}")).contains("digest = \"upstream\""), "{both}");
         }
+    }
+
+    #[test]
+    fn the_last_day_of_a_restriction_belongs_to_it() {
+        assert_eq!(end_of("2014-12-31"), "2014-12-31T23:59:59.999999".parse());
+        assert_eq!(end_of("2014-12-31T12:00"), "2014-12-31T12:00".parse());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -38,9 +38,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a connection is kept that nobody uses: less than most servers keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// How large the head of an answer may be, in bytes.
-const HEAD_SIZE: usize = 64 * 1024;
 
 /// The body that goes upstream: written here, or the client's own as it comes.
 pub type Upward = Either<Full<Bytes>, request::Streamed>;
@@ -81,13 +78,16 @@ impl Upstream {
     /// [`boot::Error`]: a file that cannot be read, or holds nothing of use.
     pub fn new(behind: Behind<'_>) -> Result<Self, boot::Error> {
         let Behind { config, path, identify_as, form, random } = behind;
-        let credential =
-            config.credential.as_deref().map(|file| Credential::read(file, random)).transpose()?;
+        let credential = config
+            .credential
+            .as_deref()
+            .map(|file| Credential::read(file, config.url.is_unread(), random))
+            .transpose()?;
         Ok(Self {
             client: client(config)?,
             origin: config.url.origin(),
             path: config.url.path().unwrap_or(path).to_owned(),
-            silence: Duration::try_from(config.timeout).unwrap_or(CONNECT),
+            silence: Duration::try_from(config.timeout).expect("the configuration takes 1s to 24h"),
             credential,
             identify_as,
             form,
@@ -108,14 +108,35 @@ impl Upstream {
         let asked = request::Asked { order, fields, origin: &self.origin, path: &self.path };
         let response = match body {
             Some(body) => {
-                let (streamed, quiet) = request::Streamed::new(body);
+                self.rehearse(order, &asked).await?;
+                let (streamed, moved) = request::Streamed::new(body);
                 let mut request = asked.write(Either::Right(streamed))?;
                 self.identify(order, request.headers_mut());
-                self.send(request, quiet.until_silent(self.silence)).await?
+                if let Some(credential) = &self.credential {
+                    credential.show(&mut request);
+                }
+                let sent = self.send(request, moved.clone().until_silent(self.silence)).await;
+                sent.map_err(|failed| moved.at_fault(failed))?
             }
             None => self.ask_with_credential(order, &asked).await?,
         };
+        if self.credential.is_some() && response.status() == StatusCode::UNAUTHORIZED {
+            // The operator's to mend: callers have no answer to it.
+            return Err(Failed::bad_gateway("it does not take the credential that it is shown"));
+        }
         answer::found(response, order, self.form, self.silence).await
+    }
+
+    /// Learns what the upstream asks for before a body goes there that goes only once: by a HEAD, which
+    /// changes nothing (RFC 9110 section 9.2.1).
+    async fn rehearse(&self, order: &Order, asked: &request::Asked<'_>) -> Result<(), Failed> {
+        if self.credential.is_none() {
+            return Ok(());
+        }
+        let mut order = order.clone();
+        order.forward.method = Method::HEAD;
+        order.forward.body = Bytes::new();
+        self.ask_with_credential(&order, &request::Asked { order: &order, ..*asked }).await.map(drop)
     }
 
     /// Asks, and shows the credential once the upstream wants one.
@@ -141,10 +162,8 @@ impl Upstream {
     }
 
     fn identify(&self, order: &Order, fields: &mut HeaderMap) {
-        if let Some(name) = &self.identify_as
-            && let Some(login) = &order.login
-            && let Ok(value) = login.as_str().try_into()
-        {
+        if let (Some(name), Some(login)) = (&self.identify_as, &order.login) {
+            let value = login.as_str().try_into().expect("a login is letters and digits");
             fields.insert(name.clone(), value);
         }
     }
@@ -180,7 +199,7 @@ fn client(config: &HttpUpstream) -> Result<Client<HttpsConnector<HttpConnector>,
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .http1_max_buf_size(HEAD_SIZE.max(MOST_AT_ONCE))
+        .http1_max_buf_size(MOST_AT_ONCE)
         .build(connector))
 }
 
@@ -205,7 +224,7 @@ fn tls(ca: Option<&Path>) -> Result<ClientConfig, boot::Error> {
     Ok(config)
 }
 
-/// How much of an answer is read at once, in bytes.
+/// How much of an answer is read at once, in bytes; its head has no more.
 const MOST_AT_ONCE: usize = 256 * 1024;
 
 /// Tells what went wrong before there was an answer.

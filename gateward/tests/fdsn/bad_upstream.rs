@@ -136,8 +136,8 @@ fn records_of_another_network_do_not_pass() {
     let upstream = StandIn::answering(says(waveforms(&restricted)));
     let door = door(&upstream);
     let got = ask(&door);
-    assert!(got.status == 502 || !got.whole, "{}", got.status);
-    assert!(!got.body.windows(512).any(|bytes| restricted.starts_with(bytes)), "a record passed");
+    assert_eq!(got.status, 502, "{}", got.text());
+    assert!(got.text().starts_with("Error 502"), "{}", got.text());
     is_an_alarm(&door);
 }
 
@@ -153,19 +153,58 @@ fn records_of_another_time_cut_the_answer() {
     is_an_alarm(&is_cut(&StandIn::answering(says(chunked(&mixed)))));
 }
 
+/// Records of a day with when each begins and ends, in microseconds.
+fn spans(records: &[u8]) -> Vec<(&[u8], i64, i64)> {
+    let mut rest = records;
+    let mut spans = Vec::new();
+    while !rest.is_empty() {
+        let Ok(miniseed::Read::Header(header)) = miniseed::Header::read(rest) else { panic!("no record") };
+        let (record, more) = rest.split_at(header.length as usize);
+        spans.push((record, header.start, header.end));
+        rest = more;
+    }
+    spans
+}
+
 #[test]
-fn a_record_across_a_restrictions_limit_is_left_out() {
-    let records = ARCHIVE.waveforms("XR.A01..HHZ", "2017-12-31");
-    let upstream = StandIn::answering(says(waveforms(&records)));
+fn a_record_across_a_restrictions_limit_is_left_out_and_counted() {
+    // 2018-01-01T00:00:00, where XR is another, open network.
+    let limit = 1_514_764_800_000_000;
+    let day = ARCHIVE.waveforms("XR.A01..HHZ", "2017-12-31");
+    let across: Vec<_> =
+        spans(&day).into_iter().filter(|(_, start, end)| *start < limit && limit <= *end).collect();
+    let after: Vec<_> = spans(&day).into_iter().filter(|(_, start, _)| *start >= limit).collect();
+    assert!(!across.is_empty() && !after.is_empty(), "the archive has records on both sides");
+    let sent: Vec<u8> = across.iter().chain(&after).flat_map(|(record, ..)| record.to_vec()).collect();
+    let upstream = StandIn::answering(says(waveforms(&sent)));
     let door = door(&upstream);
     let line = "XR A01 -- HHZ 2018-01-01T00:00:00 2018-01-02T00:00:00\n";
-    let target = format!("{DATASELECT}/query");
-    let mut curl = Command::new("curl");
-    curl.args(["--disable", "--silent", "--max-time", "60", "--data-binary", line, "--cacert"]);
-    let ran = run(curl.arg(door.file("ca.pem")).arg(door.url(&target)), b"");
-    // The first record lies wholly before the limit: nobody asked for it, and nothing follows it.
-    let first = records.chunks(512).next().unwrap();
-    assert!(!ran.stdout.windows(512).any(|bytes| bytes == first), "a restricted record passed");
+    let reply = door.query(line);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let open: Vec<u8> = after.iter().flat_map(|(record, ..)| record.to_vec()).collect();
+    assert!(reply.body == open, "{} of {} bytes", reply.body.len(), open.len());
+    let ending = ending(&door);
+    assert_eq!(ending["records_left_out"], across.len(), "{ending}");
+    assert!(door.events("upstream_overstepped").is_empty());
+}
+
+#[test]
+fn where_all_records_are_left_out_there_are_no_data_in_the_form_that_was_asked_for() {
+    let limit = 1_514_764_800_000_000;
+    let day = ARCHIVE.waveforms("XR.A01..HHZ", "2017-12-31");
+    let across: Vec<u8> = spans(&day)
+        .into_iter()
+        .filter(|(_, start, end)| *start < limit && limit <= *end)
+        .flat_map(|(record, ..)| record.to_vec())
+        .collect();
+    for (nodata, status) in [("", 204), ("nodata=404\n", 404)] {
+        let upstream = StandIn::answering(says(waveforms(&across)));
+        let door = door(&upstream);
+        let reply = door.query(&format!("{nodata}XR A01 -- HHZ 2018-01-01T00:00:00 2018-01-02T00:00:00\n"));
+        assert_eq!(reply.status, status, "{}", reply.text());
+        let ending = ending(&door);
+        assert!(ending["records_left_out"].as_u64() > Some(0), "{ending}");
+    }
 }
 
 #[test]

@@ -214,13 +214,12 @@ fn access(person: &str, lines: &[&str]) -> Access {
         path: "query".into(),
         grant: "open".into(),
         subject: Some(person.into()),
-        claimed: None,
         asked: Some(asked),
     }
 }
 
 fn carried(bytes: u64) -> Carried {
-    Carried { status: 200, bytes, duration_us: 1, delivery: Delivery::Complete, inspected: None }
+    Carried { status: 200, bytes, duration_us: 1, delivery: Delivery::Complete, inspected: None, detail: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]

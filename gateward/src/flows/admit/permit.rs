@@ -70,7 +70,7 @@ impl Permit {
     }
 
     fn prolonging(&self) -> Option<Change> {
-        let Who::Login(caller) = &self.who else { return None };
+        let caller = self.who.caller()?;
         let to = later(self.decided_at, LIFETIME).min(caller.valid_until());
         let gained = to.duration_since(caller.expires_at());
         let worth_it = gained >= PROLONGED_EVERY || (gained.is_positive() && to == caller.valid_until());
@@ -79,21 +79,20 @@ impl Permit {
 
     fn access(&self) -> Access {
         let grant = if self.allowed.by.is_empty() { "open".into() } else { self.allowed.by.join(" ") };
-        let claimed = match &self.who {
-            Who::Claims(claim) => claim.unverified().map(str::to_owned),
-            Who::Anybody | Who::Login(_) => None,
-        };
         Access {
             method: self.method.clone(),
             path: self.meaning.what.clone(),
             grant,
             subject: self.who.caller().map(|caller| caller.subject().to_owned()),
-            claimed,
             asked: self.allowed.asked.clone(),
         }
     }
 
     fn event(&self, transaction: TransactionId, what: What) -> Happened {
+        let claimed = match &self.who {
+            Who::Claims(claim) => claim.unverified().map(str::to_owned),
+            Who::Anybody | Who::Login(_) => None,
+        };
         Happened {
             what,
             outcome: Outcome::Done,
@@ -101,7 +100,7 @@ impl Permit {
             who: self.login().map(ToString::to_string),
             transaction: Some(transaction),
             reference: None,
-            personal: Personal::at(self.address),
+            personal: Personal { claimed, ..Personal::at(self.address) },
         }
     }
 
@@ -123,7 +122,7 @@ impl Permit {
         let transaction = TransactionId::new(now, &door.random);
         let delivery = Delivery::NotObserved;
         let duration_us = microseconds(self.decided_at, now);
-        let carried = Carried { status, bytes, duration_us, delivery, inspected };
+        let carried = Carried { status, bytes, duration_us, delivery, inspected, detail: None };
         let changes = self.prolonging().into_iter().collect();
         let happened = [self.event(transaction, What::Released { access: self.access(), carried })];
         // A crash before the commit: nothing left, nothing recorded. After it: recorded as released,
@@ -132,8 +131,7 @@ impl Permit {
         Ok(Released(()))
     }
 
-    /// Records that what is behind the service refused or failed, and whether it did worse: what
-    /// leaves is an error with this status.
+    /// Records that what is behind the service refused or failed, and how: what leaves is an error.
     ///
     /// # Errors
     ///
@@ -141,18 +139,19 @@ impl Permit {
     pub async fn fail(
         self,
         door: &Door,
-        status: u16,
-        alarm: Option<&Alarm>,
+        failure: Failure,
         now: Timestamp,
     ) -> Result<TransactionId, CommitError> {
+        let Failure { status, detail, inspected, alarm } = failure;
         let transaction = TransactionId::new(now, &door.random);
         let the_callers = (400..500).contains(&status);
         let delivery = if the_callers { Delivery::NotObserved } else { Delivery::UpstreamFailed };
         let duration_us = microseconds(self.decided_at, now);
-        let carried = Carried { status, bytes: 0, duration_us, delivery, inspected: None };
+        let detail = Some(shortened(&detail));
+        let carried = Carried { status, bytes: 0, duration_us, delivery, inspected, detail };
         let what = What::Released { access: self.access(), carried };
         let mut happened = vec![Happened { outcome: delivery.outcome(), ..self.event(transaction, what) }];
-        happened.extend(alarm.and_then(|alarm| alarm_event(alarm, &happened[0])));
+        happened.extend(alarm.and_then(|alarm| alarm_event(&alarm, &happened[0])));
         door.recorder.commit(Some(self.decided_under), Vec::new(), &happened, now).await?;
         Ok(transaction)
     }
@@ -210,6 +209,26 @@ pub(super) fn alarm_event(alarm: &Alarm, ended: &Happened) -> Option<Happened> {
     let Alarm::Overstepped { .. } = alarm else { return None };
     let what = What::UpstreamOverstepped { detail: alarm.to_string() };
     Some(Happened { what, outcome: Outcome::Failed, ..ended.clone() })
+}
+
+/// Why there is no answer to give, for the record.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The status that the caller gets.
+    pub status: u16,
+    /// What went wrong.
+    pub detail: String,
+    /// What was in an answer of which nothing is left.
+    pub inspected: Option<Inspected>,
+    /// What was wrong with what came.
+    pub alarm: Option<Alarm>,
+}
+
+/// How much of a failure's detail is recorded, in characters: an upstream chooses it.
+const RECORDED_DETAIL: usize = 512;
+
+pub(super) fn shortened(detail: &str) -> String {
+    detail.chars().take(RECORDED_DETAIL).collect()
 }
 
 /// What an upstream is asked under a permit; made by [`Permit::order`] alone.

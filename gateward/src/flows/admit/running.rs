@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::permit::{alarm_event, microseconds};
+use super::permit::{alarm_event, microseconds, shortened};
 use crate::base::address::ClientAddress;
 use crate::base::id::{LoginName, TransactionId};
 use crate::base::name::ServiceName;
@@ -39,14 +39,16 @@ pub struct Ending {
     pub delivery: Delivery,
     /// What was in it, where it was looked into.
     pub inspected: Option<Inspected>,
-    /// What was wrong with it.
+    /// What went wrong behind the service, if anything did.
+    pub detail: Option<String>,
+    /// What was wrong with what came.
     pub alarm: Option<Alarm>,
 }
 
 impl Ending {
     /// Of an answer that never began.
     pub fn nothing_left(status: u16, delivery: Delivery) -> Self {
-        Self { status, bytes: 0, delivery, inspected: None, alarm: None }
+        Self { status, bytes: 0, delivery, inspected: None, detail: None, alarm: None }
     }
 }
 
@@ -98,10 +100,11 @@ impl Admitted {
     ///
     /// [`CommitError`]: it is still open; try again, or leave it to whoever notices.
     pub async fn end(&self, door: &Door, ending: Ending, now: Timestamp) -> Result<(), CommitError> {
-        let Ending { status, bytes, delivery, inspected, alarm } = ending;
+        let Ending { status, bytes, delivery, inspected, detail, alarm } = ending;
+        let detail = detail.as_deref().map(shortened);
         let duration_us = microseconds(self.opened_at, now);
         let ended = Happened {
-            what: What::Ended(Carried { status, bytes, duration_us, delivery, inspected }),
+            what: What::Ended(Carried { status, bytes, duration_us, delivery, inspected, detail }),
             outcome: delivery.outcome(),
             service: Some(self.service.clone()),
             who: self.caller.as_ref().map(|(login, _)| login.to_string()),

@@ -6,76 +6,22 @@
 
 mod fdsn;
 mod plain;
+mod settings;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub use self::fdsn::inspect::{Alarm, Inspector};
 pub use self::fdsn::known::{Known, Read};
 pub use self::fdsn::years;
+pub use self::settings::{Restriction, Settings, ToldUpstream, Unfit};
 use super::policy::Granted;
 use super::record::Asked;
 pub use super::record::Inspected;
 pub use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
-use crate::base::name::UrlPath;
-
-/// What the operator decided about a service; its kind says what it takes and what it needs.
-#[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own in the configuration")]
-pub struct Settings {
-    /// Where the service stands.
-    pub path: UrlPath,
-    /// Behind it is a folder, not a server.
-    pub reads_folder: bool,
-    /// The server behind it has it at another path.
-    pub upstream_has_path: bool,
-    /// `require` names the login.
-    pub require_login: bool,
-    /// Who checks Digest.
-    pub digest: Option<DigestCheckedBy>,
-    /// There is an inventory, and for how long its last reading is believed.
-    pub inventory: Option<SignedDuration>,
-    /// What happens to data that it does not know.
-    pub unlisted: Option<Unlisted>,
-    /// What is restricted whatever it says.
-    pub restrictions: Vec<Restriction>,
-    /// Metadata follow the restrictions, too.
-    pub restrict_metadata: bool,
-    /// Answers are compared with what was permitted.
-    pub verify_stream: Option<bool>,
-    /// Where `queryauth` is asked at.
-    pub queryauth_to: Option<QueryauthTo>,
-    /// The upstream is told who asks, by a credential of ours or in a header.
-    pub upstream_is_shown: Shown,
-    /// Paths that pass as they are.
-    pub pass: Vec<UrlPath>,
-}
-
-/// What the upstream is shown of whoever asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shown {
-    /// A fixed credential.
-    pub credential: bool,
-    /// A header that names the caller.
-    pub identity: bool,
-}
-
-/// Something that is restricted, with what callers are told.
-#[derive(Debug, Clone)]
-pub struct Restriction {
-    /// What.
-    pub what: ::fdsn::Restriction,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-/// Why a service cannot be as it was decided: the operator's to mend.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unfit(pub &'static str);
 
 /// A service's kind with what was decided about it.
 #[derive(Debug, Clone)]
@@ -295,11 +241,11 @@ impl Interpreter {
         }
     }
 
-    /// Tells how much of the body is wanted.
-    pub fn body(&self, method: &Method) -> BodyWanted {
+    /// Tells how much of the body of a request to `rest` is wanted.
+    pub fn body(&self, method: &Method, rest: &str) -> BodyWanted {
         match self {
             Self::Plain(plain) => plain.body(method),
-            Self::Fdsn(_) => fdsn::body(method),
+            Self::Fdsn(_) => fdsn::body(method, rest),
         }
     }
 

@@ -38,24 +38,43 @@ pub struct Plain {
 impl Plain {
     /// Takes what was decided.
     pub(super) fn new(settings: &Settings) -> Result<Self, Unfit> {
-        let of_fdsn = settings.digest.is_some()
-            || settings.inventory.is_some()
-            || settings.unlisted.is_some()
-            || !settings.restrictions.is_empty()
-            || settings.restrict_metadata
-            || settings.verify_stream.is_some()
-            || settings.queryauth_to.is_some()
-            || !settings.pass.is_empty();
+        // Without `..`, so that whoever adds a decision decides here, too.
+        let Settings {
+            path: _,
+            reads_folder,
+            upstream_has_path: _,
+            require_login,
+            digest,
+            inventory,
+            unlisted,
+            restrictions,
+            restrict_metadata,
+            verify_stream,
+            queryauth_to,
+            upstream_is_told,
+            pass,
+        } = settings;
+        let of_fdsn = digest.is_some()
+            || inventory.is_some()
+            || unlisted.is_some()
+            || !restrictions.is_empty()
+            || *restrict_metadata
+            || verify_stream.is_some()
+            || queryauth_to.is_some()
+            || !pass.is_empty();
         if of_fdsn {
             return Err(Unfit(
                 "kind plain takes no digest, inventory, unlisted, restriction, restrict_metadata, \
                  verify_stream, queryauth_to or pass: these belong to kind fdsn",
             ));
         }
-        if !settings.require_login {
+        if *reads_folder && upstream_is_told.identity {
+            return Err(Unfit("a folder is told nothing of whoever asks: identify_as is for an HTTP server"));
+        }
+        if !require_login {
             return Err(Unfit("require is missing or empty: say who may enter, as in require = [\"login\"]"));
         }
-        Ok(Self { reads_folder: settings.reads_folder })
+        Ok(Self { reads_folder: *reads_folder })
     }
 
     pub(super) fn body(&self, method: &Method) -> BodyWanted {

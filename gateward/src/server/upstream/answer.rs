@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::flows::admit::Order;
-use crate::flows::kind::{Alarm, ErrorForm, Inspection, Inspector};
+use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Inspector};
 use crate::server::found::{Broken, Content, Failed, Flow, Found};
 
 /// How much of an upstream's own words is passed on with an error, in characters.
@@ -36,14 +36,16 @@ pub(super) async fn found(
     let status = head.status;
     match form {
         ErrorForm::Problem => {
-            let content = gather(Flow::new(incoming, None, silence)).await?;
+            let content = look_into(incoming, order.inspection.clone(), &mut fields, silence).await?;
             Ok(Found { status, fields, content })
         }
         ErrorForm::Fdsn if status == StatusCode::OK => {
             let content = look_into(incoming, order.inspection.clone(), &mut fields, silence).await?;
-            if matches!(&content, Content::Whole(bytes, Some(_)) if bytes.is_empty()) {
+            if let Content::Whole(bytes, Some(inspected)) = &content
+                && bytes.is_empty()
+            {
                 // Everything in it was left out.
-                return nothing(order.no_data, content);
+                return nothing(order.no_data, inspected.clone());
             }
             Ok(Found { status, fields, content })
         }
@@ -70,12 +72,14 @@ fn keep_private(fields: &mut HeaderMap) {
 }
 
 /// Answers that there are no data, as the client wants to be told.
-fn nothing(status: StatusCode, content: Content) -> Result<Found, Failed> {
+fn nothing(status: StatusCode, inspected: Inspected) -> Result<Found, Failed> {
     if status == StatusCode::NO_CONTENT {
+        let content = Content::Whole(Bytes::new(), Some(inspected));
         return Ok(Found { status, fields: HeaderMap::new(), content });
     }
     let said = "There are no data, or none that are open to you.".into();
-    Err(Failed { status, said, ..Failed::bad_gateway("all records were left out") })
+    let inspected = Some(Box::new(inspected));
+    Err(Failed { status, said, inspected, ..Failed::bad_gateway("all records were left out") })
 }
 
 /// Holds the answer, or its beginning, and looks into it as its kind wants.
@@ -190,17 +194,15 @@ fn refused(status: StatusCode, fields: &HeaderMap, words: &str, order: &Order) -
             Failed {
                 status,
                 said: format!("The data service answered {status}.{quoted}"),
-                detail,
                 retry_after: retry_after(),
-                alarm: None,
+                ..Failed::bad_gateway(detail)
             }
         }
         StatusCode::SERVICE_UNAVAILABLE => Failed {
             status,
             said: "The data service is not available for now: try again later.".into(),
-            detail,
             retry_after: Some(retry_after().unwrap_or(30)),
-            alarm: None,
+            ..Failed::bad_gateway(detail)
         },
         StatusCode::GATEWAY_TIMEOUT => Failed {
             status,

@@ -18,6 +18,8 @@ use crate::server::boot;
 pub(super) struct Credential {
     login: String,
     password: Secret,
+    /// Basic gives the password away to whoever reads along.
+    takes_basic: bool,
     asked: Mutex<Option<Question>>,
     random: Random,
 }
@@ -32,18 +34,19 @@ enum Question {
 }
 
 impl Credential {
-    /// Reads `login:password` from a file.
+    /// Reads `login:password` from a file; it is shown by Basic only where `takes_basic`.
     ///
     /// # Errors
     ///
     /// [`boot::Error`].
-    pub(super) fn read(path: &Path, random: Random) -> Result<Self, boot::Error> {
+    pub(super) fn read(path: &Path, takes_basic: bool, random: Random) -> Result<Self, boot::Error> {
         let text = boot::secret_text("credential", path)?;
         let line = text.expose().trim_end_matches(['\r', '\n']);
         match line.split_once(':') {
             Some((login, password)) if !login.is_empty() && !line.contains(char::is_control) => Ok(Self {
                 login: login.to_owned(),
                 password: Secret::new(password.to_owned()),
+                takes_basic,
                 asked: Mutex::new(None),
                 random,
             }),
@@ -60,6 +63,12 @@ impl Credential {
             Ok(challenge) => {
                 let again = !shown || challenge.stale();
                 (Some(Question::Digest(Box::new(challenge), AtomicU32::new(1))), again)
+            }
+            Err(Unanswerable::NoDigest) if texts().any(basic) && !self.takes_basic => {
+                tracing::error!(
+                    "an upstream asks for Basic over plain HTTP on another machine: not answered"
+                );
+                (None, false)
             }
             Err(Unanswerable::NoDigest) if texts().any(basic) => (Some(Question::Basic), !shown),
             Err(Unanswerable::NoDigest | Unanswerable::OtherDigest) => (None, false),

@@ -11,7 +11,7 @@ use http::header::{
     CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
 };
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -82,13 +82,14 @@ impl Asked<'_> {
             }
         }
         if order.upstream_asks {
-            for value in fields.get_all(AUTHORIZATION) {
-                own.append(AUTHORIZATION, value.clone());
+            // Of several, the record and the upstream could each take another one.
+            let mut answers = fields.get_all(AUTHORIZATION).iter();
+            if let (Some(only), None) = (answers.next(), answers.next()) {
+                own.insert(AUTHORIZATION, only.clone());
             }
         }
-        if let Ok(address) = order.address.to_string().try_into() {
-            own.insert(FORWARDED_FOR, address);
-        }
+        let address = order.address.to_string().try_into().expect("an address is letters, digits and points");
+        own.insert(FORWARDED_FOR, address);
         Ok(request)
     }
 }
@@ -100,31 +101,59 @@ pub struct Streamed {
     moved: Moved,
 }
 
-/// When something moved last.
+/// When something moved last, and what is waited for.
 #[derive(Debug, Clone)]
-pub(super) struct Moved(Arc<Mutex<Instant>>);
+pub(super) struct Moved(Arc<Mutex<(Instant, Sender)>>);
+
+/// What whoever sends a body does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    /// They send, or have sent it all: it is the upstream's turn.
+    Sends,
+    /// Something is to come, and does not.
+    IsAwaited,
+    /// Something was to come, and never will.
+    IsGone,
+}
 
 impl Moved {
-    fn now(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    fn now(&self, sender: Sender) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), sender);
+    }
+
+    fn waits(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Sender::IsAwaited;
     }
 
     /// Returns once nothing has moved for `silence`.
     pub(super) async fn until_silent(self, silence: Duration) {
         loop {
-            let since = self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+            let since = self.0.lock().unwrap_or_else(PoisonError::into_inner).0.elapsed();
             match silence.checked_sub(since) {
                 None => return,
                 Some(left) => tokio::time::sleep(left + Duration::from_millis(1)).await,
             }
         }
     }
+
+    /// Tells the caller where the fault is theirs and not the upstream's.
+    pub(super) fn at_fault(&self, failed: Failed) -> Failed {
+        let (_, sender) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (status, said) = match sender {
+            Sender::IsGone => (StatusCode::BAD_REQUEST, "The body ended too early."),
+            Sender::IsAwaited if failed.status == StatusCode::GATEWAY_TIMEOUT => {
+                (StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.")
+            }
+            Sender::IsAwaited | Sender::Sends => return failed,
+        };
+        Failed { status, said: said.into(), ..failed }
+    }
 }
 
 impl Streamed {
     /// Takes a body; the second value tells when it moved last.
     pub(super) fn new(incoming: Incoming) -> (Self, Moved) {
-        let moved = Moved(Arc::new(Mutex::new(Instant::now())));
+        let moved = Moved(Arc::new(Mutex::new((Instant::now(), Sender::Sends))));
         (Self { incoming, moved: moved.clone() }, moved)
     }
 }
@@ -137,8 +166,11 @@ impl Body for Streamed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let next = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(context));
-        self.moved.now();
+        let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            self.moved.waits();
+            return Poll::Pending;
+        };
+        self.moved.now(if matches!(next, Some(Err(_))) { Sender::IsGone } else { Sender::Sends });
         // Trailers are hop-by-hop for us: nobody here reads them.
         Poll::Ready(next.map(|frame| {
             frame.map(|frame| frame.into_data().map_or_else(|_| Frame::data(Bytes::new()), Frame::data))

@@ -37,6 +37,7 @@ fn fails(
     assert_eq!(recorded, ("upstream_failed", "failed", &0.into()), "{released:?}");
     assert_eq!(released.body["status"], status, "{released:?}");
     assert_eq!(released.text("grant"), "open", "{released:?}");
+    assert!(!released.text("detail").is_empty(), "{released:?}");
     log::check(&installation.store());
     installation
 }

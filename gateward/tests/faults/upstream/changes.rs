@@ -103,6 +103,35 @@ fn a_change_that_fails_upstream_is_told_and_recorded_as_failed() {
 }
 
 #[test]
+fn the_end_of_a_change_that_failed_is_recorded_once_it_can_be() {
+    let (fail, failing) = std::sync::mpsc::channel::<()>();
+    let failing = std::sync::Mutex::new(failing);
+    let upstream = StandIn::doing(move |asked| {
+        asked.body()?;
+        failing.lock().unwrap().recv().unwrap();
+        Err(std::io::ErrorKind::ConnectionAborted.into())
+    });
+    let installation = plain(&patient(&upstream, 30), "");
+    let _server = installation.serve();
+    let login = installation.login();
+    let before = log::length(&installation.store());
+    let mut connection = installation.client().connect().unwrap();
+    let authorization = connection.authorization_to("POST", THING, &login).unwrap();
+    connection.send("POST", THING, &[&authorization], b"new").unwrap();
+    log::wait_for(&installation.store(), "admitted", before, Duration::from_secs(5));
+
+    let held = Held::take(&installation);
+    fail.send(()).unwrap();
+    let failed = connection.answer().unwrap();
+    assert_eq!(failed.status, 502, "{}", failed.text());
+    // Longer than the store itself waits.
+    installation.wait_until_not_ready();
+    held.release();
+    assert_eq!(ending(&installation, before).text("delivery"), "upstream_failed");
+    log::check_transactions(&installation.store());
+}
+
+#[test]
 fn a_change_at_an_upstream_that_is_not_there_is_told_and_recorded_as_failed() {
     let upstream = StandIn::saying(Vec::new());
     let configured = patient(&upstream, 30);
@@ -116,4 +145,27 @@ fn a_change_at_an_upstream_that_is_not_there_is_told_and_recorded_as_failed() {
     assert_eq!((failed.status, failed.head.field("retry-after")), (503, Some("30")), "{}", failed.text());
     let ended = ending(&installation, before);
     assert_eq!((ended.text("delivery"), &ended.body["status"]), ("upstream_failed", &503.into()));
+}
+
+#[test]
+fn a_change_that_is_answered_with_nothing_is_complete() {
+    for status in ["200 OK", "201 Created", "204 No Content"] {
+        let fields = if status.starts_with("204") { "" } else { "Content-Length: 0\r\n" };
+        let upstream = StandIn::saying(format!("HTTP/1.1 {status}\r\n{fields}\r\n").into_bytes());
+        let installation = plain(&patient(&upstream, 30), "");
+        let _server = installation.serve();
+        let login = installation.login();
+        let before = log::length(&installation.store());
+
+        let mut connection = installation.client().connect().unwrap();
+        let authorization = connection.authorization_to("DELETE", THING, &login).unwrap();
+        connection.send("DELETE", THING, &[&authorization], b"").unwrap();
+        let answer = connection.answer().unwrap();
+        assert!(status.starts_with(&answer.status.to_string()), "{answer:?}");
+        let ended = ending(&installation, before);
+        assert_eq!(ended.text("delivery"), "complete", "{status}: {ended:?}");
+        // Nothing was wrong with the connection, either.
+        connection.send("GET", "/version", &[], b"").unwrap();
+        assert_eq!(connection.answer().unwrap().status, 200, "{status}");
+    }
 }

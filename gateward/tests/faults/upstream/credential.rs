@@ -2,7 +2,7 @@
 
 use http_digest::{Credentials, NonceKey, NonceKeys, Offer, ProtectionSpace, Request, Verdict};
 
-use super::doors::{OPEN, RESTRICTED, fdsn};
+use super::doors::{OPEN, RESTRICTED, fdsn, plain};
 use super::records::records;
 use super::stand_in::{Asked, Head, StandIn, answer};
 use crate::support::Installation;
@@ -113,4 +113,32 @@ fn a_wrong_credential_is_shown_once_a_request_and_the_caller_is_not_asked_for_an
             assert!(tried <= 2, "asked {tried} times: more than once without it and once with it");
         }
     }
+}
+
+#[test]
+fn a_change_is_shown_the_credential_too() {
+    let upstream = asking_basic();
+    let installation = plain(&with_credential(&upstream), "");
+    write_credential(&installation, LOGIN);
+    let _server = installation.serve();
+    let login = installation.login();
+    let client = installation.client();
+    // The upstream has asked before.
+    assert_eq!(client.get("/things/one", &login).unwrap().status, 200);
+    let mut connection = client.connect().unwrap();
+    let authorization = connection.authorization_to("POST", "/things/one", &login).unwrap();
+    connection.send("POST", "/things/one", &[&authorization], b"new").unwrap();
+    let answered = connection.answer().unwrap();
+    assert_eq!(answered.status, 200, "{}", answered.text());
+}
+
+#[test]
+fn a_caller_does_not_learn_that_the_upstream_refuses_our_credential() {
+    let upstream = asking_basic();
+    let installation = plain(&with_credential(&upstream), "");
+    write_credential(&installation, "gateward:wrong");
+    let _server = installation.serve();
+    let failed = installation.client().get("/things/one", &installation.login()).unwrap();
+    assert_eq!(failed.status, 502, "{}", failed.text());
+    assert_eq!(failed.head.field("www-authenticate"), None);
 }

@@ -126,3 +126,8 @@ fn a_vanished_inventory_is_believed_until_it_is_stale() {
         std::fs::remove_file(installation.path("inventory.xml")).unwrap();
     });
 }
+
+#[test]
+fn a_broken_inventory_is_believed_until_it_is_stale() {
+    is_believed_until_stale(|installation| replace(installation, "<html>Service unavailable</html>"));
+}

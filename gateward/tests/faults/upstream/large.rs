@@ -91,6 +91,21 @@ fn a_client_who_leaves_in_the_middle_leaves_nothing_running() {
 }
 
 #[test]
+fn a_client_who_leaves_before_the_answer_begins_leaves_nothing_running() {
+    let upstream = StandIn::doing(|asked| {
+        asked.wait_until_left();
+        Ok(())
+    });
+    let installation = fdsn(&patient(&upstream, 30));
+    let _server = installation.serve();
+    let mut connection = installation.client().connect().unwrap();
+    connection.send("GET", OPEN, &[], b"").unwrap();
+    eventually("the upstream is asked", Duration::from_secs(5), || upstream.heads().pop());
+    drop(connection);
+    eventually("the upstream is left", Duration::from_secs(2), || upstream.ended().pop());
+}
+
+#[test]
 fn clients_who_stop_reading_are_cut_after_a_minute_and_nothing_grows_meanwhile() {
     const CLIENTS: usize = 20;
     let upstream = upstream();

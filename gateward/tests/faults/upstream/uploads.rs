@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::doors::{ending, patient, plain};
 use super::stand_in::{StandIn, answer};
@@ -94,6 +94,19 @@ fn a_body_without_a_length_goes_up_as_it_comes() {
 }
 
 #[test]
+fn who_sends_a_body_without_a_login_sees_the_challenge_and_no_reset() {
+    let upstream = reading(&Arc::default(), Duration::ZERO);
+    let installation = plain(&patient(&upstream, 10), "");
+    let _server = installation.serve();
+    let body = vec![b'x'; 900_000];
+    for _ in 0..5 {
+        let asked = installation.client().ask("POST", "/things/large", &[], &body).unwrap();
+        assert_eq!(asked.status, 401, "{}", asked.text());
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
 fn half_an_upload_is_never_taken_for_a_whole_one() {
     for (framing, half) in [("Content-Length: 10", "first"), ("Transfer-Encoding: chunked", "5\r\nfirst\r\n")]
     {
@@ -120,6 +133,43 @@ fn half_an_upload_is_never_taken_for_a_whole_one() {
 }
 
 #[test]
+fn a_caller_who_leaves_in_the_middle_of_an_upload_is_not_the_upstreams_failure() {
+    let seen = Arc::<Seen>::default();
+    let upstream = reading(&seen, Duration::ZERO);
+    let installation = plain(&patient(&upstream, 10), "");
+    let _server = installation.serve();
+    let login = installation.login();
+    let before = log::length(&installation.store());
+    let mut connection = begin(&installation, &login, "Content-Length: 10");
+    connection.write(b"first").unwrap();
+    eventually("half of it is there", Duration::from_secs(5), || {
+        (seen.bytes.load(Ordering::SeqCst) == 5).then_some(())
+    });
+    drop(connection);
+    let ended = ending(&installation, before);
+    assert_eq!(ended.text("delivery"), "cut", "{ended:?}");
+}
+
+#[test]
+fn a_caller_who_sends_nothing_more_of_an_upload_is_not_waited_for() {
+    let seen = Arc::<Seen>::default();
+    let upstream = reading(&seen, Duration::ZERO);
+    let installation = plain(&patient(&upstream, 2), "");
+    let _server = installation.serve();
+    let login = installation.login();
+    let before = log::length(&installation.store());
+    let mut connection = begin(&installation, &login, "Content-Length: 10");
+    connection.write(b"first").unwrap();
+    let begun = Instant::now();
+    let answer = connection.answer().unwrap();
+    assert_eq!(answer.status, 408, "{}", answer.text());
+    assert!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
+    let ended = ending(&installation, before);
+    assert_eq!((ended.text("delivery"), &ended.body["status"]), ("cut", &408.into()));
+    eventually("the upstream is left", Duration::from_secs(2), || *seen.whole.lock().unwrap());
+}
+
+#[test]
 fn an_upstream_that_refuses_an_upload_before_its_end_is_heard() {
     let upstream = StandIn::doing(|asked| {
         asked.say(&answer("413 Content Too Large", "Connection: close\r\n", b"too large"))?;
@@ -136,4 +186,38 @@ fn an_upstream_that_refuses_an_upload_before_its_end_is_heard() {
     let answer = connection.answer().unwrap();
     assert_eq!((answer.status, answer.text().as_str()), (413, "too large"));
     assert_eq!(ending(&installation, before).body["status"], 413);
+}
+
+#[test]
+fn an_upload_is_cut_within_a_second_when_its_login_is_revoked() {
+    let seen = Arc::<Seen>::default();
+    let upstream = reading(&seen, Duration::ZERO);
+    let installation = plain(&patient(&upstream, 60), "");
+    let _server = installation.serve();
+    let login = installation.login();
+    let before = log::length(&installation.store());
+    let mut connection = begin(&installation, &login, &format!("Content-Length: {}", 64 * MIB));
+    let sending = std::thread::spawn(move || {
+        // A little now and then, so that nobody would call it silent.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            if connection.write(&[b'x'; 1024]).is_err() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    });
+    eventually("it has begun", Duration::from_secs(5), || {
+        (seen.bytes.load(Ordering::SeqCst) > 0).then_some(())
+    });
+    installation.run_json(&["login", "revoke", &login.0]);
+
+    let cause = log::wait_for(&installation.store(), "login_revoked", before, Duration::from_secs(5));
+    let ended = log::wait_for(&installation.store(), "ended", before, Duration::from_secs(15));
+    let after = ended.recorded_at.duration_since(cause.recorded_at);
+    assert!(after.as_millis() <= 1000, "cut {after:#} after");
+    assert_eq!(ended.text("delivery"), "revoked", "{ended:?}");
+    assert!(sending.join().unwrap(), "the connection stayed open");
+    assert_eq!(*seen.whole.lock().unwrap(), Some(false));
 }

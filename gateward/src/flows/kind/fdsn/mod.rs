@@ -25,7 +25,7 @@ use crate::base::network::Network;
 /// An FDSN web service with what was decided about it.
 #[derive(Debug, Clone)]
 pub struct Fdsn {
-    service: Kind,
+    service: DataService,
     base: String,
     digest: DigestCheckedBy,
     queryauth_to: QueryauthTo,
@@ -36,13 +36,13 @@ pub struct Fdsn {
 
 /// Which of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum DataService {
     Dataselect,
     Availability,
     Station,
 }
 
-impl Kind {
+impl DataService {
     /// Reads it from the path: `/fdsnws/dataselect/1`.
     fn at(path: &str) -> Option<Self> {
         let mut segments = path.rsplit('/');
@@ -62,8 +62,13 @@ pub(super) fn is_exchange(rest: &str) -> bool {
     rest == "/auth"
 }
 
-pub(super) fn body(method: &Method) -> BodyWanted {
-    if method == Method::POST { BodyWanted::Whole(::fdsn::MAX_BODY) } else { BodyWanted::Nothing }
+pub(super) fn body(method: &Method, rest: &str) -> BodyWanted {
+    let asks_data = matches!(rest, "/query" | "/queryauth" | "/extent" | "/extentauth");
+    if method == Method::POST && asks_data {
+        BodyWanted::Whole(::fdsn::MAX_BODY)
+    } else {
+        BodyWanted::Nothing
+    }
 }
 
 /// The years of a network in a grant or restriction, as a span of time.
@@ -75,7 +80,7 @@ pub fn years(network: &Network) -> Span {
 impl Fdsn {
     /// Takes what was decided.
     pub(super) fn new(settings: &Settings) -> Result<Self, Unfit> {
-        let service = Kind::at(settings.path.as_str()).ok_or(Unfit(
+        let service = DataService::at(settings.path.as_str()).ok_or(Unfit(
             "the path of an fdsn service ends with dataselect, availability or station and a version, as in \
              /fdsnws/dataselect/1",
         ))?;
@@ -84,15 +89,15 @@ impl Fdsn {
              does",
         ))?;
         check(service, digest, settings)?;
-        let shown = settings.upstream_is_shown;
+        let shown = settings.upstream_is_told;
         let queryauth_to = settings.queryauth_to.unwrap_or(if shown.credential {
             QueryauthTo::Queryauth
         } else {
             QueryauthTo::Query
         });
-        let restricts = service != Kind::Station || settings.restrict_metadata;
+        let restricts = service != DataService::Station || settings.restrict_metadata;
         let rules = (digest == DigestCheckedBy::Gateward && restricts)
-            .then(|| Rules::new(settings, service == Kind::Dataselect).map(Arc::new))
+            .then(|| Rules::new(settings, service == DataService::Dataselect).map(Arc::new))
             .transpose()?;
         Ok(Self {
             service,
@@ -109,8 +114,8 @@ impl Fdsn {
     }
 
     pub(super) fn challenges_first(&self, rest: &str) -> bool {
-        let authenticated =
-            matches!(rest, "/queryauth") || (rest == "/extentauth" && self.service == Kind::Availability);
+        let authenticated = matches!(rest, "/queryauth")
+            || (rest == "/extentauth" && self.service == DataService::Availability);
         authenticated && self.digest == DigestCheckedBy::Gateward
     }
 
@@ -119,7 +124,7 @@ impl Fdsn {
     pub(super) fn meaning(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
         let Request { method, rest, query, .. } = request;
         let asks_data = match (rest, self.service) {
-            ("/query" | "/queryauth", _) | ("/extent" | "/extentauth", Kind::Availability) => true,
+            ("/query" | "/queryauth", _) | ("/extent" | "/extentauth", DataService::Availability) => true,
             ("/version" | "/application.wadl", _) => false,
             (rest, _) if self.pass.iter().any(|path| path == rest) => false,
             _ => return Err(NotUnderstood::NotHere(self.offers())),
@@ -144,8 +149,8 @@ impl Fdsn {
 
     fn offers(&self) -> String {
         let data = match self.service {
-            Kind::Dataselect | Kind::Station => "query, queryauth",
-            Kind::Availability => "query, queryauth, extent, extentauth",
+            DataService::Dataselect | DataService::Station => "query, queryauth",
+            DataService::Availability => "query, queryauth, extent, extentauth",
         };
         format!("{data}, auth, version and application.wadl")
     }
@@ -153,10 +158,10 @@ impl Fdsn {
     fn data(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
         let Request { method, rest, query, body } = request;
         let service = match (self.service, rest) {
-            (Kind::Dataselect, _) => Service::Dataselect,
-            (Kind::Station, _) => Service::Station,
-            (Kind::Availability, "/extent" | "/extentauth") => Service::AvailabilityExtent,
-            (Kind::Availability, _) => Service::AvailabilityQuery,
+            (DataService::Dataselect, _) => Service::Dataselect,
+            (DataService::Station, _) => Service::Station,
+            (DataService::Availability, "/extent" | "/extentauth") => Service::AvailabilityExtent,
+            (DataService::Availability, _) => Service::AvailabilityQuery,
         };
         let read = if method == Method::GET {
             Asked::from_query(service, query.unwrap_or_default())
@@ -209,22 +214,22 @@ fn not_understood(error: &NotRead) -> NotUnderstood {
 }
 
 /// Looks whether what was decided about a service goes together.
-fn check(service: Kind, digest: DigestCheckedBy, settings: &Settings) -> Result<(), Unfit> {
+fn check(service: DataService, digest: DigestCheckedBy, settings: &Settings) -> Result<(), Unfit> {
     let restricting = settings.inventory.is_some()
         || settings.unlisted.is_some()
         || !settings.restrictions.is_empty()
         || settings.restrict_metadata;
-    let decides = service != Kind::Station || settings.restrict_metadata;
-    let shown = settings.upstream_is_shown;
+    let decides = service != DataService::Station || settings.restrict_metadata;
+    let shown = settings.upstream_is_told;
     let wrong = match digest {
         _ if settings.reads_folder => Some("behind an fdsn service is an HTTP server, no folder"),
         _ if settings.require_login => {
             Some("an fdsn service takes no require: query is open to everybody, queryauth asks for a login")
         }
-        _ if service != Kind::Dataselect && settings.verify_stream.is_some() => {
+        _ if service != DataService::Dataselect && settings.verify_stream.is_some() => {
             Some("verify_stream is for dataselect: other services send no miniSEED")
         }
-        _ if service != Kind::Station && settings.restrict_metadata => {
+        _ if service != DataService::Station && settings.restrict_metadata => {
             Some("restrict_metadata is for station")
         }
         DigestCheckedBy::Upstream if restricting || settings.verify_stream == Some(true) => Some(
