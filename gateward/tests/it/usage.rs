@@ -219,7 +219,14 @@ fn access(person: &str, lines: &[&str]) -> Access {
 }
 
 fn carried(bytes: u64) -> Carried {
-    Carried { status: 200, bytes, duration_us: 1, delivery: Delivery::Complete, inspected: None, detail: None }
+    Carried {
+        status: 200,
+        bytes,
+        duration_us: 1,
+        delivery: Delivery::Complete,
+        inspected: None,
+        detail: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
