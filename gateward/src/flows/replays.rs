@@ -5,7 +5,7 @@
 //! honest client repeats by itself.
 //!
 //! Best effort: another replica, or this one after a restart, takes each answer once more, and
-//! under more than [`MOST_NONCES`] in five minutes the oldest are forgotten. A request is never
+//! under more than 65 536 nonces in five minutes the oldest are forgotten. A request is never
 //! refused for want of memory.
 
 use std::collections::BTreeMap;
