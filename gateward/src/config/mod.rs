@@ -347,11 +347,9 @@ fn line_mentioning(text: &str, what: &str) -> usize {
     text.lines().enumerate().filter(|(_, line)| line.contains(&quoted)).last().map_or(1, |(at, _)| at + 1)
 }
 
+/// The smallest file that there can be, for tests to go on from.
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: &str = r#"
+pub(crate) const SMALL: &str = r#"
 listen = "127.0.0.1:8443"
 tls = { certificate = "a.pem", key = "a.key" }
 store = "gateward.db"
@@ -360,6 +358,10 @@ keyring = "keyring.toml"
 listen = "127.0.0.1:9443"
 tls = { certificate = "b.pem", key = "b.key" }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn refusal(more: &str) -> (usize, String) {
         let wrong = Config::parse(&format!("{SMALL}{more}"), Path::new("/etc/gateward")).unwrap_err();

@@ -133,21 +133,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::SMALL;
     use crate::server::system;
 
-    const ELSE: &str = r#"
-listen = "127.0.0.1:8443"
-tls = { certificate = "a.pem", key = "a.key" }
-store = "gateward.db"
-keyring = "keyring.toml"
-[admin]
-listen = "127.0.0.1:9443"
-tls = { certificate = "b.pem", key = "b.key" }
-[[service]]
-"#;
-
     fn refusal(service: &str) -> String {
-        let config = Config::parse(&format!("{ELSE}{service}"), Path::new("/")).unwrap();
+        let config = Config::parse(&format!("{SMALL}[[service]]\n{service}"), Path::new("/")).unwrap();
         open(&config, &system::random()).err().map(|error| error.to_string()).unwrap_or_default()
     }
 

@@ -110,15 +110,11 @@ impl Upstream {
             Some(body) => {
                 self.rehearse(order, &asked).await?;
                 let (streamed, moved) = request::Streamed::new(body);
-                let mut request = asked.write(Either::Right(streamed))?;
-                self.identify(order, request.headers_mut());
-                if let Some(credential) = &self.credential {
-                    credential.show(&mut request);
-                }
+                let (request, _) = self.write(&asked, Either::Right(streamed))?;
                 let sent = self.send(request, moved.clone().until_silent(self.silence)).await;
                 sent.map_err(|failed| moved.at_fault(failed))?
             }
-            None => self.ask_with_credential(order, &asked).await?,
+            None => self.ask_with_credential(&asked).await?,
         };
         if self.credential.is_some() && response.status() == StatusCode::UNAUTHORIZED {
             // The operator's to mend: callers have no answer to it.
@@ -136,36 +132,40 @@ impl Upstream {
         let mut order = order.clone();
         order.forward.method = Method::HEAD;
         order.forward.body = Bytes::new();
-        self.ask_with_credential(&order, &request::Asked { order: &order, ..*asked }).await.map(drop)
+        self.ask_with_credential(&request::Asked { order: &order, ..*asked }).await.map(drop)
     }
 
     /// Asks, and shows the credential once the upstream wants one.
-    async fn ask_with_credential(
-        &self,
-        order: &Order,
-        asked: &request::Asked<'_>,
-    ) -> Result<Response<Incoming>, Failed> {
+    async fn ask_with_credential(&self, asked: &request::Asked<'_>) -> Result<Response<Incoming>, Failed> {
         let mut repeated = false;
         loop {
-            let mut request = asked.write(Either::Left(Full::new(order.forward.body.clone())))?;
-            self.identify(order, request.headers_mut());
-            let credential = self.credential.as_ref();
-            let shown = credential.is_some_and(|credential| credential.show(&mut request));
+            let body = Full::new(asked.order.forward.body.clone());
+            let (request, shown) = self.write(asked, Either::Left(body))?;
             let response = self.send(request, tokio::time::sleep(self.silence)).await?;
             let wants_to_know = response.status() == StatusCode::UNAUTHORIZED && !repeated;
             let challenges = response.headers().get_all(WWW_AUTHENTICATE);
-            if !wants_to_know || !credential.is_some_and(|credential| credential.learn(&challenges, shown)) {
+            let learns = |credential: &Credential| credential.learn(&challenges, shown);
+            if !wants_to_know || !self.credential.as_ref().is_some_and(learns) {
                 return Ok(response);
             }
             repeated = true;
         }
     }
 
-    fn identify(&self, order: &Order, fields: &mut HeaderMap) {
-        if let (Some(name), Some(login)) = (&self.identify_as, &order.login) {
+    /// Writes a request with what the upstream is told of who asks; the second value says whether that
+    /// is a credential.
+    fn write(
+        &self,
+        asked: &request::Asked<'_>,
+        body: Upward,
+    ) -> Result<(http::Request<Upward>, bool), Failed> {
+        let mut request = asked.write(body)?;
+        if let (Some(name), Some(login)) = (&self.identify_as, &asked.order.login) {
             let value = login.as_str().try_into().expect("a login is letters and digits");
-            fields.insert(name.clone(), value);
+            request.headers_mut().insert(name.clone(), value);
         }
+        let shown = self.credential.as_ref().is_some_and(|credential| credential.show(&mut request));
+        Ok((request, shown))
     }
 
     /// Sends a request and waits for the head of its answer, until `late` is over.

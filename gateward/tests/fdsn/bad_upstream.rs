@@ -166,22 +166,29 @@ fn spans(records: &[u8]) -> Vec<(&[u8], i64, i64)> {
     spans
 }
 
+/// 2018-01-01T00:00:00, where XR becomes another, open network; in microseconds.
+const LIMIT: i64 = 1_514_764_800_000_000;
+
+/// The records of a day that reach over [`LIMIT`].
+fn across(day: &[u8]) -> Vec<&[u8]> {
+    let reaches = |(_, start, end): &(&[u8], i64, i64)| *start < LIMIT && LIMIT <= *end;
+    spans(day).into_iter().filter(reaches).map(|(record, ..)| record).collect()
+}
+
 #[test]
 fn a_record_across_a_restrictions_limit_is_left_out_and_counted() {
-    // 2018-01-01T00:00:00, where XR is another, open network.
-    let limit = 1_514_764_800_000_000;
     let day = ARCHIVE.waveforms("XR.A01..HHZ", "2017-12-31");
-    let across: Vec<_> =
-        spans(&day).into_iter().filter(|(_, start, end)| *start < limit && limit <= *end).collect();
-    let after: Vec<_> = spans(&day).into_iter().filter(|(_, start, _)| *start >= limit).collect();
+    let across = across(&day);
+    let after: Vec<&[u8]> =
+        spans(&day).into_iter().filter(|(_, start, _)| *start >= LIMIT).map(|(record, ..)| record).collect();
     assert!(!across.is_empty() && !after.is_empty(), "the archive has records on both sides");
-    let sent: Vec<u8> = across.iter().chain(&after).flat_map(|(record, ..)| record.to_vec()).collect();
+    let sent = [across.concat(), after.concat()].concat();
     let upstream = StandIn::answering(says(waveforms(&sent)));
     let door = door(&upstream);
     let line = "XR A01 -- HHZ 2018-01-01T00:00:00 2018-01-02T00:00:00\n";
     let reply = door.query(line);
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let open: Vec<u8> = after.iter().flat_map(|(record, ..)| record.to_vec()).collect();
+    let open = after.concat();
     assert!(reply.body == open, "{} of {} bytes", reply.body.len(), open.len());
     let ending = ending(&door);
     assert_eq!(ending["records_left_out"], across.len(), "{ending}");
@@ -190,13 +197,7 @@ fn a_record_across_a_restrictions_limit_is_left_out_and_counted() {
 
 #[test]
 fn where_all_records_are_left_out_there_are_no_data_in_the_form_that_was_asked_for() {
-    let limit = 1_514_764_800_000_000;
-    let day = ARCHIVE.waveforms("XR.A01..HHZ", "2017-12-31");
-    let across: Vec<u8> = spans(&day)
-        .into_iter()
-        .filter(|(_, start, end)| *start < limit && limit <= *end)
-        .flat_map(|(record, ..)| record.to_vec())
-        .collect();
+    let across = across(&ARCHIVE.waveforms("XR.A01..HHZ", "2017-12-31")).concat();
     for (nodata, status) in [("", 204), ("nodata=404\n", 404)] {
         let upstream = StandIn::answering(says(waveforms(&across)));
         let door = door(&upstream);

@@ -125,13 +125,19 @@ fn a_login_of_ours_with_a_wrong_password_is_never_recorded_as_who() {
     assert!(by_it.all(|body| body["kind"] == "exchanged"), "{events:#?}");
 }
 
-#[test]
-fn a_right_answer_for_another_request_proves_nothing() {
+/// An upstream stand-in that lets everybody in, the door before it, and a login of ours.
+fn lenient() -> (StandIn, Door, Credentials) {
     let gnupg = Gnupg::new();
     let issuer = gnupg.issuer();
     let lenient = StandIn::answering(says(waveforms(&ARCHIVE.waveforms("XR.A01..HHZ", "2016-06-01"))));
     let door = door(&lenient.url(), &issuer);
     let login = door.exchange(&token(&issuer, GROUP));
+    (lenient, door, login)
+}
+
+#[test]
+fn a_right_answer_for_another_request_proves_nothing() {
+    let (_lenient, door, login) = lenient();
     let header = answered(&login, &format!("{DATASELECT}/queryauth?net=GE&start=2016-06-01&end=2016-06-02"));
     assert_eq!(door.curl(TARGET, &["--header", &header], b"").status, 200);
     is_claimed(&recorded(&door, 200), &login.login);
@@ -139,11 +145,7 @@ fn a_right_answer_for_another_request_proves_nothing() {
 
 #[test]
 fn a_right_answer_for_another_method_proves_nothing() {
-    let gnupg = Gnupg::new();
-    let issuer = gnupg.issuer();
-    let lenient = StandIn::answering(says(waveforms(&ARCHIVE.waveforms("XR.A01..HHZ", "2016-06-01"))));
-    let door = door(&lenient.url(), &issuer);
-    let login = door.exchange(&token(&issuer, GROUP));
+    let (_lenient, door, login) = lenient();
     let path = format!("{DATASELECT}/queryauth");
     let arguments = ["--header", &answered(&login, &path), "--data-binary", "@-"];
     let line = b"XR A01 -- HHZ 2016-06-01T00:00:00 2016-06-02T00:00:00\n";
@@ -153,11 +155,7 @@ fn a_right_answer_for_another_method_proves_nothing() {
 
 #[test]
 fn a_right_answer_beside_another_header_proves_nothing() {
-    let gnupg = Gnupg::new();
-    let issuer = gnupg.issuer();
-    let lenient = StandIn::answering(says(waveforms(&ARCHIVE.waveforms("XR.A01..HHZ", "2016-06-01"))));
-    let door = door(&lenient.url(), &issuer);
-    let login = door.exchange(&token(&issuer, GROUP));
+    let (_lenient, door, login) = lenient();
     let headers = ["--header", &answered(&login, TARGET), "--header", "Authorization: Basic amFuZTpwdw=="];
     assert_eq!(door.curl(TARGET, &headers, b"").status, 200);
     let event = recorded(&door, 200);
