@@ -8,11 +8,39 @@ use super::steady::Stepped;
 
 /// Reads the time; made by `cli` and `server`, an argument everywhere else.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Result<Timestamp, Stepped> + Send + Sync>);
+pub struct Clock(Arc<dyn Fn() -> Result<Timestamp, Unbelieved> + Send + Sync>);
+
+/// Why the time cannot be told now: nothing is decided or recorded then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unbelieved {
+    /// It may come right by itself.
+    #[error(transparent)]
+    Stepped(#[from] Stepped),
+    /// The operator's: one of the two is wrong.
+    #[error(
+        "the database's clock and this machine's are {ahead:#} apart, more than 5 s: set the wrong one right"
+    )]
+    Apart {
+        /// How much the database's is ahead.
+        ahead: SignedDuration,
+        /// What this machine's says.
+        machine: Timestamp,
+    },
+}
+
+impl Unbelieved {
+    /// The time to name all the same: the last one believed, or the machine's.
+    pub fn nearest(&self) -> Timestamp {
+        match self {
+            Self::Stepped(stepped) => stepped.last,
+            Self::Apart { machine, .. } => *machine,
+        }
+    }
+}
 
 impl Clock {
     /// Wraps a source of time.
-    pub fn new(source: impl Fn() -> Result<Timestamp, Stepped> + Send + Sync + 'static) -> Self {
+    pub fn new(source: impl Fn() -> Result<Timestamp, Unbelieved> + Send + Sync + 'static) -> Self {
         Self(Arc::new(source))
     }
 
@@ -20,8 +48,8 @@ impl Clock {
     ///
     /// # Errors
     ///
-    /// [`Stepped`] while the clock cannot be believed: nothing is decided or recorded then.
-    pub fn now(&self) -> Result<Timestamp, Stepped> {
+    /// [`Unbelieved`]: nothing is decided or recorded then.
+    pub fn now(&self) -> Result<Timestamp, Unbelieved> {
         (self.0)()
     }
 }

@@ -5,13 +5,16 @@
 //! no file of the database ends up in root's hands.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 use jiff::{SignedDuration, Timestamp};
 use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
+use tokio::runtime::Runtime;
 
 use super::Context;
+use super::server_user;
+use crate::base::store_address::StoreAddress;
 use crate::config::{self, Config};
 use crate::flows::door::Door;
 use crate::server::housekeeping::LEASE;
@@ -50,15 +53,17 @@ impl Context {
 
     /// Opens the door for one command, as the owner of the database.
     pub(super) fn access(&self) -> anyhow::Result<Access> {
-        self.open(|config| become_owner(&config.store.0))
+        block_on(self.open(|config| become_owner(&config.store)))?
     }
 
     /// Opens the door for a command that changes something, unless a server runs here by another
     /// clock: what is recorded under a wrong one would shut the server's door until it comes true.
     pub(super) fn access_to_change(&self) -> anyhow::Result<Access> {
         let access = self.access()?;
-        if ServeLock::is_taken(&access.config.store.0)?
-            && let Some(lease) = instance::newest_lease(&access.door.store.reader)?
+        // On PostgreSQL everybody goes by the database's clock.
+        if let Some(file) = access.config.store.file()
+            && ServeLock::is_taken(file)?
+            && let Some(lease) = block_on(instance::newest_lease(&access.door.store.reader))??
         {
             let off = access.now.duration_since(lease).saturating_add(LEASE);
             if off.abs() > CLOCKS_APART {
@@ -73,17 +78,21 @@ impl Context {
     /// Opens the door without giving up what we are: for commands that write other files, too.
     /// SQLite itself gives the files that root makes to the database's owner.
     pub(super) fn access_as_we_are(&self) -> anyhow::Result<Access> {
-        self.open(|_| Ok(()))
+        block_on(self.open(|_| Ok(())))?
     }
 
-    fn open(&self, step_down: impl FnOnce(&Config) -> std::io::Result<()>) -> anyhow::Result<Access> {
+    /// Opens the door once `step_down` has given up what only root may.
+    pub(super) async fn open(
+        &self,
+        step_down: impl FnOnce(&Config) -> std::io::Result<()>,
+    ) -> anyhow::Result<Access> {
         let by = operating_system_user();
         let config = self.config()?;
         let keys = boot::keys(&config)?;
         step_down(&config).context("becoming the owner of the database")?;
         let clock = system::clock();
-        let now = clock.now()?;
-        let door = boot::door(&config, keys, &clock, &system::random(), now)?;
+        let door = boot::door(&config, keys, &clock, &system::random()).await?;
+        let now = door.store.clock.now()?;
         Ok(Access { config, door, by, now })
     }
 }
@@ -95,9 +104,16 @@ pub(super) fn unreadable(error: &config::Error) -> anyhow::Error {
     )
 }
 
-/// Runs a flow to its end.
+/// Runs a flow to its end, on the one runtime of this command: connections live on it.
 pub(super) fn block_on<T>(flow: impl Future<Output = T>) -> anyhow::Result<T> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(flow))
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = if let Some(runtime) = RUNTIME.get() {
+        runtime
+    } else {
+        let fresh = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        RUNTIME.get_or_init(|| fresh)
+    };
+    Ok(runtime.block_on(flow))
 }
 
 /// Names the user who runs this, as events do: `os:NAME`.
@@ -107,15 +123,24 @@ pub(super) fn operating_system_user() -> String {
     format!("os:{name}")
 }
 
-/// Gives up root for the owner of the database file, if there is one and we are root.
-fn become_owner(store: &Path) -> std::io::Result<()> {
-    let Ok(metadata) = std::fs::metadata(store) else { return Ok(()) };
-    if !Uid::effective().is_root() || metadata.uid() == 0 {
+/// Gives up root for the owner of the SQLite file, or for the operating-system user whose role the
+/// PostgreSQL database knows.
+fn become_owner(store: &StoreAddress) -> std::io::Result<()> {
+    let (uid, gid) = match store {
+        StoreAddress::Sqlite(path) => {
+            let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+            (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()))
+        }
+        StoreAddress::Postgres(url) => match server_user::of_role(url) {
+            Some(user) => (user.uid, user.gid),
+            None => return Ok(()),
+        },
+    };
+    if !Uid::effective().is_root() || uid.is_root() {
         return Ok(());
     }
-    let gid = Gid::from_raw(metadata.gid());
     setgroups(&[gid])?;
     setgid(gid)?;
-    setuid(Uid::from_raw(metadata.uid()))?;
+    setuid(uid)?;
     Ok(())
 }

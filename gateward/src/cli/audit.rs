@@ -9,8 +9,9 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::access::block_on;
 use super::{Context, Format, YES, no};
-use crate::base::id::{EventId, Reference};
+use crate::base::id::{EventId, LoginName, Reference};
 use crate::server::system;
 use crate::store::event::{self, Filter, Recorded};
 
@@ -82,7 +83,7 @@ impl Audit {
                     (Err(_), Ok(reference)) => reference.to_string(),
                     _ => name.clone(),
                 };
-                let found = event::show(&access.door.store.reader, &name)?;
+                let found = block_on(event::show(&access.door.store.reader, &name))??;
                 if found.is_empty() {
                     eprintln!("gateward: nothing is recorded under {name}");
                     return Ok(no());
@@ -107,13 +108,18 @@ impl Search {
             until: self.until,
             service: self.service.clone(),
             outcome: self.outcome.clone(),
+            who: self.who.clone().filter(|who| is_account(who)),
         };
-        let mut printed = Ok(());
-        event::search(&access.door.store.reader, &filter, |recorded| {
-            printed = self.print(context, &recorded, out);
-            printed.is_ok()
-        })?;
-        printed.map(|()| YES)
+        let mut search = block_on(event::Search::begin(&access.door.store.reader, filter))??;
+        loop {
+            let page = block_on(search.page())??;
+            if page.is_empty() {
+                return Ok(YES);
+            }
+            for recorded in page {
+                self.print(context, &recorded, out)?;
+            }
+        }
     }
 
     fn print(&self, context: &Context, recorded: &Recorded, out: &mut impl Write) -> anyhow::Result<()> {
@@ -124,6 +130,12 @@ impl Search {
         context.print(out, &in_a_line(&json), &json)?;
         Ok(())
     }
+}
+
+/// Whether `who` can only be an account, which the store finds by an index: neither a pseudonym, nor
+/// a mail address, nor a network address.
+fn is_account(who: &str) -> bool {
+    who.starts_with("os:") || who.parse::<LoginName>().is_ok()
 }
 
 /// Tells whether the event names `who`, by account, pseudonym, mail address or network address.

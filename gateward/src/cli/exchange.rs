@@ -27,7 +27,7 @@ impl Exchange {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let token = self.read().with_context(|| format!("reading {}", self.file.display()))?;
         let access = if self.dry_run { context.access()? } else { context.access_to_change()? };
-        let insight = match exchange::dry_run(&access.door, &token, access.now) {
+        let insight = match block_on(exchange::dry_run(&access.door, &token, access.now))? {
             Ok(insight) => insight,
             Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error.into()),
             Err(error) if self.dry_run => return refused(context, out, &error, None),

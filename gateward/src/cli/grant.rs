@@ -63,7 +63,7 @@ impl Grant {
         };
         let done = match self {
             Self::List => {
-                for row in grant::all(&access.door.store.reader)? {
+                for row in block_on(grant::all(&access.door.store.reader))?? {
                     let networks = if row.networks == "[]" { "all of it" } else { &row.networks };
                     let text = format!(
                         "{}  {:<7}  {} {} -> {} ({networks})",

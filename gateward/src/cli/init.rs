@@ -24,6 +24,7 @@ use super::{Context, YES, certificates, shell};
 use crate::base::id::InstanceId;
 use crate::base::name::UrlPath;
 use crate::base::secret::Secret;
+use crate::base::store_address::StoreAddress;
 use crate::config::{Config, Listen};
 use crate::flows::keyring;
 use crate::flows::record::Recorder;
@@ -45,7 +46,7 @@ pub(super) struct Init {
     /// folder is /etc/gateward. Where root runs this, it goes to the owner of
     /// the folder that it lies in, who is to serve; so does the admin listener's key.
     #[arg(long)]
-    store: Option<PathBuf>,
+    store: Option<StoreAddress>,
     /// What kind of installation this is.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
@@ -136,12 +137,16 @@ impl Init {
         let dir = self.dir.canonicalize()?;
         let config = dir.join("gateward.toml");
         let store = match (&self.store, self.purpose) {
-            (Some(store), _) => std::path::absolute(store)?,
-            (None, Some(Purpose::Eida)) if self.dir == Path::new(DIR) => STATE.into(),
-            (None, _) => dir.join("gateward.db"),
+            (Some(store), _) => {
+                let mut store = store.clone();
+                store.anchor(&std::env::current_dir()?);
+                store
+            }
+            (None, Some(Purpose::Eida)) if self.dir == Path::new(DIR) => StoreAddress::Sqlite(STATE.into()),
+            (None, _) => StoreAddress::Sqlite(dir.join("gateward.db")),
         };
-        let made =
-            [&config, &dir.join("keyring.toml"), &dir.join("admin.pem"), &dir.join("admin.key"), &store];
+        let made = ["keyring.toml", "admin.pem", "admin.key"].map(|name| dir.join(name));
+        let made = made.iter().map(PathBuf::as_path).chain([config.as_path()]).chain(store.file());
         if let Some(there) = made.into_iter().find(|path| path.exists()) {
             bail!("{} is there already: nothing was changed", there.display());
         }
@@ -155,7 +160,7 @@ impl Init {
             }
         }
         users::check_name(&self.operator)?;
-        let server = ServerUser::of(&store).with_context(|| format!("the folder of {}", store.display()))?;
+        let server = ServerUser::of(&store).with_context(|| format!("the folder of {store}"))?;
         let keyring = keyring::generate(now, &system::random());
         create(&dir.join("keyring.toml"), keyring.expose(), Readable::ByOwner)?;
         let admin = certificates::for_admin(now)?;
@@ -180,7 +185,7 @@ impl Init {
         Ok(YES)
     }
 
-    fn text(&self, store: &Path) -> anyhow::Result<String> {
+    fn text(&self, store: &StoreAddress) -> anyhow::Result<String> {
         let Some(Purpose::Eida) = self.purpose else { return plain::text(self, store) };
         if std::io::stdin().is_terminal() {
             let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr().lock());
@@ -211,11 +216,11 @@ fn quoted(text: &str) -> String {
 }
 
 /// Makes the database and its first operator.
-pub(super) fn first_operator(store: &Path, name: &str, now: Timestamp) -> anyhow::Result<Secret> {
+pub(super) fn first_operator(store: &StoreAddress, name: &str, now: Timestamp) -> anyhow::Result<Secret> {
     let random = system::random();
     let password = users::generate_password(&random);
     let hash = users::hash(&password, &random);
-    let store = Store::create(store, system::clock())?;
+    let store = block_on(Store::create(store, system::clock()))??;
     let recorder = Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, &random));
     block_on(users::create(&recorder, name, hash, Role::Admin, &operating_system_user(), now))??;
     Ok(password)

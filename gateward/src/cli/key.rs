@@ -70,7 +70,7 @@ impl Key {
 fn list(context: &Context, text: &Secret, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let keyring = Keyring::parse(text)?;
     let access = context.access()?;
-    let needed = temporary_login::key_ids(&access.door.store.reader)?;
+    let needed = block_on(temporary_login::key_ids(&access.door.store.reader))??;
     for key in keyring.descriptions() {
         let state = match key.retired {
             None if key.id == keyring.active_id() => "in use",

@@ -56,7 +56,7 @@ impl Login {
         match self {
             Self::List { blocked: true } => {
                 let access = context.access()?;
-                for row in token_block::all(&access.door.store.reader)? {
+                for row in block_on(token_block::all(&access.door.store.reader))?? {
                     let text = format!("{}  since {:.0}  by {}", row.token, row.blocked_at, row.blocked_by);
                     let json = json!({
                         "token": row.token, "blocked_at": row.blocked_at.to_string(), "blocked_by": row.blocked_by,
@@ -67,7 +67,7 @@ impl Login {
             }
             Self::List { blocked: false } => {
                 let access = context.access()?;
-                for login in temporary_login::all(&access.door.store.reader)? {
+                for login in block_on(temporary_login::all(&access.door.store.reader))?? {
                     let text = format!(
                         "{}  ends {:.0}{}  groups {}",
                         login.login,
@@ -81,7 +81,7 @@ impl Login {
             }
             Self::Show { login } => {
                 let access = context.access()?;
-                let Some(found) = temporary_login::find(&access.door.store.reader, login)? else {
+                let Some(found) = block_on(temporary_login::find(&access.door.store.reader, login))?? else {
                     eprintln!("gateward: {}", Error::NoSuchLogin(login.clone()));
                     return Ok(no());
                 };

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
+use crate::base::store_address::StoreAddress;
 pub use listen::{Listen, TrustedProxies};
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
@@ -63,8 +64,8 @@ pub struct Config {
     /// looked at then. Otherwise by that field in each request.
     #[serde(default)]
     pub proxy_protocol: bool,
-    /// The database: a path, or `sqlite:PATH`.
-    pub store: StorePath,
+    /// The store: a path, `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`.
+    pub store: StoreAddress,
     /// The file of keys that lie outside the database.
     pub keyring: PathBuf,
     /// The realm of HTTP Digest (RFC 7616 section 3.3).
@@ -187,23 +188,6 @@ parsed!(
     Fingerprint(openpgp::Fingerprint)
 );
 
-/// The path of the SQLite file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct StorePath(pub PathBuf);
-
-impl TryFrom<String> for StorePath {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let path = text.strip_prefix("sqlite:").unwrap_or(&text);
-        if path.is_empty() || path.contains("://") {
-            return Err(format!("{text:?} is no store: the path of a file, or sqlite:PATH"));
-        }
-        Ok(Self(path.into()))
-    }
-}
-
 fn default_realm() -> Realm {
     Realm("FDSN".parse().expect("FDSN is a realm"))
 }
@@ -318,7 +302,8 @@ impl Config {
             Listen::Address(_) => None,
         };
         let tls = tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
-        let own = [&mut store.0, keyring, &mut admin.tls.certificate, &mut admin.tls.key];
+        store.anchor(folder);
+        let own = [keyring, &mut admin.tls.certificate, &mut admin.tls.key];
         let issuers = issuer.iter_mut().map(|issuer| &mut issuer.key);
         for service in service {
             service.anchor(folder);
@@ -372,7 +357,7 @@ mod tests {
     fn the_smallest_file_is_a_production_installation_that_protects_nothing() {
         let config = Config::parse(SMALL, Path::new("/etc/gateward")).unwrap();
         assert_eq!(config.mode, Mode::Production);
-        assert_eq!(config.store.0, Path::new("/etc/gateward/gateward.db"));
+        assert_eq!(config.store.file(), Some(Path::new("/etc/gateward/gateward.db")));
         assert_eq!(config.exchange.path.as_str(), "/auth");
         assert_eq!(config.realm.0.as_str(), "FDSN");
     }

@@ -96,7 +96,7 @@ impl Config {
         }
         all.set("trusted_proxies", trusted_proxies.texts());
         all.set("proxy_protocol", *proxy_protocol);
-        all.text("store", store.0.display());
+        all.text("store", store);
         all.text("keyring", keyring.display());
         all.text("realm", &realm.0);
         all.set("digest_sha256", *digest_sha256);

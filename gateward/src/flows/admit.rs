@@ -129,7 +129,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         };
         // A yes under an old policy is caught by the writer; a no would not be, so all of it is
         // decided anew, also who asks: a permit is bound to the counter that everything was read under.
-        let newest = door.policy.up_to_date()?;
+        let newest = door.policy.up_to_date().await?;
         if newest.revision == policy.revision {
             let refusal = Refusal::of(&why, &who);
             let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
@@ -163,7 +163,9 @@ async fn recognise(
             let caller = authenticate::authenticate(door, policy, &ask.service.name, ask.shown, now).await?;
             Ok(Who::Login(Box::new(caller)))
         }
-        Entry::Upstream => Ok(claim::read(door, policy, ask.shown, now)?.map_or(Who::Anybody, Who::Claims)),
+        Entry::Upstream => {
+            Ok(claim::read(door, policy, ask.shown, now).await?.map_or(Who::Anybody, Who::Claims))
+        }
     }
 }
 

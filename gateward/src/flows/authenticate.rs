@@ -143,7 +143,7 @@ pub async fn authenticate(
         Err(malformed) => return Err(refuse_malformed(door, service, shown, &malformed, now).await),
     };
     let found = match credentials.login().parse::<LoginName>() {
-        Ok(login) => temporary_login::find(&door.store.reader, &login)?,
+        Ok(login) => temporary_login::find(&door.store.reader, &login).await?,
         Err(_) => None,
     };
     let ha1 = ha1(door, found.as_ref(), &credentials);
@@ -233,13 +233,13 @@ fn caller(door: &Door, login: &TemporaryLogin) -> Result<Caller, store::Error> {
 /// # Errors
 ///
 /// [`store::Error`]; `Ok(None)` when the login has ended.
-pub fn look_again(
+pub async fn look_again(
     door: &Door,
     policy: &Policy,
     login: &LoginName,
     now: Timestamp,
 ) -> Result<Option<Caller>, store::Error> {
-    match temporary_login::find(&door.store.reader, login)? {
+    match temporary_login::find(&door.store.reader, login).await? {
         Some(login) if login.valid_until > now && policy.believes(&login.issuer, now) => {
             caller(door, &login).map(Some)
         }

@@ -48,7 +48,7 @@ const RECORDED: usize = 64;
 /// # Errors
 ///
 /// [`store::Error`].
-pub fn read(
+pub async fn read(
     door: &Door,
     policy: &Policy,
     shown: Shown<'_>,
@@ -69,7 +69,7 @@ pub fn read(
     let Ok(name) = credentials.login().parse::<LoginName>() else {
         return Ok(Some(claimed()));
     };
-    let Some(login) = temporary_login::find(&door.store.reader, &name)? else {
+    let Some(login) = temporary_login::find(&door.store.reader, &name).await? else {
         return Ok(Some(claimed()));
     };
     let password = door.keyring.login_password(&login.key_id, &login.salt, &login.identity);
@@ -82,6 +82,6 @@ pub fn read(
     if !proven || login.expires_at <= now {
         return Ok(Some(claimed()));
     }
-    let caller = authenticate::look_again(door, policy, &name, now)?;
+    let caller = authenticate::look_again(door, policy, &name, now).await?;
     Ok(Some(caller.map_or_else(claimed, |caller| Claim::Verified(Box::new(caller)))))
 }

@@ -21,7 +21,7 @@ const AT_ONCE: u32 = 200;
 pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u64, Failed> {
     let mut total = 0;
     loop {
-        let logins = temporary_login::expired(&door.store.reader, now, AT_ONCE)?;
+        let logins = temporary_login::expired(&door.store.reader, now, AT_ONCE).await?;
         if logins.is_empty() {
             return Ok(total);
         }

@@ -30,13 +30,13 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
     let own = door.recorder.instance().to_string();
     let reader = &door.store.reader;
     let gone = match whose {
-        Whose::AllOthers => instance::all(reader)?,
-        Whose::Lapsed => instance::lapsed(reader, now)?,
+        Whose::AllOthers => instance::all(reader).await?,
+        Whose::Lapsed => instance::lapsed(reader, now).await?,
     };
     let mut closed = 0;
     for instance in gone.into_iter().filter(|instance| *instance != own) {
         loop {
-            let open = instance::open_transactions(reader, &instance, AT_ONCE)?;
+            let open = instance::open_transactions(reader, &instance, AT_ONCE).await?;
             if open.is_empty() {
                 break;
             }

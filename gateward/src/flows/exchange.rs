@@ -186,7 +186,7 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
     let token = signed_token::verify(body, &policy.issuers, now)?;
     let mut attempt = 0;
     loop {
-        let existing = admissible(door, &policy, &token)?.filter(|login| login.expires_at > now);
+        let existing = admissible(door, &policy, &token).await?.filter(|login| login.expires_at > now);
         let expires_at = later(now, LIFETIME).min(token.valid_until());
         let repeated = existing.is_some();
         let (login, change) = if let Some(login) = existing {
@@ -206,7 +206,7 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
             Ok(()) => {
                 return Ok(Exchanged { login: login.login, password, expires_at, repeated, worth });
             }
-            Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh()?,
+            Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh().await?,
             Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
             Err(error) => return Err(error.into()),
         }
@@ -214,17 +214,21 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
 }
 
 /// Returns the login of `token` if it has one, living or not, or why it may have none.
-fn admissible(door: &Door, policy: &Policy, token: &VerifiedToken) -> Result<Option<TemporaryLogin>, Error> {
+async fn admissible(
+    door: &Door,
+    policy: &Policy,
+    token: &VerifiedToken,
+) -> Result<Option<TemporaryLogin>, Error> {
     if policy.is_issuer_revoked(&token.issuer().to_string()) {
         return Err(Error::IssuerRevoked(token.issuer()));
     }
     let identity = *token.identity().as_bytes();
     let mut names = vec![BlockedToken::Identity(identity)];
     names.extend(token.aliases().iter().map(|id| BlockedToken::Id(id.to_string())));
-    if token_block::is_any_blocked(&door.store.reader, &names)? {
+    if token_block::is_any_blocked(&door.store.reader, &names).await? {
         return Err(Error::TokenRevoked);
     }
-    Ok(temporary_login::find_by_identity(&door.store.reader, &identity)?)
+    Ok(temporary_login::find_by_identity(&door.store.reader, &identity).await?)
 }
 
 /// Computes the password of a login, which is stored nowhere.

@@ -39,7 +39,7 @@ pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Resul
         (&other.subject_kind, &other.subject, &other.service, &other.networks)
             == (&row.subject_kind, &row.subject, &row.service, &row.networks)
     };
-    if let Some(other) = grant::all(&door.store.reader)?.iter().find(same) {
+    if let Some(other) = grant::all(&door.store.reader).await?.iter().find(same) {
         return Err(Error::AlreadyThere(other.id.clone()));
     }
     let happened = created(&row, Some(by));
@@ -57,7 +57,7 @@ pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Resul
 ///
 /// [`Error`].
 pub async fn revoke(door: &Door, id: &str, by: &str, now: Timestamp) -> Result<(), Error> {
-    let all = grant::all(&door.store.reader)?;
+    let all = grant::all(&door.store.reader).await?;
     let found = all.iter().find(|row| row.id == id).ok_or_else(|| Error::NoSuchGrant(id.to_owned()))?;
     if found.origin == Origin::File {
         return Err(Error::OfTheFile(id.to_owned()));

@@ -44,8 +44,9 @@ pub async fn revoke(
     by: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let found =
-        temporary_login::find(&door.store.reader, login)?.ok_or_else(|| Error::NoSuchLogin(login.clone()))?;
+    let found = temporary_login::find(&door.store.reader, login)
+        .await?
+        .ok_or_else(|| Error::NoSuchLogin(login.clone()))?;
     let changes = ending(&found, afterwards, by, now);
     let happened = [event(&found, afterwards, by)];
     match door.recorder.commit(None, changes, &happened, now).await {
@@ -71,7 +72,7 @@ pub async fn revoke_token(
     now: Timestamp,
 ) -> Result<usize, Error> {
     let id = id.to_string();
-    let logins = temporary_login::all(&door.store.reader)?;
+    let logins = temporary_login::all(&door.store.reader).await?;
     let found: Vec<_> = logins.into_iter().filter(|login| login.token_ids.contains(&id)).collect();
     let mut changes: Vec<Change> =
         found.iter().flat_map(|login| ending(login, afterwards, by, now)).collect();

@@ -12,7 +12,7 @@ use super::users;
 use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
 use crate::base::secret::Secret;
-use crate::store::{self, CommitError};
+use crate::store::{self, CommitError, user};
 
 /// How many passwords are hashed at once: each takes 19 MiB and a core.
 const HASHES: usize = 2;
@@ -92,9 +92,9 @@ impl Passwords {
             return Err(Error::TooMany { wait_seconds, reference });
         }
         let place = Arc::clone(&self.0).try_acquire_owned().map_err(|_| Error::Busy)?;
-        let reader = door.store.reader.clone();
+        let user = user::find(&door.store.reader, &name).await?;
         let proven = tokio::task::spawn_blocking(move || {
-            let proven = users::prove(&reader, &name, &password);
+            let proven = users::prove(user, &password);
             drop(place);
             proven
         });

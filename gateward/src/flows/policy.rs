@@ -167,12 +167,12 @@ pub struct Policy {
 }
 
 impl Policy {
-    fn read(reader: &Reader, issuers: Arc<TrustedKeys>) -> Result<Self, store::Error> {
+    async fn read(reader: &Reader, issuers: Arc<TrustedKeys>) -> Result<Self, store::Error> {
         // The counter first: rows that are newer than it are caught by the writer, never older ones.
-        let revision = revocation::current(reader)?;
+        let revision = revocation::current(reader).await?;
         let mut grants: HashMap<ServiceName, HashMap<Subject, Vec<Granted>>> = HashMap::new();
         let mut groups = HashSet::new();
-        for row in grant::all(reader)? {
+        for row in grant::all(reader).await? {
             let damaged = || store::Error::Damaged {
                 table: "grants",
                 reason: format!("grant {} cannot be read", row.id),
@@ -186,7 +186,7 @@ impl Policy {
             let granted = Granted { id: row.id, networks };
             grants.entry(service).or_default().entry(subject).or_default().push(granted);
         }
-        let revoked = issuer::all(reader)?.into_iter().filter(|issuer| issuer.revoked_at.is_some());
+        let revoked = issuer::all(reader).await?.into_iter().filter(|issuer| issuer.revoked_at.is_some());
         let revoked_issuers = revoked.map(|issuer| issuer.fingerprint).collect();
         Ok(Self { revision, issuers, revoked_issuers, grants, groups })
     }
@@ -240,8 +240,8 @@ impl PolicyCache {
     /// # Errors
     ///
     /// [`store::Error`].
-    pub fn load(reader: Reader, issuers: TrustedKeys) -> Result<Self, store::Error> {
-        let policy = Policy::read(&reader, Arc::new(issuers))?;
+    pub async fn load(reader: Reader, issuers: TrustedKeys) -> Result<Self, store::Error> {
+        let policy = Policy::read(&reader, Arc::new(issuers)).await?;
         Ok(Self { reader, current: ArcSwap::from_pointee(policy) })
     }
 
@@ -255,9 +255,10 @@ impl PolicyCache {
     /// # Errors
     ///
     /// [`store::Error`]; the old one stays.
-    pub fn up_to_date(&self) -> Result<Arc<Policy>, store::Error> {
+    pub async fn up_to_date(&self) -> Result<Arc<Policy>, store::Error> {
         let current = self.current();
-        if revocation::current(&self.reader)? == current.revision { Ok(current) } else { self.refresh() }
+        let unmoved = revocation::current(&self.reader).await? == current.revision;
+        if unmoved { Ok(current) } else { self.refresh().await }
     }
 
     /// Reads the policy again.
@@ -265,8 +266,8 @@ impl PolicyCache {
     /// # Errors
     ///
     /// [`store::Error`]; the old one stays.
-    pub fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
-        let policy = Arc::new(Policy::read(&self.reader, Arc::clone(&self.current().issuers))?);
+    pub async fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
+        let policy = Arc::new(Policy::read(&self.reader, Arc::clone(&self.current().issuers)).await?);
         // Two may read at once: the newer one stays, whoever stores last.
         self.current.rcu(|current| {
             let newest = if current.revision > policy.revision { current } else { &policy };
@@ -291,7 +292,8 @@ pub async fn write_file_rules(
 ) -> Result<(), Failed> {
     let wanted: HashMap<String, GrantRow> =
         rules.iter().map(|rule| rule.row(Origin::File, None)).map(|row| (row.id.clone(), row)).collect();
-    let present: HashMap<String, GrantRow> = grant::all(reader)?
+    let present: HashMap<String, GrantRow> = grant::all(reader)
+        .await?
         .into_iter()
         .filter(|row| row.origin == Origin::File)
         .map(|row| (row.id.clone(), row))
@@ -301,7 +303,7 @@ pub async fn write_file_rules(
     let mut happened: Vec<Happened> = removed.iter().map(|row| grants::revoked(row, None)).collect();
     happened.extend(added.iter().map(|row| grants::created(row, None)));
 
-    let noted = issuer::all(reader)?;
+    let noted = issuer::all(reader).await?;
     let trusted: BTreeSet<String> = issuers.iter().map(|key| key.fingerprint().to_string()).collect();
 
     let removed = removed.iter().map(|row| Change::DeleteGrant(grant::Delete { id: row.id.clone() }));

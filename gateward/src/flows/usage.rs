@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::event::{self, Filter, Recorded};
+use crate::store::event::{self, Filter, Recorded, Search};
 use crate::store::{Error, Reader};
 
 /// What figures are told apart by.
@@ -54,14 +54,18 @@ impl Figures {
 /// # Errors
 ///
 /// [`Error::Unreachable`]; [`Error::Damaged`] at an event that this program did not write.
-pub fn count(reader: &Reader, filter: &Filter, by: &[By]) -> Result<BTreeMap<Key, Figures>, Error> {
+pub async fn count(reader: &Reader, filter: Filter, by: &[By]) -> Result<BTreeMap<Key, Figures>, Error> {
     let mut counting = Counting { reader, by, rows: BTreeMap::new(), running: HashMap::new() };
-    let mut counted = Ok(());
-    event::search(reader, filter, |recorded| {
-        counted = counting.take(&recorded);
-        counted.is_ok()
-    })?;
-    counted.map(|()| counting.rows)
+    let mut search = Search::begin(reader, filter).await?;
+    loop {
+        let page = search.page().await?;
+        if page.is_empty() {
+            return Ok(counting.rows);
+        }
+        for recorded in page {
+            counting.take(&recorded).await?;
+        }
+    }
 }
 
 /// What is read of an event before it is known whether it counts.
@@ -123,7 +127,7 @@ struct Counting<'a> {
 }
 
 impl Counting<'_> {
-    fn take(&mut self, event: &Recorded) -> Result<(), Error> {
+    async fn take(&mut self, event: &Recorded) -> Result<(), Error> {
         let body: Body = read(event)?;
         let place = Place { service: body.service, month: month(event) };
         match (body.kind.as_str(), body.transaction) {
@@ -131,7 +135,7 @@ impl Counting<'_> {
             ("ended", Some(transaction)) => {
                 let asked = match self.running.remove(&transaction) {
                     Some(asked) => asked,
-                    None => self.admitted(&transaction)?,
+                    None => self.admitted(&transaction).await?,
                 };
                 self.request(&place, &asked, &read(event)?);
             }
@@ -147,8 +151,8 @@ impl Counting<'_> {
     }
 
     /// Looks up who asked where that was recorded before the time that is counted.
-    fn admitted(&self, transaction: &str) -> Result<Request, Error> {
-        for event in event::show(self.reader, transaction)? {
+    async fn admitted(&self, transaction: &str) -> Result<Request, Error> {
+        for event in event::show(self.reader, transaction).await? {
             if read::<Body>(&event)?.kind == "admitted" {
                 return read(&event);
             }

@@ -9,7 +9,7 @@ use super::record::{Happened, Recorder, What};
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::store::user::{self, UserRow};
-use crate::store::{self, Change, CommitError, Reader};
+use crate::store::{self, Change, CommitError};
 
 /// Why there is no such account.
 #[derive(Debug, thiserror::Error)]
@@ -102,14 +102,14 @@ pub async fn create(
     }
 }
 
-/// Proves a user's password; takes some 30 ms of one core and 19 MiB, so call it on a thread that
-/// may block, and not on many at once. The same work is done for a name that there is not.
+/// Proves the password of `user`; takes some 30 ms of one core and 19 MiB, so call it on a thread
+/// that may block, and not on many at once. The same work is done for `None`, a name that there is
+/// not.
 ///
 /// # Errors
 ///
-/// [`store::Error`].
-pub fn prove(reader: &Reader, name: &str, password: &Secret) -> Result<Option<UserRow>, store::Error> {
-    let user = user::find(reader, name)?;
+/// [`store::Error::Damaged`].
+pub fn prove(user: Option<UserRow>, password: &Secret) -> Result<Option<UserRow>, store::Error> {
     let stored = user.as_ref().map_or(DECOY, |user| user.password_hash.as_str());
     let hash = PasswordHash::new(stored)
         .map_err(|error| store::Error::Damaged { table: "users", reason: error.to_string() })?;

@@ -12,8 +12,7 @@ use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
-use crate::base::steady::Stepped;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Unbelieved};
 use crate::config::{Config, Grant, Mode, ServiceConfig};
 use crate::flows::door::Door;
 use crate::flows::failures::Failures;
@@ -85,7 +84,7 @@ pub enum Error {
     Grant(#[from] NotARule),
     /// The clock cannot be believed; it may come right.
     #[error(transparent)]
-    Clock(#[from] Stepped),
+    Clock(#[from] Unbelieved),
     /// The store does not take what the start has to write; it may later.
     #[error(transparent)]
     Failed(#[from] store::Failed),
@@ -94,12 +93,9 @@ pub enum Error {
 impl Error {
     /// Whether waiting may mend it: a file or database that is not there yet.
     pub fn may_pass(&self) -> bool {
-        let store_may = |error: &store::Error| {
-            matches!(error, store::Error::Unreachable { .. } | store::Error::Missing(_))
-        };
         match self {
             Self::File { .. } | Self::Clock(_) | Self::Failed(store::Failed::Write(_)) => true,
-            Self::Store(error) | Self::Failed(store::Failed::Read(error)) => store_may(error),
+            Self::Store(error) | Self::Failed(store::Failed::Read(error)) => error.may_pass(),
             Self::Keyring { .. }
             | Self::Exposed(_)
             | Self::KeyMissing { .. }
@@ -248,19 +244,14 @@ pub fn keys(config: &Config) -> Result<Keys, Error> {
 /// # Errors
 ///
 /// [`Error`]; [`Error::may_pass`] tells whether to wait.
-pub fn door(
-    config: &Config,
-    keys: Keys,
-    clock: &Clock,
-    random: &Random,
-    now: Timestamp,
-) -> Result<Door, Error> {
+pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -> Result<Door, Error> {
     let Keys { keyring, issuers } = keys;
-    let store = Store::open(&config.store.0, clock.clone())?;
+    let store = Store::open(&config.store, clock.clone()).await?;
+    let now = store.clock.now()?;
     Ok(Door {
         nonce_keys: keyring.nonce_keys(),
         keyring,
-        policy: PolicyCache::load(store.reader.clone(), issuers)?,
+        policy: PolicyCache::load(store.reader.clone(), issuers).await?,
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
         failures: Failures::default(),
         replays: Replays::default(),
@@ -277,8 +268,8 @@ pub fn door(
 /// # Errors
 ///
 /// [`Error::KeyMissing`], [`Error::Store`].
-pub fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
-    let needed = temporary_login::key_ids(&door.store.reader)?;
+pub async fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
+    let needed = temporary_login::key_ids(&door.store.reader).await?;
     match needed.into_iter().find(|key| !door.keyring.has(key)) {
         Some(key) => Err(Error::KeyMissing { path: config.keyring.clone(), key }),
         None => Ok(()),

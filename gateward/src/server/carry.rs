@@ -81,7 +81,7 @@ impl Carriage {
             let now = match opened.clock.now() {
                 Ok(now) => now,
                 Err(stepped) => {
-                    return opened.shut_for_clock(&stepped).answer_in(form(stepped.last));
+                    return opened.shut_for_clock(&stepped).answer_in(form(stepped.nearest()));
                 }
             };
             at = now;
@@ -90,7 +90,7 @@ impl Carriage {
                 Err(Undone::Said(problem)) => return problem.answer_in(form(now)),
                 Err(Undone::Again(error)) => last = error,
             }
-            if let Err(error) = opened.door.policy.refresh() {
+            if let Err(error) = opened.door.policy.refresh().await {
                 return answer::shut(&error).answer_in(form(now));
             }
         }

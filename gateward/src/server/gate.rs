@@ -9,8 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::answer::{self, Problem};
 use super::services::Protected;
 use super::watch::Seen;
-use crate::base::steady::Stepped;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Unbelieved};
 use crate::flows::door::Door;
 
 /// Everything that requests need, once it is there.
@@ -30,9 +29,9 @@ pub struct Opened {
 
 impl Opened {
     /// Says that the clock cannot be believed, and counts what was refused for it.
-    pub fn shut_for_clock(&self, stepped: &Stepped) -> Problem {
-        self.door.recorder.note_failure(stepped.last, &stepped.to_string());
-        answer::shut(stepped)
+    pub fn shut_for_clock(&self, unbelieved: &Unbelieved) -> Problem {
+        self.door.recorder.note_failure(unbelieved.nearest(), &unbelieved.to_string());
+        answer::shut(unbelieved)
     }
 }
 
@@ -86,7 +85,7 @@ impl Gate {
     /// Why not.
     pub fn ready(&self) -> Result<(), String> {
         let opened = self.opened()?;
-        self.clock.now().map_err(|stepped| stepped.to_string())?;
+        opened.clock.now().map_err(|unbelieved| unbelieved.to_string())?;
         if opened.seen.borrow().unreadable_since.is_some() {
             return Err("the store cannot be read".into());
         }
@@ -95,13 +94,14 @@ impl Gate {
 
     /// Returns the time for an answer, and why it cannot be believed if so.
     pub fn now(&self) -> (Timestamp, Option<String>) {
-        match self.clock.now() {
+        let clock = self.opened().map_or_else(|_| self.clock.clone(), |opened| opened.clock.clone());
+        match clock.now() {
             Ok(now) => (now, None),
             Err(stepped) => {
                 if let Ok(opened) = self.opened() {
-                    opened.door.recorder.note_failure(stepped.last, &stepped.to_string());
+                    opened.door.recorder.note_failure(stepped.nearest(), &stepped.to_string());
                 }
-                (stepped.last, Some(stepped.to_string()))
+                (stepped.nearest(), Some(stepped.to_string()))
             }
         }
     }

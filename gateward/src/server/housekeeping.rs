@@ -57,6 +57,7 @@ struct Done {
 
 async fn turn(opened: &Opened, done: &mut Done) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let door = &opened.door;
+    door.store.reader.measure_clock().await?;
     let now = opened.clock.now()?;
     door.recorder.close_gap(now).await?;
     door.record_summaries(false, now).await?;

@@ -188,7 +188,7 @@ impl Carried {
 async fn still_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Result<(), Delivery> {
     let mut blind_since = None;
     loop {
-        match is_permitted(pump, admitted) {
+        match is_permitted(pump, admitted).await {
             Some(true) => return Ok(()),
             Some(false) => return Err(Delivery::Revoked),
             None => {}
@@ -203,7 +203,7 @@ async fn still_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Result<(),
 }
 
 /// Decides again if anything moved; `None` while that cannot be known.
-fn is_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Option<bool> {
+async fn is_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Option<bool> {
     let seen = *pump.seen.borrow_and_update();
     let now = pump.clock.now().ok()?;
     if seen.unreadable_since.is_some() {
@@ -215,6 +215,6 @@ fn is_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Option<bool> {
     if seen.revision == admitted.decided_under() {
         return Some(true);
     }
-    let policy = pump.door.policy.up_to_date().ok()?;
-    admitted.is_still_permitted(&pump.door, &policy, now).ok()
+    let policy = pump.door.policy.up_to_date().await.ok()?;
+    admitted.is_still_permitted(&pump.door, &policy, now).await.ok()
 }

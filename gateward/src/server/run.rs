@@ -79,11 +79,11 @@ pub struct Running {
     opening: tokio::task::JoinHandle<Result<Helpers, Error>>,
 }
 
-/// What runs beside the requests, and the lock that only one program has.
+/// What runs beside the requests, and the lock that only one program has on a SQLite file.
 #[derive(Debug)]
 struct Helpers {
     tasks: Vec<AbortHandle>,
-    _lock: ServeLock,
+    _lock: Option<ServeLock>,
 }
 
 /// Loads a listener's certificate, waiting while its files are not there.
@@ -188,11 +188,12 @@ async fn try_open(
     random: &Random,
     running: &mpsc::Sender<()>,
 ) -> Result<(Arc<Opened>, Helpers), boot::Error> {
-    let now = clock.now()?;
-    let lock = ServeLock::take(&config.store.0)?;
+    let lock = config.store.file().map(ServeLock::take).transpose()?;
     let services = services::open(config, random)?;
-    let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random, now)?);
-    boot::check_keys_in_use(config, &door)?;
+    let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random).await?);
+    let clock = &door.store.clock;
+    let now = clock.now()?;
+    boot::check_keys_in_use(config, &door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
     write_file_rules(
         &door.store.reader,
@@ -203,7 +204,7 @@ async fn try_open(
     )
     .await?;
     let inventories = inventory::keep(&services, &door, clock).await;
-    let policy = door.policy.refresh()?;
+    let policy = door.policy.refresh().await?;
     let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
     let opened = Arc::new(Opened {
         door: Arc::clone(&door),
@@ -213,8 +214,9 @@ async fn try_open(
         running: running.clone(),
     });
 
-    // The lock says that no other server runs: what is open, a crash left open.
-    let closed = close_lapsed(&door, Whose::AllOthers, now).await?;
+    // The lock says that no other server runs: what is open, a crash left open. Without it others may.
+    let whose = if lock.is_some() { Whose::AllOthers } else { Whose::Lapsed };
+    let closed = close_lapsed(&door, whose, now).await?;
     if closed > 0 {
         tracing::warn!(closed, "closed transactions that a crash had left open, as unknown");
     }

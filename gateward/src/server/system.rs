@@ -21,7 +21,7 @@ pub fn clock() -> Clock {
     let steady = Mutex::new(SteadyClock::new(wall_clock(), Instant::now()));
     Clock::new(move || {
         let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
-        steady.read(wall_clock(), Instant::now())
+        Ok(steady.read(wall_clock(), Instant::now())?)
     })
 }
 

@@ -27,9 +27,9 @@ pub async fn watch(door: Arc<Door>, seen: watch::Sender<Seen>) {
     loop {
         tick.tick().await;
         let before = *seen.borrow();
-        let now = match revocation::current(&door.store.reader) {
+        let now = match revocation::current(&door.store.reader).await {
             Ok(revision) if revision == before.revision => Seen { revision, unreadable_since: None },
-            Ok(_) => match door.policy.refresh() {
+            Ok(_) => match door.policy.refresh().await {
                 Ok(policy) => Seen { revision: policy.revision, unreadable_since: None },
                 Err(error) => unreadable(before, &error),
             },

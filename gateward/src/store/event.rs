@@ -2,11 +2,12 @@
 
 use audit_log::{Event, FORMAT_VERSION, PersonalHash, SALT_LENGTH};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::reader::Query;
+use super::sql::{self, Unfit, Value, values};
 use super::{Error, Reader};
 use crate::base::id::{EventId, InstanceId, Reference, TransactionId};
-use crate::base::time::{self, stored};
+use crate::base::time::stored;
 
 /// An event before it has a position: made by `flows::record` alone.
 #[derive(Debug, Clone)]
@@ -65,94 +66,58 @@ pub struct Recorded {
     pub personal: Option<String>,
 }
 
-/// The newest event's place and time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
-    pub next_position: i64,
-    pub recorded_at: Timestamp,
+/// An event's row as it is written: with its place, its time and what binds it.
+pub(super) struct Row<'a> {
+    pub position: i64,
+    pub id: String,
+    pub format_version: i64,
+    pub instance: String,
+    pub occurred_at: String,
+    pub recorded_at: &'a str,
+    pub salt: &'a [u8],
+    pub body: &'a str,
+    pub personal_salt: &'a [u8],
+    pub personal: &'a str,
+    pub personal_hash: [u8; 32],
+    pub entry: [u8; 32],
+    pub search: &'a SearchColumns,
+    pub transaction: Option<String>,
+    pub reference: Option<String>,
 }
 
-pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
-    connection
-        .prepare_cached("SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1")?
-        .query_row([], |row| {
-            let recorded_at: String = row.get(1)?;
-            Ok(Head { next_position: row.get::<_, i64>(0)? + 1, recorded_at: instant(1, &recorded_at)? })
-        })
-        .optional()
-        .map(|head| head.unwrap_or(Head { next_position: 0, recorded_at: Timestamp::MIN }))
-}
-
-/// Reads a stored time; a damaged one is SQLite's conversion error of that column.
-pub(super) fn instant(column: usize, text: &str) -> rusqlite::Result<Timestamp> {
-    time::from_stored(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-    })
-}
-
-pub(super) fn append(
-    connection: &Connection,
-    position: i64,
-    recorded_at: &str,
-    new: &NewEvent,
-) -> rusqlite::Result<()> {
-    let id = new.id.to_string();
-    let instance = new.instance.to_string();
-    let occurred_at = stored(new.occurred_at);
-    let personal_hash = PersonalHash::of(&new.personal_salt, &new.personal);
-    let event = Event {
-        id: &id,
-        format_version: FORMAT_VERSION,
-        instance: &instance,
-        occurred_at: &occurred_at,
-        recorded_at,
-        body: &new.body,
-    };
-    let entry = event.entry(&new.salt, personal_hash);
-    connection
-        .prepare_cached(
-            "INSERT INTO event (position, id, format_version, instance, occurred_at, recorded_at, salt, body, \
-             personal_salt, personal, personal_hash, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
+impl<'a> Row<'a> {
+    pub fn new(position: i64, recorded_at: &'a str, new: &'a NewEvent) -> Self {
+        let id = new.id.to_string();
+        let instance = new.instance.to_string();
+        let occurred_at = stored(new.occurred_at);
+        let personal_hash = PersonalHash::of(&new.personal_salt, &new.personal);
+        let event = Event {
+            id: &id,
+            format_version: FORMAT_VERSION,
+            instance: &instance,
+            occurred_at: &occurred_at,
+            recorded_at,
+            body: &new.body,
+        };
+        let entry = event.entry(&new.salt, personal_hash);
+        Self {
             position,
             id,
-            FORMAT_VERSION,
+            format_version: FORMAT_VERSION.into(),
             instance,
             occurred_at,
             recorded_at,
-            new.salt,
-            new.body,
-            new.personal_salt,
-            new.personal,
-            personal_hash.0,
-            entry.0,
-        ])?;
-    let search = &new.search;
-    connection
-        .prepare_cached(
-            "INSERT INTO search (position, recorded_at, kind, outcome, service, who, transaction_id, reference) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            position,
-            recorded_at,
-            search.kind,
-            search.outcome,
-            search.service,
-            search.who,
-            search.transaction.map(|id| id.to_string()),
-            search.reference.map(|reference| reference.to_string()),
-        ])?;
-    Ok(())
-}
-
-/// Returns the position of the event `id`, if it was ever committed.
-pub(super) fn position_of(connection: &Connection, id: EventId) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT position FROM event WHERE id = ?1")?
-        .query_row([id.to_string()], |row| row.get(0))
-        .optional()
+            salt: &new.salt,
+            body: &new.body,
+            personal_salt: &new.personal_salt,
+            personal: &new.personal,
+            personal_hash: personal_hash.0,
+            entry: entry.0,
+            search: &new.search,
+            transaction: new.search.transaction.map(|id| id.to_string()),
+            reference: new.search.reference.map(|reference| reference.to_string()),
+        }
+    }
 }
 
 /// What to look for; what is `None` does not restrict.
@@ -166,47 +131,105 @@ pub struct Filter {
     pub service: Option<String>,
     /// `done`, `refused` or `failed`.
     pub outcome: Option<String>,
+    /// Temporary login, user, or `os:NAME`.
+    pub who: Option<String>,
 }
 
 const COLUMNS: &str = "event.position, event.id, event.instance, event.occurred_at, event.recorded_at, event.body, event.personal";
 
-fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+fn recorded(row: &sql::Row<'_>) -> Result<Recorded, Unfit> {
     Ok(Recorded {
-        position: row.get::<_, i64>(0)?.unsigned_abs(),
-        id: row.get(1)?,
-        instance: row.get(2)?,
-        occurred_at: row.get(3)?,
-        recorded_at: row.get(4)?,
-        body: row.get(5)?,
-        personal: row.get(6)?,
+        position: row.integer(0)?.unsigned_abs(),
+        id: row.string(1)?,
+        instance: row.string(2)?,
+        occurred_at: row.string(3)?,
+        recorded_at: row.string(4)?,
+        body: row.string(5)?,
+        personal: row.text_if_any(6)?.map(str::to_owned),
     })
 }
 
-/// Hands every event that `filter` lets through to `each`, oldest first, one at a time in memory.
-///
-/// `each` returns `false` to stop. All events come from one snapshot.
-///
-/// # Errors
-///
-/// [`Error::Unreachable`].
-pub fn search(reader: &Reader, filter: &Filter, mut each: impl FnMut(Recorded) -> bool) -> Result<(), Error> {
-    let since = filter.since.map(stored);
-    let until = filter.until.map(stored);
-    reader.read(|connection| {
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM search JOIN event ON event.position = search.position \
-             WHERE (?1 IS NULL OR search.recorded_at >= ?1) AND (?2 IS NULL OR search.recorded_at < ?2) \
-             AND (?3 IS NULL OR search.service = ?3) AND (?4 IS NULL OR search.outcome = ?4) \
-             ORDER BY search.position"
-        ))?;
-        let mut rows = statement.query(params![since, until, filter.service, filter.outcome])?;
-        while let Some(row) = rows.next()? {
-            if !each(recorded(row)?) {
-                break;
+/// How many events are read at once.
+const PAGE: u32 = 500;
+
+/// The events that a filter lets through, oldest first, page by page: as many as there were when
+/// the search began. The log only grows, so that this is one state of it.
+#[derive(Debug)]
+pub struct Search {
+    reader: Reader,
+    filter: Filter,
+    next: i64,
+    end: i64,
+}
+
+impl Search {
+    /// Begins to search.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`].
+    pub async fn begin(reader: &Reader, filter: Filter) -> Result<Self, Error> {
+        let end = position(reader, NEXT, Vec::new()).await?.unwrap_or(0);
+        let first_at = |at: Option<Timestamp>| async move {
+            match at {
+                // Times never run back along the positions.
+                Some(at) => {
+                    position(reader, FIRST_AT, values![at]).await.map(|first| Some(first.unwrap_or(end)))
+                }
+                None => Ok(None),
             }
+        };
+        let next = first_at(filter.since).await?.unwrap_or(0);
+        let end = first_at(filter.until).await?.map_or(end, |until| until.min(end));
+        Ok(Self { reader: reader.clone(), filter, next, end })
+    }
+
+    /// Returns the next events; none when there are no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`], [`Error::Damaged`].
+    pub async fn page(&mut self) -> Result<Vec<Recorded>, Error> {
+        if self.next >= self.end {
+            return Ok(Vec::new());
         }
-        Ok(())
-    })
+        let (sql, values) = page(&self.filter, self.next, self.end);
+        let page = self.reader.all(Query::of("event", &sql, values), recorded).await?;
+        let full = page.len() >= PAGE as usize;
+        self.next = match page.last() {
+            Some(last) if full => i64::try_from(last.position).unwrap_or(i64::MAX).saturating_add(1),
+            _ => self.end,
+        };
+        Ok(page)
+    }
+}
+
+const NEXT: &str = "SELECT position + 1 FROM event ORDER BY position DESC LIMIT 1";
+const FIRST_AT: &str =
+    "SELECT position FROM search WHERE recorded_at >= ?1 ORDER BY recorded_at, position LIMIT 1";
+
+async fn position(reader: &Reader, sql: &str, values: Vec<Value<'_>>) -> Result<Option<i64>, Error> {
+    reader.first(Query::of("event", sql, values), |row| row.integer(0)).await
+}
+
+/// Makes the query of one page: only what the filter names stands in it, so that each engine can
+/// use the index that serves it.
+fn page(filter: &Filter, next: i64, end: i64) -> (String, Vec<Value<'_>>) {
+    let mut wanted = vec!["search.position >= ?1 AND search.position < ?2".to_owned()];
+    let mut values = values![next, end, PAGE];
+    for (column, value) in [("service", &filter.service), ("outcome", &filter.outcome), ("who", &filter.who)]
+    {
+        if let Some(value) = value {
+            values.push(value.into());
+            wanted.push(format!("search.{column} = ?{}", values.len()));
+        }
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM search JOIN event ON event.position = search.position \
+         WHERE {} ORDER BY search.position LIMIT ?3",
+        wanted.join(" AND ")
+    );
+    (sql, values)
 }
 
 /// Returns the events that `name` (an event's id, a transaction's id or a reference) stands for,
@@ -215,19 +238,17 @@ pub fn search(reader: &Reader, filter: &Filter, mut each: impl FnMut(Recorded) -
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn show(reader: &Reader, name: &str) -> Result<Vec<Recorded>, Error> {
-    reader.read(|connection| {
-        let mut statement = connection.prepare_cached(&format!(
-            "WITH named AS ( \
-               SELECT position, transaction_id FROM search WHERE reference = ?1 OR transaction_id = ?1 \
-               UNION SELECT position, transaction_id FROM search \
-                     WHERE position IN (SELECT position FROM event WHERE id = ?1)), \
-             wanted AS ( \
-               SELECT position FROM named \
-               UNION SELECT search.position FROM search JOIN named \
-                     ON search.transaction_id = named.transaction_id) \
-             SELECT {COLUMNS} FROM event JOIN wanted ON wanted.position = event.position ORDER BY event.position"
-        ))?;
-        statement.query_map([name], recorded)?.collect()
-    })
+pub async fn show(reader: &Reader, name: &str) -> Result<Vec<Recorded>, Error> {
+    let sql = format!(
+        "WITH named AS ( \
+           SELECT position, transaction_id FROM search WHERE reference = ?1 OR transaction_id = ?1 \
+           UNION SELECT position, transaction_id FROM search \
+                 WHERE position IN (SELECT position FROM event WHERE id = ?1)), \
+         wanted AS ( \
+           SELECT position FROM named \
+           UNION SELECT search.position FROM search JOIN named \
+                 ON search.transaction_id = named.transaction_id) \
+         SELECT {COLUMNS} FROM event JOIN wanted ON wanted.position = event.position ORDER BY event.position"
+    );
+    reader.all(Query::of("event", &sql, values![name]), recorded).await
 }

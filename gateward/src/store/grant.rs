@@ -1,10 +1,10 @@
 //! Grants: who may reach what.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
 
+use super::reader::Query;
+use super::sql::{Row, Statement, Unfit, values};
 use super::{Error, Reader};
-use crate::base::time::stored;
 
 /// Where a grant comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +42,14 @@ pub struct GrantRow {
     pub networks: String,
 }
 
-fn row(row: &Row<'_>) -> rusqlite::Result<GrantRow> {
+fn row(row: &Row<'_>) -> Result<GrantRow, Unfit> {
     Ok(GrantRow {
-        id: row.get(0)?,
-        origin: if row.get_ref(1)?.as_str()? == Origin::File.as_str() {
-            Origin::File
-        } else {
-            Origin::Command
-        },
-        subject_kind: row.get(2)?,
-        subject: row.get(3)?,
-        service: row.get(4)?,
-        networks: row.get(5)?,
+        id: row.string(0)?,
+        origin: if row.text(1)? == Origin::File.as_str() { Origin::File } else { Origin::Command },
+        subject_kind: row.string(2)?,
+        subject: row.string(3)?,
+        service: row.string(4)?,
+        networks: row.string(5)?,
     })
 }
 
@@ -62,13 +58,10 @@ fn row(row: &Row<'_>) -> rusqlite::Result<GrantRow> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn all(reader: &Reader) -> Result<Vec<GrantRow>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT id, origin, subject_kind, subject, service, networks FROM grants ORDER BY service, subject_kind, subject, id")?
-            .query_map([], row)?
-            .collect()
-    })
+pub async fn all(reader: &Reader) -> Result<Vec<GrantRow>, Error> {
+    let sql = "SELECT id, origin, subject_kind, subject, service, networks FROM grants \
+               ORDER BY service, subject_kind, subject, id";
+    reader.all(Query::of("grants", sql, Vec::new()), row).await
 }
 
 /// Adds a grant; one with the same id is refused.
@@ -81,19 +74,21 @@ pub struct Create {
 }
 
 impl Create {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+    pub(super) fn statement(&self) -> Statement<'_> {
         let grant = &self.grant;
-        connection
-            .prepare_cached("INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING")?
-            .execute(params![
-                grant.id,
+        Statement::one(
+            "INSERT INTO grants (id, origin, subject_kind, subject, service, networks, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            values![
+                &grant.id,
                 grant.origin.as_str(),
-                grant.subject_kind,
-                grant.subject,
-                grant.service,
-                grant.networks,
-                stored(self.at)
-            ])
+                &grant.subject_kind,
+                &grant.subject,
+                &grant.service,
+                &grant.networks,
+                self.at
+            ],
+        )
     }
 }
 
@@ -105,7 +100,7 @@ pub struct Delete {
 }
 
 impl Delete {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection.prepare_cached("DELETE FROM grants WHERE id = ?1")?.execute([&self.id])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one("DELETE FROM grants WHERE id = ?1", values![&self.id])
     }
 }

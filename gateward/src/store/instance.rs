@@ -3,12 +3,11 @@
 //! A server renews its lease; when the lease lapsed, whoever notices closes what it left open.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::event::instant;
+use super::reader::Query;
+use super::sql::{Statement, values};
 use super::{Error, Reader};
 use crate::base::id::{InstanceId, TransactionId};
-use crate::base::time::stored;
 
 /// A transaction that was admitted and has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +27,9 @@ pub struct OpenTransaction {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn lapsed(reader: &Reader, now: Timestamp) -> Result<Vec<String>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT id FROM instance WHERE lease_until < ?1 ORDER BY started_at")?
-            .query_map([stored(now)], |row| row.get(0))?
-            .collect()
-    })
+pub async fn lapsed(reader: &Reader, now: Timestamp) -> Result<Vec<String>, Error> {
+    let sql = "SELECT id FROM instance WHERE lease_until < ?1 ORDER BY started_at";
+    reader.all(Query::of("instance", sql, values![now]), |row| row.string(0)).await
 }
 
 /// Returns the instances that have a lease, lapsed or not.
@@ -42,13 +37,9 @@ pub fn lapsed(reader: &Reader, now: Timestamp) -> Result<Vec<String>, Error> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn all(reader: &Reader) -> Result<Vec<String>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT id FROM instance ORDER BY started_at")?
-            .query_map([], |row| row.get(0))?
-            .collect()
-    })
+pub async fn all(reader: &Reader) -> Result<Vec<String>, Error> {
+    let sql = "SELECT id FROM instance ORDER BY started_at";
+    reader.all(Query::of("instance", sql, Vec::new()), |row| row.string(0)).await
 }
 
 /// Returns the end of the newest lease, if there is any.
@@ -56,13 +47,9 @@ pub fn all(reader: &Reader) -> Result<Vec<String>, Error> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn newest_lease(reader: &Reader) -> Result<Option<Timestamp>, Error> {
-    reader.read(|connection| {
-        let newest: Option<String> = connection
-            .prepare_cached("SELECT max(lease_until) FROM instance")?
-            .query_row([], |row| row.get(0))?;
-        newest.map(|until| instant(0, &until)).transpose()
-    })
+pub async fn newest_lease(reader: &Reader) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT lease_until FROM instance ORDER BY lease_until DESC LIMIT 1";
+    reader.first(Query::of("instance", sql, Vec::new()), |row| row.time(0)).await
 }
 
 /// Returns at most `most` transactions that `instance` left open.
@@ -70,19 +57,23 @@ pub fn newest_lease(reader: &Reader) -> Result<Option<Timestamp>, Error> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn open_transactions(reader: &Reader, instance: &str, most: u32) -> Result<Vec<OpenTransaction>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT id, instance, service, who FROM open_transaction WHERE instance = ?1 ORDER BY opened_at LIMIT ?2")?
-            .query_map(params![instance, most], |row| {
-                let id: String = row.get(0)?;
-                let id = id.parse().map_err(|error| {
-                    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
-                })?;
-                Ok(OpenTransaction { id, instance: row.get(1)?, service: row.get(2)?, who: row.get(3)? })
-            })?
-            .collect()
-    })
+pub async fn open_transactions(
+    reader: &Reader,
+    instance: &str,
+    most: u32,
+) -> Result<Vec<OpenTransaction>, Error> {
+    let sql = "SELECT id, instance, service, who FROM open_transaction WHERE instance = ?1 \
+               ORDER BY opened_at LIMIT ?2";
+    reader
+        .all(Query::of("open_transaction", sql, values![instance, most]), |row| {
+            Ok(OpenTransaction {
+                id: row.parsed(0)?,
+                instance: row.string(1)?,
+                service: row.string(2)?,
+                who: row.string(3)?,
+            })
+        })
+        .await
 }
 
 /// Takes or renews the lease of an instance.
@@ -97,12 +88,12 @@ pub struct Renew {
 }
 
 impl Renew {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached(
-                "INSERT INTO instance VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET lease_until = ?3",
-            )?
-            .execute(params![self.instance.to_string(), stored(self.now), stored(self.until)])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "INSERT INTO instance (id, started_at, lease_until) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (id) DO UPDATE SET lease_until = ?3",
+            values![self.instance.to_string(), self.now, self.until],
+        )
     }
 }
 
@@ -114,12 +105,12 @@ pub struct Retire {
 }
 
 impl Retire {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached(
-                "DELETE FROM instance WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM open_transaction WHERE instance = ?1)",
-            )?
-            .execute([&self.instance])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "DELETE FROM instance WHERE id = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM open_transaction WHERE instance = ?1)",
+            values![&self.instance],
+        )
     }
 }
 
@@ -133,11 +124,12 @@ pub struct Open {
 }
 
 impl Open {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+    pub(super) fn statement(&self) -> Statement<'_> {
         let OpenTransaction { id, instance, service, who } = &self.transaction;
-        connection
-            .prepare_cached("INSERT INTO open_transaction VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![id.to_string(), instance, service, who, stored(self.at)])
+        Statement::one(
+            "INSERT INTO open_transaction (id, instance, service, who, opened_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            values![id.to_string(), instance, service, who, self.at],
+        )
     }
 }
 
@@ -146,7 +138,7 @@ impl Open {
 pub struct Close(pub TransactionId);
 
 impl Close {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection.prepare_cached("DELETE FROM open_transaction WHERE id = ?1")?.execute([self.0.to_string()])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one("DELETE FROM open_transaction WHERE id = ?1", values![self.0.to_string()])
     }
 }

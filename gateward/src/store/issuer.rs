@@ -1,11 +1,10 @@
 //! Issuers of the configuration file, and whether a command took one out.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::event::instant;
+use super::reader::Query;
+use super::sql::{Statement, values};
 use super::{Error, Reader};
-use crate::base::time::stored;
 
 /// One issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +20,13 @@ pub struct IssuerRow {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn all(reader: &Reader) -> Result<Vec<IssuerRow>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT fingerprint, revoked_at FROM issuer ORDER BY fingerprint")?
-            .query_map([], |row| {
-                let revoked_at: Option<String> = row.get(1)?;
-                Ok(IssuerRow {
-                    fingerprint: row.get(0)?,
-                    revoked_at: revoked_at.map(|at| instant(1, &at)).transpose()?,
-                })
-            })?
-            .collect()
-    })
+pub async fn all(reader: &Reader) -> Result<Vec<IssuerRow>, Error> {
+    let sql = "SELECT fingerprint, revoked_at FROM issuer ORDER BY fingerprint";
+    reader
+        .all(Query::of("issuer", sql, Vec::new()), |row| {
+            Ok(IssuerRow { fingerprint: row.string(0)?, revoked_at: row.time_if_any(1)? })
+        })
+        .await
 }
 
 /// Notes an issuer of the configuration file; its revocation, if any, stays.
@@ -44,10 +37,11 @@ pub struct Note {
 }
 
 impl Note {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("INSERT INTO issuer VALUES (?1, 'file', NULL) ON CONFLICT (fingerprint) DO UPDATE SET origin = 'file'")?
-            .execute([&self.fingerprint])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "INSERT INTO issuer (fingerprint, origin, revoked_at) VALUES (?1, 'file', NULL) ON CONFLICT (fingerprint) DO UPDATE SET origin = 'file'",
+            values![&self.fingerprint],
+        )
     }
 }
 
@@ -59,10 +53,11 @@ pub struct Forget {
 }
 
 impl Forget {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("DELETE FROM issuer WHERE fingerprint = ?1 AND revoked_at IS NULL")?
-            .execute([&self.fingerprint])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "DELETE FROM issuer WHERE fingerprint = ?1 AND revoked_at IS NULL",
+            values![&self.fingerprint],
+        )
     }
 }
 
@@ -76,11 +71,10 @@ pub struct Revoke {
 }
 
 impl Revoke {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached(
-                "UPDATE issuer SET revoked_at = ?2 WHERE fingerprint = ?1 AND revoked_at IS NULL",
-            )?
-            .execute(params![self.fingerprint, stored(self.at)])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "UPDATE issuer SET revoked_at = ?2 WHERE fingerprint = ?1 AND revoked_at IS NULL",
+            values![&self.fingerprint, self.at],
+        )
     }
 }

@@ -5,33 +5,39 @@
 //! appends events in one commit, for many callers at once. Reads go through [`Reader`].
 
 pub mod event;
+pub mod file_policy;
 pub mod grant;
 pub mod instance;
 pub mod issuer;
+mod postgres;
+mod reader;
 pub mod revocation;
+mod sql;
 mod sqlite;
 pub mod temporary_login;
 pub mod token_block;
 pub mod user;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::base::store_address::StoreAddress;
 use crate::base::time::Clock;
 
-pub use sqlite::{Reader, ServeLock};
+pub use reader::Reader;
+pub use sqlite::ServeLock;
 pub use writer::{Change, CommitError, Proposal, Writer};
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database cannot be opened or read now; it may come back.
-    #[error("the store {path} cannot be reached: {source}", path = .path.display())]
+    #[error("the store {store} cannot be reached: {reason}")]
     Unreachable {
-        /// The database file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
+        /// The file, or the URL.
+        store: String,
+        /// What SQLite or PostgreSQL said.
+        reason: String,
     },
     /// No file: `init` makes one, a server waits for one.
     #[error("there is no store {path}: `gateward init` makes one", path = .0.display())]
@@ -40,14 +46,36 @@ pub enum Error {
     #[error("{path} is no database: name another file as store, or restore a backup", path = .0.display())]
     NotADatabase(PathBuf),
     /// A newer program migrated the schema past what this one understands.
-    #[error("the store {path} needs a newer gateward: its schema is of version {version}, this program knows {known}", path = .path.display())]
+    #[error(
+        "the store {store} needs a newer gateward: its schema is of version {version}, this program knows {known}"
+    )]
     TooNew {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or the URL.
+        store: String,
         /// The schema's version.
         version: i64,
         /// The newest version that this program knows.
         known: i64,
+    },
+    /// A database that this program's command has not migrated yet; it may be, while a server waits.
+    #[error(
+        "the store {store} has schema version {version}, this program needs {known}: run `gateward store migrate`"
+    )]
+    NotMigrated {
+        /// The URL.
+        store: String,
+        /// The schema's version; 0: none.
+        version: i64,
+        /// The version that this program needs.
+        known: i64,
+    },
+    /// A server that says that something is on the disk when it is not: the operator's.
+    #[error("the server of {store} runs with {setting} = off: what it commits could be lost; set it to on")]
+    NotDurable {
+        /// The URL.
+        store: String,
+        /// The server's setting.
+        setting: &'static str,
     },
     /// Another `gateward serve` has it.
     #[error("another gateward serves on {path}: one SQLite file has one server", path = .0.display())]
@@ -62,6 +90,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether waiting may mend it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Missing(_)
+            | Self::NotMigrated { .. }
+            | Self::NotDurable { .. } => true,
+            Self::NotADatabase(_) | Self::TooNew { .. } | Self::Served(_) | Self::Damaged { .. } => false,
+        }
+    }
+}
+
 /// Why something could not be read or written now: the operator's, and it may pass.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -73,36 +114,97 @@ pub enum Failed {
     Write(#[from] CommitError),
 }
 
-/// The store: one way to read, one way to write.
+/// What state the schema of a store is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// The newest migration that ran; 0: there is no schema.
+    pub version: i64,
+    /// The oldest program that it serves, as the newest migration which that one knows.
+    pub oldest_binary: i64,
+    /// The newest migration that this program knows.
+    pub known: i64,
+}
+
+/// The store: one way to read, one way to write, and the clock that both go by.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// Reads, from a snapshot each.
     pub reader: Reader,
     /// Writes, in one order.
     pub writer: Writer,
+    /// The time for decisions: the machine's own with SQLite, the database's with PostgreSQL.
+    pub clock: Clock,
 }
 
 impl Store {
-    /// Makes the SQLite file at `path`, unless there is one, and opens it.
+    /// Makes the SQLite file at `address` unless there is one, or the tables of the PostgreSQL
+    /// database there, and opens it.
     ///
     /// # Errors
     ///
     /// As [`Store::open`].
-    pub fn create(path: &Path, clock: Clock) -> Result<Self, Error> {
-        sqlite::create(path)?;
-        Self::open(path, clock)
+    pub async fn create(address: &StoreAddress, clock: Clock) -> Result<Self, Error> {
+        match address {
+            StoreAddress::Sqlite(path) => sqlite::create(path)?,
+            StoreAddress::Postgres(_) => {
+                migrate(address).await?;
+            }
+        }
+        Self::open(address, clock).await
     }
 
-    /// Opens the SQLite file at `path`, migrating it when needed. A file that is not there is not
-    /// made: an unmounted disk must not become a new, empty store.
+    /// Opens the store at `address`. A SQLite file is migrated when needed, a PostgreSQL database by
+    /// command only. A file that is not there is not made: an unmounted disk must not become a new,
+    /// empty store.
     ///
     /// # Errors
     ///
-    /// [`Error::Unreachable`] and [`Error::Missing`] may pass; the others need the operator.
-    pub fn open(path: &Path, clock: Clock) -> Result<Self, Error> {
-        sqlite::migrate(path)?;
-        let reader = Reader::new(path);
-        let writer = Writer::start(path, clock)?;
-        Ok(Self { reader, writer })
+    /// [`Error`]; [`Error::may_pass`] tells whether to wait.
+    pub async fn open(address: &StoreAddress, clock: Clock) -> Result<Self, Error> {
+        let unreachable = |error: String| Error::Unreachable { store: address.to_string(), reason: error };
+        let (reader, engine, clock) = match address {
+            StoreAddress::Sqlite(path) => {
+                sqlite::migrate(path)?;
+                let engine = sqlite::Engine::open(path, clock.clone());
+                let engine = writer::Engine::Sqlite(engine.map_err(|error| unreachable(error.to_string()))?);
+                (Reader::of_sqlite(sqlite::Reader::new(path)), engine, clock)
+            }
+            StoreAddress::Postgres(url) => {
+                postgres::check(url).await?;
+                let clock = postgres::DatabaseClock::new(clock);
+                let reader = postgres::Reader::new(url, clock.clone())?;
+                reader.measure_clock().await?;
+                let engine = postgres::Engine::new(url, clock.clone());
+                let engine = engine.map_err(|error| unreachable(error.to_string()))?;
+                (Reader::of_postgres(reader), writer::Engine::Postgres(Box::new(engine)), clock.clock())
+            }
+        };
+        let writer = Writer::start(engine).map_err(|error| unreachable(error.to_string()))?;
+        Ok(Self { reader, writer, clock })
+    }
+}
+
+/// Brings the schema of the store at `address` up to this program's version; returns its state
+/// before.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn migrate(address: &StoreAddress) -> Result<Schema, Error> {
+    match address {
+        StoreAddress::Sqlite(path) => sqlite::migrate(path),
+        StoreAddress::Postgres(url) => postgres::migrate(url).await,
+    }
+}
+
+/// Returns what state the schema of the store at `address` is in; changes nothing.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn schema(address: &StoreAddress) -> Result<Schema, Error> {
+    match address {
+        StoreAddress::Sqlite(path) => sqlite::schema(path),
+        StoreAddress::Postgres(url) => postgres::schema(url).await,
     }
 }

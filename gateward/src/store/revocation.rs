@@ -1,24 +1,22 @@
 //! The revocation counter: what every decision is made under.
 
-use rusqlite::Connection;
-
+use super::reader::Query;
+use super::sql::Statement;
 use super::{Error, Reader};
 
 /// The counter's value when something was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub(super) i64);
 
-pub(super) fn read(connection: &Connection) -> rusqlite::Result<Revision> {
-    connection.prepare_cached("SELECT counter FROM revocation")?.query_row([], |row| row.get(0).map(Revision))
-}
-
 /// Returns the counter as it stands.
 ///
 /// # Errors
 ///
 /// [`Error::Unreachable`]; running answers then pause.
-pub fn current(reader: &Reader) -> Result<Revision, Error> {
-    reader.read(read)
+pub async fn current(reader: &Reader) -> Result<Revision, Error> {
+    let query = Query::of("revocation", "SELECT counter FROM revocation", Vec::new());
+    let found = reader.first(query, |row| row.integer(0).map(Revision)).await?;
+    found.ok_or_else(|| Error::Damaged { table: "revocation", reason: "it has no row".into() })
 }
 
 /// Moves the counter: whatever was decided before is decided once more.
@@ -26,7 +24,8 @@ pub fn current(reader: &Reader) -> Result<Revision, Error> {
 pub struct Advance;
 
 impl Advance {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection.prepare_cached("UPDATE revocation SET counter = counter + 1")?.execute([])
+    #[expect(clippy::unused_self, reason = "as every change")]
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one("UPDATE revocation SET counter = counter + 1", Vec::new())
     }
 }

@@ -1,12 +1,11 @@
 //! Temporary logins: accounts made from signed tokens.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::event::instant;
+use super::reader::Query;
+use super::sql::{Row, Statement, Unfit, values};
 use super::{Error, Reader};
 use crate::base::id::LoginName;
-use crate::base::time::stored;
 
 /// One temporary login.
 #[derive(Debug, Clone)]
@@ -37,49 +36,40 @@ pub struct TemporaryLogin {
     pub expires_at: Timestamp,
 }
 
-const COLUMNS: &str = "login, identity, issuer, token_ids, key_id, salt, sealed_mail, subject, groups, valid_until, created_at, expires_at";
+macro_rules! columns {
+    () => {
+        "login, identity, issuer, token_ids, key_id, salt, sealed_mail, subject, groups, valid_until, \
+         created_at, expires_at"
+    };
+}
 
-fn row(row: &Row<'_>) -> rusqlite::Result<TemporaryLogin> {
-    let time = |column: usize| instant(column, row.get_ref(column)?.as_str()?);
+fn row(row: &Row<'_>) -> Result<TemporaryLogin, Unfit> {
     Ok(TemporaryLogin {
-        login: parse(0, row.get_ref(0)?.as_str()?)?,
-        identity: row.get(1)?,
-        issuer: row.get(2)?,
-        token_ids: row.get_ref(3)?.as_str()?.split(' ').map(str::to_owned).collect(),
-        key_id: row.get(4)?,
-        salt: row.get(5)?,
-        sealed_mail: row.get(6)?,
-        subject: row.get(7)?,
-        groups: serde_json::from_str(row.get_ref(8)?.as_str()?).map_err(|error| damaged(8, error))?,
-        valid_until: time(9)?,
-        created_at: time(10)?,
-        expires_at: time(11)?,
+        login: row.parsed(0)?,
+        identity: row.array(1)?,
+        issuer: row.string(2)?,
+        token_ids: row.text(3)?.split(' ').map(str::to_owned).collect(),
+        key_id: row.string(4)?,
+        salt: row.array(5)?,
+        sealed_mail: row.bytes(6)?.to_vec(),
+        subject: row.string(7)?,
+        groups: row.json(8)?,
+        valid_until: row.time(9)?,
+        created_at: row.time(10)?,
+        expires_at: row.time(11)?,
     })
 }
 
-fn damaged(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-}
-
-fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
-    column: usize,
-    text: &str,
-) -> rusqlite::Result<T> {
-    text.parse().map_err(|error| damaged(column, error))
-}
+const TABLE: &str = "temporary_login";
 
 /// Finds a login by its name, expired or not.
 ///
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn find(reader: &Reader, login: &LoginName) -> Result<Option<TemporaryLogin>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM temporary_login WHERE login = ?1"))?
-            .query_row([login.as_str()], row)
-            .optional()
-    })
+pub async fn find(reader: &Reader, login: &LoginName) -> Result<Option<TemporaryLogin>, Error> {
+    let sql = concat!("SELECT ", columns!(), " FROM temporary_login WHERE login = ?1");
+    reader.first(Query::of(TABLE, sql, values![login.as_str()]), row).await
 }
 
 /// Finds the login of a token by the token's identity, expired or not.
@@ -87,13 +77,9 @@ pub fn find(reader: &Reader, login: &LoginName) -> Result<Option<TemporaryLogin>
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn find_by_identity(reader: &Reader, identity: &[u8; 32]) -> Result<Option<TemporaryLogin>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM temporary_login WHERE identity = ?1"))?
-            .query_row([identity], row)
-            .optional()
-    })
+pub async fn find_by_identity(reader: &Reader, identity: &[u8; 32]) -> Result<Option<TemporaryLogin>, Error> {
+    let sql = concat!("SELECT ", columns!(), " FROM temporary_login WHERE identity = ?1");
+    reader.first(Query::of(TABLE, sql, values![identity]), row).await
 }
 
 /// Returns every login, oldest first.
@@ -101,13 +87,9 @@ pub fn find_by_identity(reader: &Reader, identity: &[u8; 32]) -> Result<Option<T
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn all(reader: &Reader) -> Result<Vec<TemporaryLogin>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM temporary_login ORDER BY created_at, login"))?
-            .query_map([], row)?
-            .collect()
-    })
+pub async fn all(reader: &Reader) -> Result<Vec<TemporaryLogin>, Error> {
+    let sql = concat!("SELECT ", columns!(), " FROM temporary_login ORDER BY created_at, login");
+    reader.all(Query::of(TABLE, sql, Vec::new()), row).await
 }
 
 /// Returns at most `most` logins that ended at or before `now`, the longest ended first.
@@ -115,13 +97,9 @@ pub fn all(reader: &Reader) -> Result<Vec<TemporaryLogin>, Error> {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn expired(reader: &Reader, now: Timestamp, most: u32) -> Result<Vec<LoginName>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT login FROM temporary_login WHERE expires_at <= ?1 ORDER BY expires_at, login LIMIT ?2")?
-            .query_map(params![stored(now), most], |row| parse(0, row.get_ref(0)?.as_str()?))?
-            .collect()
-    })
+pub async fn expired(reader: &Reader, now: Timestamp, most: u32) -> Result<Vec<LoginName>, Error> {
+    let sql = "SELECT login FROM temporary_login WHERE expires_at <= ?1 ORDER BY expires_at, login LIMIT ?2";
+    reader.all(Query::of(TABLE, sql, values![now, most]), |row| row.parsed(0)).await
 }
 
 /// Returns the ids of the keys that living logins need.
@@ -129,13 +107,9 @@ pub fn expired(reader: &Reader, now: Timestamp, most: u32) -> Result<Vec<LoginNa
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT DISTINCT key_id FROM temporary_login ORDER BY key_id")?
-            .query_map([], |row| row.get(0))?
-            .collect()
-    })
+pub async fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT key_id FROM temporary_login ORDER BY key_id";
+    reader.all(Query::of(TABLE, sql, Vec::new()), |row| row.string(0)).await
 }
 
 /// Makes a login; one whose token has a login already is refused.
@@ -145,30 +119,34 @@ pub fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
 pub struct Create(pub TemporaryLogin);
 
 impl Create {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+    pub(super) fn statements(&self) -> Vec<Statement<'_>> {
         let new = &self.0;
-        connection
-            .prepare_cached("DELETE FROM temporary_login WHERE identity = ?1 AND expires_at <= ?2")?
-            .execute(params![new.identity, stored(new.created_at)])?;
-        connection
-            .prepare_cached(&format!(
-                "INSERT INTO temporary_login ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-                 ON CONFLICT DO NOTHING"
-            ))?
-            .execute(params![
+        let make_room = Statement::any(
+            "DELETE FROM temporary_login WHERE identity = ?1 AND expires_at <= ?2",
+            values![&new.identity, new.created_at],
+        );
+        let create = Statement::one(
+            concat!(
+                "INSERT INTO temporary_login (",
+                columns!(),
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING"
+            ),
+            values![
                 new.login.as_str(),
-                new.identity,
-                new.issuer,
+                &new.identity,
+                &new.issuer,
                 new.token_ids.join(" "),
-                new.key_id,
-                new.salt,
-                new.sealed_mail,
-                new.subject,
+                &new.key_id,
+                &new.salt,
+                new.sealed_mail.as_slice(),
+                &new.subject,
                 serde_json::Value::from(new.groups.clone()).to_string(),
-                stored(new.valid_until),
-                stored(new.created_at),
-                stored(new.expires_at),
-            ])
+                new.valid_until,
+                new.created_at,
+                new.expires_at,
+            ],
+        );
+        vec![make_room, create]
     }
 }
 
@@ -182,10 +160,12 @@ pub struct Prolong {
 }
 
 impl Prolong {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached("UPDATE temporary_login SET expires_at = max(expires_at, ?2) WHERE login = ?1")?
-            .execute(params![self.login.as_str(), stored(self.to)])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "UPDATE temporary_login SET expires_at = CASE WHEN expires_at < ?2 THEN ?2 ELSE expires_at END \
+             WHERE login = ?1",
+            values![self.login.as_str(), self.to],
+        )
     }
 }
 
@@ -199,12 +179,15 @@ pub struct Delete {
 }
 
 impl Delete {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        let ended_by = self.ended_by.map(stored);
-        connection
-            .prepare_cached(
-                "DELETE FROM temporary_login WHERE login = ?1 AND (?2 IS NULL OR expires_at <= ?2)",
-            )?
-            .execute(params![self.login.as_str(), ended_by])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        match self.ended_by {
+            Some(ended_by) => Statement::one(
+                "DELETE FROM temporary_login WHERE login = ?1 AND expires_at <= ?2",
+                values![self.login.as_str(), ended_by],
+            ),
+            None => {
+                Statement::one("DELETE FROM temporary_login WHERE login = ?1", values![self.login.as_str()])
+            }
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Tokens that make no login any more.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::event::instant;
+use super::reader::Query;
+use super::sql::{Statement, Value, values};
 use super::{Error, Reader};
-use crate::base::time::stored;
 
 /// How a block names a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +33,11 @@ fn hex(identity: &[u8; 32]) -> String {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn is_any_blocked(reader: &Reader, names: &[BlockedToken]) -> Result<bool, Error> {
-    reader.read(|connection| {
-        let mut statement = connection.prepare_cached("SELECT 1 FROM token_block WHERE token = ?1")?;
-        for name in names {
-            if statement.exists([name.key()])? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    })
+pub async fn is_any_blocked(reader: &Reader, names: &[BlockedToken]) -> Result<bool, Error> {
+    let places: Vec<_> = (1..=names.len()).map(|place| format!("?{place}")).collect();
+    let sql = format!("SELECT token FROM token_block WHERE token IN ({}) LIMIT 1", places.join(", "));
+    let keys = names.iter().map(|name| Value::from(name.key())).collect();
+    Ok(reader.first(Query::of("token_block", &sql, keys), |_| Ok(())).await?.is_some())
 }
 
 /// A blocked token, as it is listed.
@@ -62,18 +56,13 @@ pub struct BlockRow {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn all(reader: &Reader) -> Result<Vec<BlockRow>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached(
-                "SELECT token, blocked_at, blocked_by FROM token_block ORDER BY blocked_at, token",
-            )?
-            .query_map([], |row| {
-                let blocked_at = instant(1, row.get_ref(1)?.as_str()?)?;
-                Ok(BlockRow { token: row.get(0)?, blocked_at, blocked_by: row.get(2)? })
-            })?
-            .collect()
-    })
+pub async fn all(reader: &Reader) -> Result<Vec<BlockRow>, Error> {
+    let sql = "SELECT token, blocked_at, blocked_by FROM token_block ORDER BY blocked_at, token";
+    reader
+        .all(Query::of("token_block", sql, Vec::new()), |row| {
+            Ok(BlockRow { token: row.string(0)?, blocked_at: row.time(1)?, blocked_by: row.string(2)? })
+        })
+        .await
 }
 
 /// Blocks a token; blocking it twice is harmless.
@@ -90,14 +79,12 @@ pub struct Block {
 }
 
 impl Block {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        let identity = self.identity.as_ref().map(hex);
-        connection
-            .prepare_cached(
-                "INSERT INTO token_block VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (token) DO UPDATE SET identity = coalesce(excluded.identity, token_block.identity)",
-            )?
-            .execute(params![self.token.key(), identity, stored(self.at), self.by])
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "INSERT INTO token_block (token, identity, blocked_at, blocked_by) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (token) DO UPDATE SET identity = coalesce(excluded.identity, token_block.identity)",
+            values![self.token.key(), self.identity.as_ref().map(hex), self.at, &self.by],
+        )
     }
 }
 
@@ -106,13 +93,11 @@ impl Block {
 pub struct Unblock(pub BlockedToken);
 
 impl Unblock {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        connection
-            .prepare_cached(
-                "DELETE FROM token_block WHERE token = ?1 \
-                 OR identity IN (SELECT identity FROM token_block WHERE token = ?1)",
-            )?
-            .execute([self.0.key()])?;
-        Ok(1)
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::any(
+            "DELETE FROM token_block WHERE token = ?1 \
+             OR identity IN (SELECT identity FROM token_block WHERE token = ?1)",
+            values![self.0.key()],
+        )
     }
 }

@@ -1,10 +1,10 @@
 //! People with an account.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::reader::Query;
+use super::sql::{Statement, values};
 use super::{Error, Reader};
-use crate::base::time::stored;
 
 /// One user.
 #[derive(Debug, Clone)]
@@ -22,15 +22,13 @@ pub struct UserRow {
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn find(reader: &Reader, name: &str) -> Result<Option<UserRow>, Error> {
-    reader.read(|connection| {
-        connection
-            .prepare_cached("SELECT name, password_hash, role FROM users WHERE name = ?1")?
-            .query_row([name], |row| {
-                Ok(UserRow { name: row.get(0)?, password_hash: row.get(1)?, role: row.get(2)? })
-            })
-            .optional()
-    })
+pub async fn find(reader: &Reader, name: &str) -> Result<Option<UserRow>, Error> {
+    let sql = "SELECT name, password_hash, role FROM users WHERE name = ?1";
+    reader
+        .first(Query::of("users", sql, values![name]), |row| {
+            Ok(UserRow { name: row.string(0)?, password_hash: row.string(1)?, role: row.string(2)? })
+        })
+        .await
 }
 
 /// Makes a user; a name that is taken is refused.
@@ -43,10 +41,12 @@ pub struct Create {
 }
 
 impl Create {
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+    pub(super) fn statement(&self) -> Statement<'_> {
         let user = &self.user;
-        connection
-            .prepare_cached("INSERT INTO users VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
-            .execute(params![user.name, user.password_hash, user.role, stored(self.at)])
+        Statement::one(
+            "INSERT INTO users (name, password_hash, role, created_at) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO NOTHING",
+            values![&user.name, &user.password_hash, &user.role, self.at],
+        )
     }
 }

@@ -4,22 +4,23 @@
 //! proposal's preconditions, applies its changes, appends its events and commits once for all. One
 //! caller's refusal is only theirs. `Ok` means: on the disk.
 //!
-//! While another process holds the database's write lock, proposals wait until their deadline. A
-//! commit whose end is unknown is looked for by event id, and acknowledged only after a commit of
-//! our own has gone through.
+//! While another process holds the head of the log, proposals wait until their deadline. A commit
+//! whose end is unknown is looked for by event id, and acknowledged only after a commit of our own
+//! has gone through.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::event::{self, NewEvent};
+use super::event::NewEvent;
 use super::revocation::Revision;
-use super::{Error, grant, instance, issuer, revocation, sqlite, temporary_login, token_block, user};
-use crate::base::time::{Clock, stored};
+use super::sql::Statement;
+use super::{
+    file_policy, grant, instance, issuer, postgres, revocation, sqlite, temporary_login, token_block, user,
+};
+use crate::base::id::EventId;
 
 /// What a flow wants stored: all of it or nothing, under the revocation counter it was decided by.
 #[derive(Debug, Default)]
@@ -30,6 +31,13 @@ pub struct Proposal {
     pub changes: Vec<Change>,
     /// Appended after the changes, in order.
     pub events: Vec<NewEvent>,
+}
+
+impl Proposal {
+    /// Whether what was decided before it is decided once more.
+    pub(super) fn advances_revocation(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::AdvanceRevocation(_)))
+    }
 }
 
 /// One change of one table, with its precondition: it must touch exactly one row.
@@ -48,6 +56,7 @@ pub enum Change {
     NoteIssuer(issuer::Note),
     ForgetIssuer(issuer::Forget),
     RevokeIssuer(issuer::Revoke),
+    StateFilePolicy(file_policy::State),
     RenewLease(instance::Renew),
     RetireInstance(instance::Retire),
     OpenTransaction(instance::Open),
@@ -55,30 +64,32 @@ pub enum Change {
 }
 
 impl Change {
-    fn apply(&self, connection: &Connection) -> rusqlite::Result<usize> {
+    /// What the change does, in order.
+    pub(super) fn statements(&self) -> Vec<Statement<'_>> {
         match self {
-            Self::AdvanceRevocation(change) => change.apply(connection),
-            Self::CreateLogin(change) => change.apply(connection),
-            Self::ProlongLogin(change) => change.apply(connection),
-            Self::DeleteLogin(change) => change.apply(connection),
-            Self::BlockToken(change) => change.apply(connection),
-            Self::UnblockToken(change) => change.apply(connection),
-            Self::CreateUser(change) => change.apply(connection),
-            Self::CreateGrant(change) => change.apply(connection),
-            Self::DeleteGrant(change) => change.apply(connection),
-            Self::NoteIssuer(change) => change.apply(connection),
-            Self::ForgetIssuer(change) => change.apply(connection),
-            Self::RevokeIssuer(change) => change.apply(connection),
-            Self::RenewLease(change) => change.apply(connection),
-            Self::RetireInstance(change) => change.apply(connection),
-            Self::OpenTransaction(change) => change.apply(connection),
-            Self::CloseTransaction(change) => change.apply(connection),
+            Self::AdvanceRevocation(change) => vec![change.statement()],
+            Self::CreateLogin(change) => change.statements(),
+            Self::ProlongLogin(change) => vec![change.statement()],
+            Self::DeleteLogin(change) => vec![change.statement()],
+            Self::BlockToken(change) => vec![change.statement()],
+            Self::UnblockToken(change) => vec![change.statement()],
+            Self::CreateUser(change) => vec![change.statement()],
+            Self::CreateGrant(change) => vec![change.statement()],
+            Self::DeleteGrant(change) => vec![change.statement()],
+            Self::NoteIssuer(change) => vec![change.statement()],
+            Self::ForgetIssuer(change) => vec![change.statement()],
+            Self::RevokeIssuer(change) => vec![change.statement()],
+            Self::StateFilePolicy(change) => vec![change.statement()],
+            Self::RenewLease(change) => vec![change.statement()],
+            Self::RetireInstance(change) => vec![change.statement()],
+            Self::OpenTransaction(change) => vec![change.statement()],
+            Self::CloseTransaction(change) => vec![change.statement()],
         }
     }
 }
 
 /// Why a proposal is not (or may not be) on the disk.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
     /// The revocation counter moved since the decision; the flow decides once more.
     #[error("decided under revocation counter {0:?}, which has moved since")]
@@ -92,6 +103,92 @@ pub enum CommitError {
     /// It may have been written or not; the operator's to mend.
     #[error("the end of a commit is unknown: {0}")]
     Unknown(String),
+}
+
+/// The newest event's place and time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub next_position: i64,
+    pub recorded_at: Timestamp,
+}
+
+/// The writer's clock is so far behind the log that nothing is recorded until it comes true.
+#[derive(Debug, thiserror::Error)]
+#[error("the clock ({now}) is behind the newest event ({head}) by more than a minute")]
+pub(super) struct ClockBehindLog {
+    now: Timestamp,
+    head: Timestamp,
+}
+
+/// How far the clock may be behind the newest event before the door shuts.
+const BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
+impl Head {
+    pub const EMPTY: Self = Self { next_position: 0, recorded_at: Timestamp::MIN };
+
+    /// Returns the time of what is written next: never before what stands in the log.
+    pub fn next_time(self, now: Timestamp) -> Result<Timestamp, ClockBehindLog> {
+        if self.next_position > 0 && self.recorded_at.duration_since(now) > BEHIND {
+            return Err(ClockBehindLog { now, head: self.recorded_at });
+        }
+        Ok(now.max(self.recorded_at))
+    }
+}
+
+/// How one attempt to write a batch ended.
+pub(super) enum Attempt {
+    /// Committed; one answer per proposal.
+    Done(Vec<Result<(), CommitError>>),
+    /// Another process holds the head of the log: nothing was written.
+    Busy,
+    /// A statement of some proposal is refused by the engine: nothing was written.
+    Refused(String),
+    /// Nothing was written.
+    Failed(String),
+    /// COMMIT was asked for and did not answer `Ok`.
+    Unknown(String),
+}
+
+/// What one attempt writes.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'a>(&'a [Submission]);
+
+impl<'a> Batch<'a> {
+    pub fn len(self) -> usize {
+        self.0.len()
+    }
+
+    pub fn proposals(self) -> impl Iterator<Item = &'a Proposal> {
+        self.0.iter().map(|submission| &submission.proposal)
+    }
+
+    /// When the last of those who wait is told that it does not know.
+    pub fn deadline(self) -> Instant {
+        self.0.iter().map(|submission| submission.deadline).max().unwrap_or_else(Instant::now)
+    }
+}
+
+/// Where batches are written to.
+pub(super) enum Engine {
+    Sqlite(sqlite::Engine),
+    Postgres(Box<postgres::Engine>),
+}
+
+impl Engine {
+    async fn attempt(&mut self, batch: Batch<'_>) -> Attempt {
+        match self {
+            Self::Sqlite(engine) => engine.attempt(batch),
+            Self::Postgres(engine) => engine.attempt(batch).await,
+        }
+    }
+
+    /// Tells which of the events `ids` a commit of unknown end left.
+    async fn find_out(&mut self, ids: &[Option<EventId>], deadline: Instant) -> Result<Vec<bool>, String> {
+        match self {
+            Self::Sqlite(engine) => engine.find_out(ids),
+            Self::Postgres(engine) => engine.find_out(ids, deadline).await,
+        }
+    }
 }
 
 /// Hands proposals to the writing thread; cheap to clone. The last one dropped waits until the
@@ -117,13 +214,13 @@ impl Drop for Handle {
 }
 
 #[derive(Debug)]
-struct Submission {
+pub(super) struct Submission {
     proposal: Proposal,
     deadline: Instant,
     answer: oneshot::Sender<Result<(), CommitError>>,
 }
 
-/// How long a proposal waits for the write lock before its caller is told that nothing can be
+/// How long a proposal waits for the head of the log before its caller is told that nothing can be
 /// recorded: shorter than the 30 s after which clients usually give up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -134,17 +231,18 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 512;
 
 impl Writer {
-    /// Starts the writing thread on the database at `path`. It ends when the last handle is gone.
-    pub(super) fn start(path: &Path, clock: Clock) -> Result<Self, Error> {
+    /// Starts the writing thread on `engine`. It ends when the last handle is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says: no thread.
+    pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let path = path.to_owned();
-        let unreachable = |source| Error::Unreachable { path: path.clone(), source };
-        let connection = sqlite::open(&path).map_err(unreachable)?;
-        let thread = WritingThread { path: path.clone(), clock, connection: Some(connection) };
+        // Its own runtime: connections are driven and batches written whatever the others do.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || thread.run(receiver))
-            .map_err(|error| unreachable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+            .spawn(move || runtime.block_on(WritingThread { engine }.run(receiver)))?;
         Ok(Self(Arc::new(Handle { queue: Some(sender), thread: Some(thread) })))
     }
 
@@ -168,37 +266,22 @@ impl Writer {
 }
 
 struct WritingThread {
-    path: PathBuf,
-    clock: Clock,
-    /// `None` after a failure: the next attempt opens it afresh.
-    connection: Option<Connection>,
-}
-
-/// How one attempt to write a batch ended.
-enum Attempt {
-    /// Committed; one answer per submission.
-    Done(Vec<Result<(), CommitError>>),
-    /// Another process holds the lock: nothing was written.
-    Busy,
-    /// Nothing was written.
-    Failed(String),
-    /// COMMIT was asked for and did not answer `Ok`.
-    Unknown(String),
+    engine: Engine,
 }
 
 impl WritingThread {
-    fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
-        while let Some(first) = queue.blocking_recv() {
+    async fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
+        while let Some(first) = queue.recv().await {
             let mut batch = vec![first];
             fill(&mut batch, &mut queue);
-            self.write(batch, &mut queue);
+            self.write(batch, &mut queue).await;
         }
     }
 
-    /// Writes `batch`, waiting for the lock as long as its members have patience.
-    fn write(&mut self, mut batch: Vec<Submission>, queue: &mut mpsc::Receiver<Submission>) {
+    /// Writes `batch`, waiting for the head of the log as long as its members have patience.
+    async fn write(&mut self, mut batch: Vec<Submission>, queue: &mut mpsc::Receiver<Submission>) {
         loop {
-            match self.attempt(&batch) {
+            match self.engine.attempt(Batch(&batch)).await {
                 Attempt::Done(answers) => {
                     for (submission, answer) in batch.into_iter().zip(answers) {
                         submission.tell(answer);
@@ -212,82 +295,53 @@ impl WritingThread {
                         return;
                     }
                 }
+                Attempt::Refused(reason) => {
+                    self.write_alone(batch, &reason).await;
+                    return;
+                }
                 Attempt::Failed(reason) => {
-                    self.connection = None;
-                    for submission in batch {
-                        submission.tell(Err(CommitError::Unavailable(reason.clone())));
-                    }
+                    tell_all(batch, &CommitError::Unavailable(reason));
                     return;
                 }
                 Attempt::Unknown(reason) => {
-                    self.connection = None;
-                    self.find_out(batch, &reason);
+                    self.find_out(batch, &reason).await;
                     return;
                 }
             }
         }
     }
 
-    fn attempt(&mut self, batch: &[Submission]) -> Attempt {
-        let now = match self.clock.now() {
-            Ok(now) => now,
-            Err(stepped) => return Attempt::Failed(stepped.to_string()),
-        };
-        let connection = match self.connected() {
-            Ok(connection) => connection,
-            Err(error) => return Attempt::Failed(error.to_string()),
-        };
-        let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-            Ok(transaction) => transaction,
-            Err(error) if is_busy(&error) => return Attempt::Busy,
-            Err(error) => return Attempt::Failed(error.to_string()),
-        };
-        let answers = match write_all(&transaction, batch, now) {
-            Ok(answers) => answers,
-            // Dropping the transaction rolls it back; nothing is on the disk.
-            Err(WriteFailure::Sql(error)) => return Attempt::Failed(error.to_string()),
-            Err(failure @ WriteFailure::ClockBehindLog { .. }) => {
-                return Attempt::Failed(failure.to_string());
+    /// Writes each of a batch by itself, so that the one that the engine refuses fails alone.
+    async fn write_alone(&mut self, batch: Vec<Submission>, reason: &str) {
+        let alone = batch.len() == 1;
+        for submission in batch {
+            let one = std::slice::from_ref(&submission);
+            let attempt = if alone {
+                Attempt::Refused(reason.to_owned())
+            } else {
+                self.engine.attempt(Batch(one)).await
+            };
+            match attempt {
+                Attempt::Done(mut answers) => {
+                    submission.tell(answers.pop().expect("one proposal has one answer"));
+                }
+                Attempt::Busy => {
+                    submission.tell(Err(CommitError::Unavailable("another process holds the log".into())));
+                }
+                Attempt::Refused(reason) | Attempt::Failed(reason) => {
+                    submission.tell(Err(CommitError::Unavailable(reason)));
+                }
+                Attempt::Unknown(reason) => self.find_out(vec![submission], &reason).await,
             }
-        };
-        // A crash before this line leaves nothing of the batch; after it, all of it. Nobody has been
-        // told anything yet.
-        match transaction.commit() {
-            Ok(()) => Attempt::Done(answers),
-            Err(error) => Attempt::Unknown(error.to_string()),
         }
     }
 
-    fn connected(&mut self) -> rusqlite::Result<&mut Connection> {
-        let fresh = match self.connection.take() {
-            Some(connection) => connection,
-            None => sqlite::open(&self.path)?,
-        };
-        Ok(self.connection.insert(fresh))
-    }
-
-    /// Looks for what a failed COMMIT left, on a new connection, and answers by it.
-    fn find_out(&mut self, batch: Vec<Submission>, reason: &str) {
+    /// Looks for what a failed COMMIT left, and answers by it.
+    async fn find_out(&mut self, batch: Vec<Submission>, reason: &str) {
         let ids: Vec<_> =
             batch.iter().map(|submission| submission.proposal.events.first().map(|event| event.id)).collect();
-        let found = self.connected().and_then(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut found = Vec::with_capacity(ids.len());
-            for id in &ids {
-                found.push(match id {
-                    Some(id) => event::position_of(&transaction, *id)?.is_some(),
-                    None => false,
-                });
-            }
-            // A write of our own that must reach the disk: what lies before it has then, too, and what
-            // the failed commit left behind the end of the write-ahead log is overwritten. The value
-            // must change, or SQLite writes nothing.
-            let turn: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            transaction.pragma_update(None, "user_version", turn.wrapping_add(1))?;
-            transaction.commit()?;
-            Ok(found)
-        });
-        match found {
+        let deadline = Batch(&batch).deadline();
+        match self.engine.find_out(&ids, deadline).await {
             Ok(found) => {
                 for (submission, found) in batch.into_iter().zip(found) {
                     submission.tell(if found {
@@ -297,12 +351,7 @@ impl WritingThread {
                     });
                 }
             }
-            Err(error) => {
-                self.connection = None;
-                for submission in batch {
-                    submission.tell(Err(CommitError::Unknown(format!("{reason}; then {error}"))));
-                }
-            }
+            Err(then) => tell_all(batch, &CommitError::Unknown(format!("{reason}; then {then}"))),
         }
     }
 }
@@ -311,6 +360,12 @@ impl Submission {
     /// Answers; whoever hung up meanwhile finds the record of it in the log.
     fn tell(self, answer: Result<(), CommitError>) {
         drop(self.answer.send(answer));
+    }
+}
+
+fn tell_all(batch: Vec<Submission>, error: &CommitError) {
+    for submission in batch {
+        submission.tell(Err(error.clone()));
     }
 }
 
@@ -326,81 +381,7 @@ fn dismiss_impatient(batch: Vec<Submission>) -> Vec<Submission> {
     let now = Instant::now();
     let (late, patient): (Vec<_>, Vec<_>) =
         batch.into_iter().partition(|submission| submission.deadline <= now);
-    for submission in late {
-        let reason =
-            format!("another process has held the database's write lock for {} s", PATIENCE.as_secs());
-        submission.tell(Err(CommitError::Unavailable(reason)));
-    }
+    let reason = format!("another process has held the head of the log for {} s", PATIENCE.as_secs());
+    tell_all(late, &CommitError::Unavailable(reason));
     patient
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-/// Why a batch could not be written at all.
-#[derive(Debug, thiserror::Error)]
-enum WriteFailure {
-    #[error(transparent)]
-    Sql(#[from] rusqlite::Error),
-    #[error("the clock ({now}) is behind the newest event ({head}) by more than a minute")]
-    ClockBehindLog { now: Timestamp, head: Timestamp },
-}
-
-/// How far the clock may be behind the newest event before the door shuts.
-const BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
-
-fn write_all(
-    connection: &Connection,
-    batch: &[Submission],
-    now: Timestamp,
-) -> Result<Vec<Result<(), CommitError>>, WriteFailure> {
-    let head = event::head(connection)?;
-    if head.next_position > 0 && head.recorded_at.duration_since(now) > BEHIND {
-        return Err(WriteFailure::ClockBehindLog { now, head: head.recorded_at });
-    }
-    let recorded_at = stored(now.max(head.recorded_at));
-    let mut position = head.next_position;
-    let mut revision = revocation::read(connection)?;
-    let mut answers = Vec::with_capacity(batch.len());
-    for submission in batch {
-        let proposal = &submission.proposal;
-        if proposal.decided_under.is_some_and(|decided| decided != revision) {
-            answers.push(Err(CommitError::Stale(revision)));
-            continue;
-        }
-        if !apply(connection, &proposal.changes)? {
-            answers.push(Err(CommitError::Precondition));
-            continue;
-        }
-        for new in &proposal.events {
-            event::append(connection, position, &recorded_at, new)?;
-            position += 1;
-        }
-        if proposal.changes.iter().any(|change| matches!(change, Change::AdvanceRevocation(_))) {
-            revision = revocation::read(connection)?;
-        }
-        answers.push(Ok(()));
-    }
-    Ok(answers)
-}
-
-/// Applies all of `changes`, or none and returns `false`.
-fn apply(connection: &Connection, changes: &[Change]) -> rusqlite::Result<bool> {
-    match changes {
-        [] => Ok(true),
-        [only] => Ok(only.apply(connection)? == 1),
-        several => {
-            connection.prepare_cached("SAVEPOINT proposal")?.execute([])?;
-            for change in several {
-                if change.apply(connection)? != 1 {
-                    connection.prepare_cached("ROLLBACK TO proposal")?.execute([])?;
-                    connection.prepare_cached("RELEASE proposal")?.execute([])?;
-                    return Ok(false);
-                }
-            }
-            connection.prepare_cached("RELEASE proposal")?.execute([])?;
-            Ok(true)
-        }
-    }
 }

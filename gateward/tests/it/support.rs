@@ -6,12 +6,13 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use gateward::base::store_address::StoreAddress;
 use gateward::base::time::Clock;
 use gateward::cli::demo::client::{Answer, Client, Connection};
 use gateward::config::{Config, Listen};
 use gateward::server::{self, Gate, Running, Stop, system};
 use gateward::store::Store;
-use gateward::store::event::{self, Filter, Recorded};
+use gateward::store::event::{Filter, Recorded, Search};
 use jiff::{SignedDuration, Timestamp};
 use openpgp::SigningKey;
 use serde_json::{Value, json};
@@ -118,16 +119,31 @@ impl Installation {
         self.connect().await.get_with_digest("/files/restricted.txt", &login.0, &login.1).await.unwrap()
     }
 
-    /// Reads the log, oldest event first.
+    /// Reads the log, oldest event first; on a thread of its own, because tests look from where they
+    /// cannot wait.
     pub fn events(&self) -> Vec<Recorded> {
-        let store = Store::open(&self.path("gateward.db"), system::clock()).unwrap();
-        let mut events = Vec::new();
-        event::search(&store.reader, &Filter::default(), |recorded| {
-            events.push(recorded);
-            true
-        })
-        .unwrap();
-        events
+        let store = self.store();
+        let read = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let store = Store::open(&store, system::clock()).await.unwrap();
+                let mut search = Search::begin(&store.reader, Filter::default()).await.unwrap();
+                let mut events = Vec::new();
+                loop {
+                    let page = search.page().await.unwrap();
+                    if page.is_empty() {
+                        return events;
+                    }
+                    events.extend(page);
+                }
+            })
+        };
+        std::thread::spawn(read).join().unwrap()
+    }
+
+    /// Where the store is.
+    pub fn store(&self) -> StoreAddress {
+        Config::read(&self.path("gateward.toml")).unwrap().store
     }
 
     /// Reads the bodies of the events of one kind.

@@ -175,11 +175,11 @@ struct Log {
 }
 
 impl Log {
-    fn of(door: &Installation) -> Self {
+    async fn of(door: &Installation) -> Self {
         let now = Arc::new(Mutex::new(door.now()));
         let clock = Arc::clone(&now);
-        let store =
-            Store::open(&door.path("gateward.db"), Clock::new(move || Ok(*clock.lock().unwrap()))).unwrap();
+        let clock = Clock::new(move || Ok(*clock.lock().unwrap()));
+        let store = Store::open(&door.store(), clock).await.unwrap();
         let instance = InstanceId::new(door.now(), &system::random());
         Self { recorder: Recorder::new(store.writer, system::random(), instance), now }
     }
@@ -233,7 +233,7 @@ fn carried(bytes: u64) -> Carried {
 async fn a_request_counts_once_in_the_month_in_which_its_answer_ended() {
     let mut door = Installation::open().await;
     door.stop().await;
-    let log = Log::of(&door);
+    let log = Log::of(&door).await;
     let (first, running) = (transaction(), transaction());
     log.write("2031-01-31T23:59:59Z", first, What::Admitted(access("ann", &[]))).await;
     log.write("2031-02-01T00:00:01Z", first, What::Ended(carried(7))).await;
@@ -264,7 +264,7 @@ async fn a_request_counts_once_in_the_month_in_which_its_answer_ended() {
 async fn where_nobody_looked_into_an_answer_the_one_network_that_was_asked_for_has_it() {
     let mut door = Installation::open().await;
     door.stop().await;
-    let log = Log::of(&door);
+    let log = Log::of(&door).await;
     for (lines, bytes) in [
         (&["network=GE&station=*", "network=GE&station=WLF"][..], 1),
         (&["network=GE"], 2),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::{Context, Format, YES};
 use super::instant;
+use crate::cli::access::block_on;
 use crate::flows::usage::{self, Figures, Key};
 use crate::store::event::Filter;
 
@@ -58,7 +59,7 @@ impl Usage {
         let access = context.access()?;
         let filter = Filter { since: self.since, until: self.until, ..Filter::default() };
         let by: Vec<usage::By> = self.by.iter().map(|by| by.of_the_flow()).collect();
-        let rows = usage::count(&access.door.store.reader, &filter, &by)?;
+        let rows = block_on(usage::count(&access.door.store.reader, filter, &by))??;
         match context.format {
             Format::Text => self.table(&rows, out)?,
             Format::Json => {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use jiff::{SignedDuration, Timestamp};
 use openpgp::{Algorithm, SigningKey};
 
+use crate::base::store_address::StoreAddress;
 use crate::cli::certificates;
 use crate::cli::files::{Readable, create};
 use crate::cli::init::first_operator;
@@ -60,7 +61,8 @@ impl Folder {
             folder.refuse_to_overwrite()?;
             folder.make_keys(now)?;
             folder.make_data()?;
-            let password = first_operator(&folder.file("gateward.db"), "operator", now)?;
+            let password =
+                first_operator(&StoreAddress::Sqlite(folder.file("gateward.db")), "operator", now)?;
             create(
                 &folder.file("operator.txt"),
                 &format!("operator:{}\n", password.expose()),

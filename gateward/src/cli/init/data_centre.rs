@@ -1,10 +1,11 @@
 //! The file for a data centre of EIDA: an FDSN data service, and gateward in front of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::eida::{Options, Unlisted};
 use super::public::Public;
 use super::{Init, absolute, issuer, quoted};
+use crate::base::store_address::StoreAddress;
 use crate::config::upstream::UpstreamUrl;
 
 /// Everything that the file says.
@@ -45,7 +46,7 @@ const GRANTS: &str = "
 
 impl DataCentre {
     /// Writes the file.
-    pub(super) fn text(&self, init: &Init, store: &Path) -> anyhow::Result<String> {
+    pub(super) fn text(&self, init: &Init, store: &StoreAddress) -> anyhow::Result<String> {
         let grants = match self.digest {
             Decided::Upstream => "",
             Decided::Gateward { .. } => GRANTS,
@@ -53,7 +54,7 @@ impl DataCentre {
         Ok([&self.head(init, store)?, &self.services(&init.eida), grants].concat())
     }
 
-    fn head(&self, init: &Init, store: &Path) -> anyhow::Result<String> {
+    fn head(&self, init: &Init, store: &StoreAddress) -> anyhow::Result<String> {
         let (key, fingerprint) = &self.issuer;
         Ok(format!(
             "# Gateward before an FDSN data service. `gateward config check` looks at this file and at everything\n\
@@ -73,7 +74,7 @@ impl DataCentre {
              allow_sha1 = true\n",
             mode = init.mode.word(),
             public = self.public.text()?,
-            store = quoted(&store.display().to_string()),
+            store = quoted(&store.to_string()),
             admin = init.admin(),
             issuer = issuer(&absolute(key)?, fingerprint),
         ))

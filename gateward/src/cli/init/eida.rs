@@ -1,6 +1,6 @@
 //! `--for eida`: what has to be known of a data centre, in five answers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -8,6 +8,7 @@ use super::ask::{Answers, Question};
 use super::data_centre::{DataCentre, Decided};
 use super::public::{Public, needs_tls};
 use super::{Init, listen};
+use crate::base::store_address::StoreAddress;
 use crate::config::upstream::UpstreamUrl;
 
 /// What is said about a data centre beside what every installation needs.
@@ -99,7 +100,7 @@ fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
 /// # Errors
 ///
 /// What is missing, or cannot be.
-pub(super) fn text(init: &Init, store: &Path, mut answers: Answers<'_>) -> anyhow::Result<String> {
+pub(super) fn text(init: &Init, store: &StoreAddress, mut answers: Answers<'_>) -> anyhow::Result<String> {
     let public = learn_public(init, &mut answers)?;
     let issuer = learn_issuer(init, &mut answers)?;
     let upstream = answers.get(

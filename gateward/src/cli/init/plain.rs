@@ -4,18 +4,19 @@ use std::path::Path;
 
 use super::public::Public;
 use super::{Init, absolute, issuer, listen, quoted};
+use crate::base::store_address::StoreAddress;
 
 /// Where the public listener listens unless something else is asked for.
 const LISTEN: &str = "0.0.0.0:443";
 
 /// Writes the file.
-pub(super) fn text(init: &Init, store: &Path) -> anyhow::Result<String> {
+pub(super) fn text(init: &Init, store: &StoreAddress) -> anyhow::Result<String> {
     let place = init.listen.clone().map_or_else(|| listen(LISTEN), Ok).map_err(anyhow::Error::msg)?;
     let public = Public::new(place, init.certificate.as_deref(), init.key.as_deref())?;
     Ok([head(init, &public, store)?, issuers(init)?, service(init)?].concat())
 }
 
-fn head(init: &Init, public: &Public, store: &Path) -> anyhow::Result<String> {
+fn head(init: &Init, public: &Public, store: &StoreAddress) -> anyhow::Result<String> {
     Ok(format!(
         "# Gateward's configuration; `gateward config check` looks at it, a restart takes it up.\n\
          mode = \"{mode}\"\n\
@@ -26,7 +27,7 @@ fn head(init: &Init, public: &Public, store: &Path) -> anyhow::Result<String> {
          {admin}",
         mode = init.mode.word(),
         public = public.text()?,
-        store = quoted(&store.display().to_string()),
+        store = quoted(&store.to_string()),
         admin = init.admin(),
     ))
 }

@@ -73,7 +73,7 @@ impl Admitted {
     /// # Errors
     ///
     /// [`store::Error`]: not known now; ask again.
-    pub fn is_still_permitted(
+    pub async fn is_still_permitted(
         &mut self,
         door: &Door,
         policy: &Policy,
@@ -82,7 +82,7 @@ impl Admitted {
         let still = match &self.caller {
             None => true,
             Some((login, _)) => {
-                let caller = authenticate::look_again(door, policy, login, now)?;
+                let caller = authenticate::look_again(door, policy, login, now).await?;
                 // All grants that it is by must still be there: nobody knows which of them the rest needs.
                 caller.is_some_and(|caller| {
                     let grants = policy.grants(&self.service, caller.groups(), caller.mail());

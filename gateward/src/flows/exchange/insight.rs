@@ -123,14 +123,13 @@ pub struct Insight {
 /// # Errors
 ///
 /// [`Error`] when no believed issuer signed it, or the store does not answer.
-pub fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
+pub async fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
     let token = signed_token::inspect(body, &door.policy.current().issuers, now)?;
-    let policy = door.policy.up_to_date()?;
-    let judged = token
-        .clone()
-        .check_dates(now)
-        .map_err(Error::from)
-        .and_then(|token| living(door, &policy, &token, now));
+    let policy = door.policy.up_to_date().await?;
+    let judged = match token.clone().check_dates(now) {
+        Ok(token) => living(door, &policy, &token, now).await,
+        Err(error) => Err(error.into()),
+    };
     let (login, refusal) = match judged {
         Ok(login) => (login, None),
         Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error),
@@ -146,13 +145,13 @@ pub fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Erro
 }
 
 /// Returns the living login of `token`, if it has one, or why the exchange would refuse the token.
-fn living(
+async fn living(
     door: &Door,
     policy: &Policy,
     token: &VerifiedToken,
     now: Timestamp,
 ) -> Result<Option<LoginName>, Error> {
-    let Some(login) = admissible(door, policy, token)?.filter(|login| login.expires_at > now) else {
+    let Some(login) = admissible(door, policy, token).await?.filter(|login| login.expires_at > now) else {
         return Ok(None);
     };
     password(door, &login)?;
@@ -175,7 +174,7 @@ pub async fn check(
 ) -> Result<Insight, Refusal> {
     let from = From::Address(address);
     refuse_for_limit(door, &from, now).await?;
-    let mut insight = match dry_run(door, body, now) {
+    let mut insight = match dry_run(door, body, now).await {
         Ok(insight) => insight,
         Err(error) => return Err(refuse(door, body, error, &from, now).await),
     };

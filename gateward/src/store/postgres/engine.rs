@@ -1,0 +1,506 @@
+//! Writes batches into a PostgreSQL database: the head of the log locked first, everything sent
+//! without waiting in between, durable when COMMIT has answered.
+//!
+//! A batch takes three journeys to the server: begin and take the head; the changes; the events and
+//! COMMIT. While it holds the head, every other machine waits; the server ends a session that holds
+//! it and says nothing (`idle_in_transaction_session_timeout`), and whoever waits gives up and tries
+//! again (`lock_timeout`).
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join3, join4, maybe_done};
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+
+use super::clock::DatabaseClock;
+use super::connect::{Connection, Error as ConnectError, Server, described};
+use crate::base::id::EventId;
+use crate::base::postgres_url::PostgresUrl;
+use crate::base::time::{from_stored, stored};
+use crate::store::event::Row;
+use crate::store::revocation::Revision;
+use crate::store::sql::Statement;
+use crate::store::writer::{Attempt, Batch, CommitError, Head, Proposal};
+
+/// What the writing session asks of the server. No statement timeout: one that struck during COMMIT
+/// would report as done what no standby has. The three times add up to less than a caller's patience.
+const SETTINGS: &[&str] = &[
+    "statement_timeout=0",
+    "lock_timeout=2s",
+    "idle_in_transaction_session_timeout=3s",
+    "tcp_user_timeout=5s",
+    "tcp_keepalives_idle=5",
+    "tcp_keepalives_interval=2",
+    "tcp_keepalives_count=2",
+    "client_connection_check_interval=2s",
+];
+
+/// How long anything before COMMIT may take, the wait for the head included.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long lies between two looks for what a commit of unknown end left.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+const HEAD: &str = "SELECT next_position, recorded_at FROM log_head FOR UPDATE";
+
+/// After the head is ours: what stands here, no other machine changes until we are done.
+const STATE: &str = "SELECT counter, gateward_now(), current_setting('fsync'), current_setting('synchronous_commit') \
+                     FROM revocation";
+
+const APPEND: &str = "INSERT INTO event (position, id, format_version, instance, occurred_at, recorded_at, salt, \
+     body, personal_salt, personal, personal_hash, entry) \
+     SELECT * FROM unnest(?1::bigint[], ?2::text[], ?3::bigint[], ?4::text[], ?5::text[], ?6::text[], \
+     ?7::bytea[], ?8::text[], ?9::bytea[], ?10::text[], ?11::bytea[], ?12::bytea[])";
+
+const APPEND_SEARCH: &str = "INSERT INTO search (position, recorded_at, kind, outcome, service, who, transaction_id, \
+     reference) \
+     SELECT * FROM unnest(?1::bigint[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], \
+     ?8::text[])";
+
+const MOVE_HEAD: &str = "UPDATE log_head SET next_position = ?1, recorded_at = ?2";
+
+const FOUND: &str = "SELECT id FROM event WHERE id = ANY(?1)";
+
+const TURN: &str = "UPDATE log_head SET turn = turn + 1";
+
+/// The writing side of one PostgreSQL database.
+#[derive(Debug)]
+pub(in crate::store) struct Engine {
+    server: Server,
+    clock: DatabaseClock,
+    /// `None` after a failure: the next attempt opens it afresh.
+    connection: Option<Connection>,
+}
+
+/// Why a batch was not written.
+enum Trouble {
+    /// The connection broke before COMMIT was asked for: nothing was written.
+    Lost(String),
+    /// Another machine holds the head.
+    Busy,
+    /// A statement was refused.
+    Refused(String),
+    /// Nothing can be written now.
+    Failed(String),
+    /// COMMIT was asked for and did not answer.
+    Unknown(String),
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    /// Says what an error before COMMIT means.
+    fn from(error: tokio_postgres::Error) -> Self {
+        let reason = described(&error);
+        let Some(code) = error.code().map(SqlState::code) else { return Self::from_client(&error, reason) };
+        match code {
+            "55P03" | "40P01" | "40001" => Self::Busy,
+            // The server goes away, ended our session, or became a standby.
+            "25006" => Self::Lost(reason),
+            code if code.starts_with("57P") || code.starts_with("25P03") || code.starts_with("08") => {
+                Self::Lost(reason)
+            }
+            // Data that does not fit, or that a constraint refuses.
+            code if code.starts_with("22") || code.starts_with("23") => Self::Refused(reason),
+            _ => Self::Failed(reason),
+        }
+    }
+}
+
+impl Trouble {
+    /// An error that the server did not send.
+    fn from_client(error: &tokio_postgres::Error, reason: String) -> Self {
+        if error.is_closed() || reason.contains("communicating") {
+            Self::Lost(reason)
+        } else {
+            // A value that cannot be sent: a NUL in a text.
+            Self::Refused(reason)
+        }
+    }
+}
+
+impl From<ConnectError> for Trouble {
+    fn from(error: ConnectError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Engine {
+    /// Prepares writing to `url`; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// A file that the URL names.
+    pub fn new(url: &PostgresUrl, clock: DatabaseClock) -> Result<Self, ConnectError> {
+        Ok(Self { server: Server::new(url, SETTINGS)?, clock, connection: None })
+    }
+
+    /// Tries to write `batch`: twice, if the connection turns out to have died since its last use.
+    pub async fn attempt(&mut self, batch: Batch<'_>) -> Attempt {
+        let kept = self.connection.is_some();
+        let written = match self.try_write(batch).await {
+            Err(Trouble::Lost(_)) if kept => self.try_write(batch).await,
+            written => written,
+        };
+        match written {
+            Ok(answers) => Attempt::Done(answers),
+            Err(Trouble::Busy) => Attempt::Busy,
+            Err(Trouble::Refused(reason)) => Attempt::Refused(reason),
+            Err(Trouble::Lost(reason) | Trouble::Failed(reason)) => Attempt::Failed(reason),
+            Err(Trouble::Unknown(reason)) => Attempt::Unknown(reason),
+        }
+    }
+
+    async fn try_write(&mut self, batch: Batch<'_>) -> Result<Vec<Result<(), CommitError>>, Trouble> {
+        // Taken out: whatever fails or is given up below leaves no half-used connection behind.
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.server.connect().await?,
+        };
+        let before_commit = prepare(&mut connection, &self.clock, batch);
+        let prepared = timeout(PATIENCE, before_commit)
+            .await
+            .unwrap_or_else(|_| Err(Trouble::Lost(format!("no answer within {} s", PATIENCE.as_secs()))))?;
+        // A crash before COMMIT arrives leaves nothing of the batch; after it, all of it. Nobody has
+        // been told anything yet.
+        let left = batch.deadline().saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        timeout(left, commit(&mut connection, &prepared))
+            .await
+            .unwrap_or_else(|_| Err(Trouble::Unknown("COMMIT has not answered".into())))?;
+        self.connection = Some(connection);
+        Ok(prepared.answers)
+    }
+
+    /// Tells which of the events `ids` a commit of unknown end left; tries until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Why it is still not known.
+    pub async fn find_out(
+        &mut self,
+        ids: &[Option<EventId>],
+        deadline: Instant,
+    ) -> Result<Vec<bool>, String> {
+        let names: Vec<String> = ids.iter().flatten().map(ToString::to_string).collect();
+        loop {
+            let looked = timeout(PATIENCE, self.look(&names)).await;
+            let reason = match looked {
+                Ok(Ok(found)) => {
+                    let is_there =
+                        |id: &Option<EventId>| id.is_some_and(|id| found.contains(&id.to_string()));
+                    return Ok(ids.iter().map(is_there).collect());
+                }
+                Ok(Err(Trouble::Busy)) => "another machine holds the head of the log".into(),
+                Ok(Err(
+                    Trouble::Lost(reason)
+                    | Trouble::Refused(reason)
+                    | Trouble::Failed(reason)
+                    | Trouble::Unknown(reason),
+                )) => reason,
+                Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+            };
+            if Instant::now() + LOOK_AGAIN >= deadline {
+                return Err(reason);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Takes the head, so that whoever was committing is done, looks which of `ids` are there, and
+    /// commits something of its own: what lies before it is then as durable as it.
+    async fn look(&mut self, ids: &[String]) -> Result<Vec<String>, Trouble> {
+        let mut connection = self.server.connect().await?;
+        let head = connection.prepare(HEAD).await?;
+        let found = connection.prepare(FOUND).await?;
+        let turn = connection.prepare(TURN).await?;
+        let client = &connection.client;
+        client.batch_execute(BEGIN).await?;
+        client.query_one(&head, &[]).await?;
+        let found = client.query(&found, &[&ids]).await?.iter().map(|row| row.get(0)).collect();
+        client.execute(&turn, &[]).await?;
+        client.batch_execute("COMMIT").await?;
+        if connection.has_warned() {
+            return Err(Trouble::Unknown("the server warns that its commit is not on the standby".into()));
+        }
+        self.connection = Some(connection);
+        Ok(found)
+    }
+}
+
+/// Whatever the server's default: a change is looked at after the head is ours, not before.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// A batch whose changes are applied, before its events are appended.
+struct Prepared<'a> {
+    answers: Vec<Result<(), CommitError>>,
+    head: Head,
+    recorded_at: String,
+    accepted: Vec<&'a Proposal>,
+}
+
+/// Begins, takes the head and applies the changes.
+///
+/// A proposal that is refused after it changed something takes the whole transaction back; it is
+/// begun again without it (a savepoint for each would cost everybody).
+async fn prepare<'a>(
+    connection: &mut Connection,
+    clock: &DatabaseClock,
+    batch: Batch<'a>,
+) -> Result<Prepared<'a>, Trouble> {
+    let mut refused = vec![false; batch.len()];
+    loop {
+        match try_prepare(connection, clock, batch, &mut refused).await {
+            Ok(Some(prepared)) => return Ok(prepared),
+            Ok(None) => connection.client.batch_execute("ROLLBACK").await?,
+            Err(trouble) => return Err(trouble),
+        }
+    }
+}
+
+/// As [`prepare`], once; `None` if it has to be done again without those that `refused` names now.
+async fn try_prepare<'a>(
+    connection: &mut Connection,
+    clock: &DatabaseClock,
+    batch: Batch<'a>,
+    refused: &mut [bool],
+) -> Result<Option<Prepared<'a>>, Trouble> {
+    let (head, revision, now) = take_head(connection, clock).await?;
+    let recorded_at = stored(head.next_time(now).map_err(|behind| Trouble::Failed(behind.to_string()))?);
+    let mut answers: Vec<Result<(), CommitError>> = Vec::with_capacity(batch.len());
+    let mut statements: Vec<Vec<Statement<'a>>> = Vec::with_capacity(batch.len());
+    let mut moved = false;
+    for (proposal, refused) in batch.proposals().zip(&*refused) {
+        let answer = match proposal.decided_under {
+            _ if *refused => Err(CommitError::Precondition),
+            // Whether the counter moves in this batch is known only after it: decided once more.
+            Some(decided) if moved || decided != revision => Err(CommitError::Stale(revision)),
+            _ => Ok(()),
+        };
+        statements.push(match answer {
+            Ok(()) => proposal.changes.iter().flat_map(super::super::writer::Change::statements).collect(),
+            Err(_) => Vec::new(),
+        });
+        moved |= answer.is_ok() && proposal.advances_revocation();
+        answers.push(answer);
+    }
+    let touched = apply(connection, &statements).await?;
+    let mut again = false;
+    let proposals = answers.iter_mut().zip(&statements).zip(&touched).zip(refused);
+    for (((answer, statements), touched), refused) in proposals {
+        let holds = statements.iter().zip(touched).all(|(statement, rows)| statement.touches.holds(*rows));
+        if answer.is_ok() && !holds {
+            *answer = Err(CommitError::Precondition);
+            let changed = touched.iter().any(|rows| *rows > 0);
+            *refused |= changed;
+            again |= changed;
+        }
+    }
+    if again {
+        return Ok(None);
+    }
+    let accepted =
+        batch.proposals().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(proposal, _)| proposal);
+    let accepted = accepted.collect();
+    Ok(Some(Prepared { answers, head, recorded_at, accepted }))
+}
+
+/// Begins a transaction and locks the head of the log.
+async fn take_head(
+    connection: &mut Connection,
+    clock: &DatabaseClock,
+) -> Result<(Head, Revision, jiff::Timestamp), Trouble> {
+    let head = connection.prepare(HEAD).await?;
+    let state = connection.prepare(STATE).await?;
+    let client = &connection.client;
+    let (begun, head, state) =
+        join3(client.batch_execute(BEGIN), client.query_one(&head, &[]), client.query_one(&state, &[])).await;
+    begun?;
+    let (head, state) = (head?, state?);
+    for (column, setting) in [(2, "fsync"), (3, "synchronous_commit")] {
+        if state.get::<_, &str>(column) == "off" {
+            return Err(Trouble::Failed(format!(
+                "the server's {setting} is off: what it commits could be lost"
+            )));
+        }
+    }
+    let time = |text: &str| from_stored(text).map_err(|error| Trouble::Failed(error.to_string()));
+    let now = time(state.get(1))?;
+    clock.check(now).map_err(|error| Trouble::Failed(error.to_string()))?;
+    let head = Head { next_position: head.get(0), recorded_at: time(head.get(1))? };
+    Ok((head, Revision(state.get(0)), now))
+}
+
+/// Sends every statement, then waits; returns how many rows each touched.
+async fn apply(
+    connection: &mut Connection,
+    proposals: &[Vec<Statement<'_>>],
+) -> Result<Vec<Vec<u64>>, Trouble> {
+    let mut prepared = Vec::new();
+    for statement in proposals.iter().flatten() {
+        prepared.push(connection.prepare(statement.sql).await?);
+    }
+    let client = &connection.client;
+    let requests = proposals.iter().flatten().zip(&prepared);
+    let requests =
+        requests.map(|(statement, prepared)| client.execute_raw(prepared, statement.values.iter()));
+    let mut touched = in_order(requests).await.into_iter();
+    let mut counts = Vec::with_capacity(proposals.len());
+    for statements in proposals {
+        counts.push(touched.by_ref().take(statements.len()).collect::<Result<_, _>>()?);
+    }
+    Ok(counts)
+}
+
+/// Sends all `requests` in order before it waits for the first answer (pipelining, PostgreSQL manual,
+/// section 55.2.4).
+async fn in_order<T>(requests: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut requests: Vec<_> = requests.map(|request| Box::pin(maybe_done(request))).collect();
+    std::future::poll_fn(|context| {
+        // A request is on its way once it was polled; whether it is answered is asked below.
+        for request in &mut requests {
+            let _ = request.as_mut().poll(context);
+        }
+        std::task::Poll::Ready(())
+    })
+    .await;
+    let mut answers = Vec::with_capacity(requests.len());
+    for request in &mut requests {
+        request.as_mut().await;
+        answers.push(request.as_mut().take_output().expect("it was just waited for, once"));
+    }
+    answers
+}
+
+/// Appends the events and commits.
+async fn commit(connection: &mut Connection, prepared: &Prepared<'_>) -> Result<(), Trouble> {
+    let Prepared { head, recorded_at, accepted, .. } = prepared;
+    let events = accepted.iter().flat_map(|proposal| &proposal.events);
+    let rows: Vec<Row<'_>> = events
+        .zip(head.next_position..)
+        .map(|(new, position)| Row::new(position, recorded_at, new))
+        .collect();
+    if rows.is_empty() {
+        return commit_alone(connection).await;
+    }
+    let end = head.next_position + i64::try_from(rows.len()).expect("a batch is small");
+    let append = connection.prepare(APPEND).await?;
+    let append_search = connection.prepare(APPEND_SEARCH).await?;
+    let move_head = connection.prepare(MOVE_HEAD).await?;
+    let columns = Columns::of(&rows);
+    let (events, search) = (columns.event(), columns.search());
+    let client = &connection.client;
+    let (events, search, moved, committed) = join4(
+        client.execute(&append, &events),
+        client.execute(&append_search, &search),
+        client.execute(&move_head, &[&end, recorded_at]),
+        client.batch_execute("COMMIT"),
+    )
+    .await;
+    for appended in [events, search, moved] {
+        // What the server refuses, its COMMIT takes back; what it did not answer, it may have committed.
+        appended.map_err(|error| match error.as_db_error() {
+            Some(_) => Trouble::from(error),
+            None => Trouble::Unknown(described(&error)),
+        })?;
+    }
+    committed_for_sure(connection, committed)
+}
+
+async fn commit_alone(connection: &Connection) -> Result<(), Trouble> {
+    let committed = connection.client.batch_execute("COMMIT").await;
+    committed_for_sure(connection, committed)
+}
+
+fn committed_for_sure(
+    connection: &Connection,
+    committed: Result<(), tokio_postgres::Error>,
+) -> Result<(), Trouble> {
+    committed.map_err(|error| Trouble::Unknown(described(&error)))?;
+    if connection.has_warned() {
+        // Somebody cancelled the wait for the standby: committed here, and perhaps nowhere else.
+        return Err(Trouble::Unknown("the server warns that its commit is not on the standby".into()));
+    }
+    Ok(())
+}
+
+type Parameters<'a> = Vec<&'a (dyn tokio_postgres::types::ToSql + Sync)>;
+
+/// The rows of a batch, column by column.
+#[derive(Default)]
+struct Columns<'a> {
+    position: Vec<i64>,
+    id: Vec<&'a str>,
+    format_version: Vec<i64>,
+    instance: Vec<&'a str>,
+    occurred_at: Vec<&'a str>,
+    recorded_at: Vec<&'a str>,
+    salt: Vec<&'a [u8]>,
+    body: Vec<&'a str>,
+    personal_salt: Vec<&'a [u8]>,
+    personal: Vec<&'a str>,
+    personal_hash: Vec<&'a [u8]>,
+    entry: Vec<&'a [u8]>,
+    kind: Vec<&'a str>,
+    outcome: Vec<&'a str>,
+    service: Vec<Option<&'a str>>,
+    who: Vec<Option<&'a str>>,
+    transaction: Vec<Option<&'a str>>,
+    reference: Vec<Option<&'a str>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(rows: &'a [Row<'a>]) -> Self {
+        let mut columns = Self::default();
+        for row in rows {
+            columns.position.push(row.position);
+            columns.id.push(&row.id);
+            columns.format_version.push(row.format_version);
+            columns.instance.push(&row.instance);
+            columns.occurred_at.push(&row.occurred_at);
+            columns.recorded_at.push(row.recorded_at);
+            columns.salt.push(row.salt);
+            columns.body.push(row.body);
+            columns.personal_salt.push(row.personal_salt);
+            columns.personal.push(row.personal);
+            columns.personal_hash.push(&row.personal_hash);
+            columns.entry.push(&row.entry);
+            columns.kind.push(&row.search.kind);
+            columns.outcome.push(row.search.outcome);
+            columns.service.push(row.search.service.as_deref());
+            columns.who.push(row.search.who.as_deref());
+            columns.transaction.push(row.transaction.as_deref());
+            columns.reference.push(row.reference.as_deref());
+        }
+        columns
+    }
+
+    /// The parameters of [`APPEND`].
+    fn event(&self) -> Parameters<'_> {
+        vec![
+            &self.position,
+            &self.id,
+            &self.format_version,
+            &self.instance,
+            &self.occurred_at,
+            &self.recorded_at,
+            &self.salt,
+            &self.body,
+            &self.personal_salt,
+            &self.personal,
+            &self.personal_hash,
+            &self.entry,
+        ]
+    }
+
+    /// The parameters of [`APPEND_SEARCH`].
+    fn search(&self) -> Parameters<'_> {
+        vec![
+            &self.position,
+            &self.recorded_at,
+            &self.kind,
+            &self.outcome,
+            &self.service,
+            &self.who,
+            &self.transaction,
+            &self.reference,
+        ]
+    }
+}

@@ -1,0 +1,261 @@
+//! Writes batches into a SQLite file: one immediate transaction each, durable when it returns.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params, params_from_iter,
+};
+
+use super::open;
+use crate::base::id::EventId;
+use crate::base::time::{Clock, from_stored, stored};
+use crate::store::event::Row;
+use crate::store::revocation::Revision;
+use crate::store::sql::{Statement, Value};
+use crate::store::writer::{Attempt, Batch, ClockBehindLog, CommitError, Head};
+
+/// The writing side of one SQLite file.
+#[derive(Debug)]
+pub(in crate::store) struct Engine {
+    path: PathBuf,
+    clock: Clock,
+    /// `None` after a failure: the next attempt opens it afresh.
+    connection: Option<Connection>,
+}
+
+/// Why a batch could not be written at all.
+enum Trouble {
+    Sql(rusqlite::Error),
+    Clock(ClockBehindLog),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Engine {
+    /// Opens the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn open(path: &Path, clock: Clock) -> rusqlite::Result<Self> {
+        Ok(Self { path: path.to_owned(), clock, connection: Some(open(path)?) })
+    }
+
+    /// Tries once to write `batch`.
+    pub fn attempt(&mut self, batch: Batch<'_>) -> Attempt {
+        let attempt = self.try_write(batch);
+        if matches!(attempt, Attempt::Failed(_) | Attempt::Refused(_) | Attempt::Unknown(_)) {
+            self.connection = None;
+        }
+        attempt
+    }
+
+    fn try_write(&mut self, batch: Batch<'_>) -> Attempt {
+        let now = match self.clock.now() {
+            Ok(now) => now,
+            Err(stepped) => return Attempt::Failed(stepped.to_string()),
+        };
+        let connection = match self.connected() {
+            Ok(connection) => connection,
+            Err(error) => return Attempt::Failed(error.to_string()),
+        };
+        let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) if is_busy(&error) => return Attempt::Busy,
+            Err(error) => return Attempt::Failed(error.to_string()),
+        };
+        // Dropping the transaction rolls it back; nothing is on the disk then.
+        let answers = match write_all(&transaction, batch, now) {
+            Ok(answers) => answers,
+            Err(Trouble::Sql(error)) if is_refusal(&error) => return Attempt::Refused(error.to_string()),
+            Err(Trouble::Sql(error)) => return Attempt::Failed(error.to_string()),
+            Err(Trouble::Clock(behind)) => return Attempt::Failed(behind.to_string()),
+        };
+        // A crash before this line leaves nothing of the batch; after it, all of it. Nobody has been
+        // told anything yet.
+        match transaction.commit() {
+            Ok(()) => Attempt::Done(answers),
+            Err(error) => Attempt::Unknown(error.to_string()),
+        }
+    }
+
+    fn connected(&mut self) -> rusqlite::Result<&mut Connection> {
+        let fresh = match self.connection.take() {
+            Some(connection) => connection,
+            None => open(&self.path)?,
+        };
+        Ok(self.connection.insert(fresh))
+    }
+
+    /// Tells which of the events `ids` a failed COMMIT left, on a new connection.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says; it is not known then.
+    pub fn find_out(&mut self, ids: &[Option<EventId>]) -> Result<Vec<bool>, String> {
+        let found = self.connected().and_then(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                found.push(match id {
+                    Some(id) => transaction
+                        .prepare_cached("SELECT 1 FROM event WHERE id = ?1")?
+                        .exists([id.to_string()])?,
+                    None => false,
+                });
+            }
+            // A write of our own that must reach the disk: what lies before it has then, too, and what
+            // the failed commit left behind the end of the write-ahead log is overwritten. The value
+            // must change, or SQLite writes nothing.
+            let turn: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            transaction.pragma_update(None, "user_version", turn.wrapping_add(1))?;
+            transaction.commit()?;
+            Ok(found)
+        });
+        found.map_err(|error| {
+            self.connection = None;
+            error.to_string()
+        })
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Whether the statement itself is refused, and not all of them.
+fn is_refusal(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+    )
+}
+
+fn head(connection: &Connection) -> rusqlite::Result<Head> {
+    let newest = connection
+        .prepare_cached("SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+        .optional()?;
+    let Some((position, recorded_at)) = newest else { return Ok(Head::EMPTY) };
+    let recorded_at = from_stored(&recorded_at).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    Ok(Head { next_position: position + 1, recorded_at })
+}
+
+fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
+    connection.prepare_cached("SELECT counter FROM revocation")?.query_row([], |row| row.get(0).map(Revision))
+}
+
+fn write_all(
+    connection: &Connection,
+    batch: Batch<'_>,
+    now: Timestamp,
+) -> Result<Vec<Result<(), CommitError>>, Trouble> {
+    let head = head(connection)?;
+    let recorded_at = stored(head.next_time(now).map_err(Trouble::Clock)?);
+    let mut position = head.next_position;
+    let mut revision = revision(connection)?;
+    let mut answers = Vec::with_capacity(batch.len());
+    for proposal in batch.proposals() {
+        if proposal.decided_under.is_some_and(|decided| decided != revision) {
+            answers.push(Err(CommitError::Stale(revision)));
+            continue;
+        }
+        let statements: Vec<_> =
+            proposal.changes.iter().flat_map(super::super::writer::Change::statements).collect();
+        if !apply(connection, &statements)? {
+            answers.push(Err(CommitError::Precondition));
+            continue;
+        }
+        for new in &proposal.events {
+            append(connection, &Row::new(position, &recorded_at, new))?;
+            position += 1;
+        }
+        if proposal.advances_revocation() {
+            revision = self::revision(connection)?;
+        }
+        answers.push(Ok(()));
+    }
+    Ok(answers)
+}
+
+/// Applies all of `statements`, or none and returns `false`.
+fn apply(connection: &Connection, statements: &[Statement<'_>]) -> rusqlite::Result<bool> {
+    match statements {
+        [] => Ok(true),
+        [only] => Ok(only.touches.holds(execute(connection, only)?)),
+        several => {
+            connection.prepare_cached("SAVEPOINT proposal")?.execute([])?;
+            for statement in several {
+                if !statement.touches.holds(execute(connection, statement)?) {
+                    connection.prepare_cached("ROLLBACK TO proposal")?.execute([])?;
+                    connection.prepare_cached("RELEASE proposal")?.execute([])?;
+                    return Ok(false);
+                }
+            }
+            connection.prepare_cached("RELEASE proposal")?.execute([])?;
+            Ok(true)
+        }
+    }
+}
+
+fn execute(connection: &Connection, statement: &Statement<'_>) -> rusqlite::Result<u64> {
+    let rows = connection.prepare_cached(statement.sql)?.execute(params_from_iter(&statement.values))?;
+    Ok(rows as u64)
+}
+
+fn append(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO event (position, id, format_version, instance, occurred_at, recorded_at, salt, body, \
+             personal_salt, personal, personal_hash, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            row.position,
+            row.id,
+            row.format_version,
+            row.instance,
+            row.occurred_at,
+            row.recorded_at,
+            row.salt,
+            row.body,
+            row.personal_salt,
+            row.personal,
+            row.personal_hash,
+            row.entry,
+        ])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO search (position, recorded_at, kind, outcome, service, who, transaction_id, reference) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            row.position,
+            row.recorded_at,
+            row.search.kind,
+            row.search.outcome,
+            row.search.service,
+            row.search.who,
+            row.transaction,
+            row.reference,
+        ])?;
+    Ok(())
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        use rusqlite::types::{ToSqlOutput, ValueRef};
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Absent => ValueRef::Null,
+        }))
+    }
+}
