@@ -5,5 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod cluster;
+mod tcp_proxy;
 
+mod networks;
 mod servers;
