@@ -39,6 +39,9 @@ pub const ROLE: &str = "gateward";
 /// Its password, over TCP.
 pub const PASSWORD: &str = "of tests only";
 
+/// What gateward calls the file with the password, in a URL.
+pub const PASSWORD_FILE: &str = "password_file";
+
 /// How long a server may take to start, stop, or recover.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -80,6 +83,33 @@ impl Cluster {
         cluster
     }
 
+    /// Starts a standby that follows `primary`, which must live as long as it is followed.
+    pub fn standby_of(primary: &Self) -> Self {
+        let folder = Folder::make("postgres");
+        let data = folder.path().join("data");
+        let cluster = Self::stopped(folder, data);
+        cluster.follow(primary);
+        cluster
+    }
+
+    /// Makes a stopped server anew, as a standby that follows `primary`, and starts it.
+    pub fn follow(&self, primary: &Self) {
+        if self.data.exists() {
+            std::fs::remove_dir_all(&self.data).unwrap();
+        }
+        for name in CERTIFICATES {
+            let copy = self.folder.path().join(name);
+            std::fs::copy(primary.folder.path().join(name), &copy).unwrap();
+            self.folder.give(&copy);
+        }
+        let mut backup = self.folder.command(program("pg_basebackup"));
+        backup.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--username=postgres"]);
+        backup.arg(format!("--port={}", primary.port)).arg("--host").arg(primary.socket_folder());
+        run(backup.arg("--pgdata").arg(&self.data));
+        self.write_settings(&[]);
+        self.power_on();
+    }
+
     /// The server that all tests of a program share; it ends with the program. Who stops, fills or
     /// reconfigures a server starts one of their own.
     pub fn shared() -> &'static Self {
@@ -118,7 +148,7 @@ impl Cluster {
     /// The same with something in between that listens on `address`.
     pub fn url_through(&self, address: SocketAddr, database: &str) -> String {
         let password = self.password_file();
-        format!("postgres://{ROLE}@{address}/{database}?password_file={}", password.display())
+        format!("postgres://{ROLE}@{address}/{database}?{PASSWORD_FILE}={}", password.display())
     }
 
     /// As gateward's configuration takes it: by password over TLS, the server verified as
@@ -127,7 +157,7 @@ impl Cluster {
         let (port, ca, password) = (self.port, self.ca(), self.password_file());
         let (ca, password) = (ca.display(), password.display());
         format!(
-            "postgres://{ROLE}@localhost:{port}/{database}?sslmode=verify-full&sslrootcert={ca}&password_file={password}"
+            "postgres://{ROLE}@localhost:{port}/{database}?sslmode=verify-full&sslrootcert={ca}&{PASSWORD_FILE}={password}"
         )
     }
 
@@ -210,6 +240,9 @@ impl Cluster {
         self.folder.path().join("log")
     }
 }
+
+/// The authority's certificate, the server's, and its key.
+const CERTIFICATES: [&str; 3] = ["ca.pem", "server.pem", "server.key"];
 
 /// What stands behind a row and a field of psql's; PostgreSQL's text never has the first.
 const END_OF_ROW: char = '\0';
@@ -317,9 +350,9 @@ impl Cluster {
         let key = KeyPair::generate().unwrap();
         let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let server = server.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap().pem();
-        self.folder.write("ca.pem", &ca);
-        self.folder.write("server.pem", &server);
-        self.folder.write("server.key", &key.serialize_pem());
+        for (name, content) in CERTIFICATES.iter().zip([ca, server, key.serialize_pem()]) {
+            self.folder.write(name, &content);
+        }
     }
 
     /// Appends to `postgresql.conf` where it listens, and `settings`, which win.

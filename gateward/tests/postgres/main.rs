@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod cluster;
+mod pair;
 mod tcp_proxy;
 
+mod failover;
 mod networks;
 mod servers;
