@@ -11,3 +11,4 @@ mod tcp_proxy;
 mod failover;
 mod networks;
 mod servers;
+mod store;
