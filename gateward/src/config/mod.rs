@@ -6,6 +6,7 @@
 mod listen;
 mod nearest;
 pub mod origin;
+mod policy;
 pub mod service;
 pub mod settings;
 pub mod upstream;
@@ -89,6 +90,9 @@ pub struct Config {
     /// Who may reach what.
     #[serde(default)]
     pub grant: Vec<Grant>,
+    /// What the file itself says about who may reach what, see [`policy::text`].
+    #[serde(skip)]
+    pub policy_text: String,
 }
 
 /// A certificate and its key, both PEM.
@@ -249,6 +253,7 @@ impl Config {
             reason: nearest::suggest(error.message()),
         })?;
         config.check(text)?;
+        config.policy_text = policy::text(text);
         config.anchor(folder);
         Ok(config)
     }

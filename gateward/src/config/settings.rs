@@ -87,6 +87,8 @@ impl Config {
             issuer,
             service,
             grant,
+            // Not an option: made of those.
+            policy_text: _,
         } = self;
         all.text("mode", mode.as_str());
         all.text("listen", listen);

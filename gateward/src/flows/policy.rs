@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use openpgp::{KeyStatus, TrustedKeys};
 use signed_token::{Group, Mail};
@@ -18,7 +18,7 @@ use crate::base::name::ServiceName;
 use crate::base::network::Network;
 use crate::store::grant::{GrantRow, Origin};
 use crate::store::revocation::Revision;
-use crate::store::{self, Change, Failed, Reader, grant, issuer, revocation};
+use crate::store::{self, Change, Failed, Reader, file_policy, grant, issuer, revocation};
 
 /// Whom a grant names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -232,6 +232,10 @@ impl Policy {
 pub struct PolicyCache {
     reader: Reader,
     current: ArcSwap<Policy>,
+    /// Digest of what this server's configuration file says; `None` for commands.
+    own: ArcSwapOption<String>,
+    /// Why it could not be read last time.
+    trouble: ArcSwapOption<String>,
 }
 
 impl PolicyCache {
@@ -242,7 +246,19 @@ impl PolicyCache {
     /// [`store::Error`].
     pub async fn load(reader: Reader, issuers: TrustedKeys) -> Result<Self, store::Error> {
         let policy = Policy::read(&reader, Arc::new(issuers)).await?;
-        Ok(Self { reader, current: ArcSwap::from_pointee(policy) })
+        let current = ArcSwap::from_pointee(policy);
+        Ok(Self { reader, current, own: ArcSwapOption::empty(), trouble: ArcSwapOption::empty() })
+    }
+
+    /// Goes only by the policy of the configuration file with this digest from now on: once another
+    /// server states another one, this one decides nothing.
+    pub fn follow(&self, digest: String) {
+        self.own.store(Some(Arc::new(digest)));
+    }
+
+    /// Why the policy could not be read last time; `None` when it could.
+    pub fn trouble(&self) -> Option<Arc<String>> {
+        self.trouble.load_full()
     }
 
     /// Returns the policy as last read; what is decided under an old one, the writer refuses.
@@ -267,7 +283,9 @@ impl PolicyCache {
     ///
     /// [`store::Error`]; the old one stays.
     pub async fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
-        let policy = Arc::new(Policy::read(&self.reader, Arc::clone(&self.current().issuers)).await?);
+        let read = self.read().await;
+        self.trouble.store(read.as_ref().err().map(|error| Arc::new(error.to_string())));
+        let policy = Arc::new(read?);
         // Two may read at once: the newer one stays, whoever stores last.
         self.current.rcu(|current| {
             let newest = if current.revision > policy.revision { current } else { &policy };
@@ -275,10 +293,22 @@ impl PolicyCache {
         });
         Ok(self.current())
     }
+
+    async fn read(&self) -> Result<Policy, store::Error> {
+        let policy = Policy::read(&self.reader, Arc::clone(&self.current().issuers)).await?;
+        let Some(own) = self.own.load_full() else { return Ok(policy) };
+        match file_policy::stated(&self.reader).await? {
+            Some(stated) if stated.digest != *own => {
+                Err(store::Error::PolicyDiffers { stated_by: stated.by })
+            }
+            _ => Ok(policy),
+        }
+    }
 }
 
 /// Writes what the configuration file says about grants and issuers to the store: the file wins
-/// over what an earlier file said, and leaves alone what commands made.
+/// over what an earlier file said, and leaves alone what commands made. `digest` stands for all that
+/// the file says about who may reach what.
 ///
 /// # Errors
 ///
@@ -288,6 +318,7 @@ pub async fn write_file_rules(
     recorder: &Recorder,
     rules: &[Rule],
     issuers: &TrustedKeys,
+    digest: &str,
     now: Timestamp,
 ) -> Result<(), Failed> {
     let wanted: HashMap<String, GrantRow> =
@@ -316,9 +347,12 @@ pub async fn write_file_rules(
         gone_issuers.map(|row| Change::ForgetIssuer(issuer::Forget { fingerprint: row.fingerprint.clone() }));
 
     let mut changes: Vec<Change> = removed.chain(added).chain(new_issuers).chain(gone_issuers).collect();
-    if changes.is_empty() {
+    let in_force = file_policy::stated(reader).await?;
+    if changes.is_empty() && in_force.is_some_and(|stated| stated.digest == digest) {
         return Ok(());
     }
+    let by = recorder.instance();
+    changes.push(Change::StateFilePolicy(file_policy::State { digest: digest.to_owned(), at: now, by }));
     changes.push(Change::AdvanceRevocation(revocation::Advance));
     happened.push(Happened::done(What::PolicyLoaded { issuers: trusted.into_iter().collect() }));
     // A crash before the commit leaves the policy of the last start; after it, the file's.

@@ -205,6 +205,13 @@ pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
     granted.collect()
 }
 
+/// Sums up what the configuration says about who may reach what: SHA-256 in hex, the same on every
+/// machine.
+pub fn policy_digest(config: &Config) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, config.policy_text.as_bytes());
+    data_encoding::HEXLOWER.encode(hash.as_ref())
+}
+
 /// Says aloud what is not as it should be and is allowed all the same.
 pub fn warn(config: &Config, issuers: &TrustedKeys, now: Timestamp) {
     if config.mode != Mode::Production {

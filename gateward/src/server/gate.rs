@@ -87,7 +87,8 @@ impl Gate {
         let opened = self.opened()?;
         opened.clock.now().map_err(|unbelieved| unbelieved.to_string())?;
         if opened.seen.borrow().unreadable_since.is_some() {
-            return Err("the store cannot be read".into());
+            let trouble = opened.door.policy.trouble();
+            return Err(trouble.map_or("the store cannot be read".into(), |trouble| trouble.to_string()));
         }
         opened.door.recorder.trouble().map_or(Ok(()), Err)
     }

@@ -195,14 +195,17 @@ async fn try_open(
     let now = clock.now()?;
     boot::check_keys_in_use(config, &door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
+    let digest = boot::policy_digest(config);
     write_file_rules(
         &door.store.reader,
         &door.recorder,
         &boot::rules(config)?,
         &door.policy.current().issuers,
+        &digest,
         now,
     )
     .await?;
+    door.policy.follow(digest);
     let inventories = inventory::keep(&services, &door, clock).await;
     let policy = door.policy.refresh().await?;
     let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });

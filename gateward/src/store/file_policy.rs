@@ -7,14 +7,23 @@ use super::sql::{Statement, values};
 use super::{Error, Reader};
 use crate::base::id::InstanceId;
 
-/// Returns the digest of the policy in force, if any server ever stated one.
+/// The policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stated {
+    /// Digest of the settings that decide who may reach what.
+    pub digest: String,
+    /// The run of the server that stated it.
+    pub by: String,
+}
+
+/// Returns the policy in force, if any server ever stated one.
 ///
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub async fn digest(reader: &Reader) -> Result<Option<String>, Error> {
-    let query = Query::of("file_policy", "SELECT digest FROM file_policy", Vec::new());
-    reader.first(query, |row| row.string(0)).await
+pub async fn stated(reader: &Reader) -> Result<Option<Stated>, Error> {
+    let query = Query::of("file_policy", "SELECT digest, stated_by FROM file_policy", Vec::new());
+    reader.first(query, |row| Ok(Stated { digest: row.string(0)?, by: row.string(1)? })).await
 }
 
 /// States what the configuration file of a server says.

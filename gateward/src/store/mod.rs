@@ -77,6 +77,15 @@ pub enum Error {
         /// The server's setting.
         setting: &'static str,
     },
+    /// Another server started with a configuration file that says otherwise who may reach what: the
+    /// operator's, who restarts this one with the same file.
+    #[error(
+        "server {stated_by} started later with other issuers, grants or services in its configuration file: restart this one with the same file"
+    )]
+    PolicyDiffers {
+        /// The other server's run.
+        stated_by: String,
+    },
     /// Another `gateward serve` has it.
     #[error("another gateward serves on {path}: one SQLite file has one server", path = .0.display())]
     Served(PathBuf),
@@ -98,7 +107,11 @@ impl Error {
             | Self::Missing(_)
             | Self::NotMigrated { .. }
             | Self::NotDurable { .. } => true,
-            Self::NotADatabase(_) | Self::TooNew { .. } | Self::Served(_) | Self::Damaged { .. } => false,
+            Self::NotADatabase(_)
+            | Self::TooNew { .. }
+            | Self::PolicyDiffers { .. }
+            | Self::Served(_)
+            | Self::Damaged { .. } => false,
         }
     }
 }

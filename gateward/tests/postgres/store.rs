@@ -237,7 +237,8 @@ async fn a_server_that_may_lose_what_it_committed_is_refused_at_start_and_later(
     gateward::store::migrate(&address(&url)).await.unwrap();
     let replica = Replica::on(&url).await;
     replica.record("good").await.unwrap();
-    cluster.psql(&database, &format!("ALTER ROLE {ROLE} IN DATABASE {database} SET synchronous_commit = off"));
+    cluster
+        .psql(&database, &format!("ALTER ROLE {ROLE} IN DATABASE {database} SET synchronous_commit = off"));
     let refused = Store::open(&address(&url), clock_off_by(0)).await.unwrap_err();
     assert!(matches!(refused, Error::NotDurable { setting: "synchronous_commit", .. }), "{refused}");
     // Sessions that are there keep their settings until they end.
