@@ -12,3 +12,4 @@ mod failover;
 mod networks;
 mod servers;
 mod store;
+mod unknown;

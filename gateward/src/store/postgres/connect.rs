@@ -16,8 +16,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::base::postgres_url::{Host, PostgresUrl};
 
-/// How long one server may take to answer when it is called.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one server may take until we are logged in; then the next one is asked.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long what we sent may stay unacknowledged before the connection is given up (RFC 5482).
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +36,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Somebody answered the call and said nothing.
+    #[error("no server let us in within {0} s")]
+    Silent(u64),
     /// The server, or the way to it.
     #[error("{}", described(.0))]
     Server(#[from] tokio_postgres::Error),
@@ -80,7 +83,7 @@ impl Server {
         config
             .dbname(&url.database)
             .application_name("gateward")
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(LOGIN_TIMEOUT)
             .tcp_user_timeout(TCP_USER_TIMEOUT)
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
@@ -93,23 +96,16 @@ impl Server {
         if url.read_write {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        for (host, port) in &url.hosts {
-            match host {
-                Host::Socket(folder) => config.host_path(folder),
-                Host::Tcp(name) => config.host(name),
-            };
-            config.port(*port);
-        }
         Ok(Self { url: Arc::new(url.clone()), config, tls })
     }
 
-    /// Opens a connection.
+    /// Opens a connection to the first of the servers that lets us in.
     ///
     /// The password is read anew each time, so that a changed one needs no restart.
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`], of the last server.
     pub async fn connect(&self) -> Result<Connection, Error> {
         let mut config = self.config.clone();
         if let Some(path) = &self.url.password_file {
@@ -118,6 +114,26 @@ impl Server {
             let password = text.lines().next().filter(|line| !line.is_empty());
             config.password(password.ok_or_else(|| file("its first line should be the password".into()))?);
         }
+        let mut ended = Err(Error::Silent(LOGIN_TIMEOUT.as_secs()));
+        for (host, port) in &self.url.hosts {
+            let mut config = config.clone();
+            match host {
+                Host::Socket(folder) => config.host_path(folder),
+                Host::Tcp(name) => config.host(name),
+            };
+            config.port(*port);
+            // A server that takes the call and then says nothing is not there either.
+            ended = tokio::time::timeout(LOGIN_TIMEOUT, self.log_in(&config))
+                .await
+                .unwrap_or(Err(Error::Silent(LOGIN_TIMEOUT.as_secs())));
+            if ended.is_ok() {
+                break;
+            }
+        }
+        ended
+    }
+
+    async fn log_in(&self, config: &Config) -> Result<Connection, Error> {
         Ok(if let Some(tls) = &self.tls {
             let (client, connection) = config.connect(tls.clone()).await?;
             Connection::driving(client, connection)
