@@ -123,7 +123,7 @@ impl Server {
             };
             config.port(*port);
             // A server that takes the call and then says nothing is not there either.
-            ended = tokio::time::timeout(LOGIN_TIMEOUT, self.log_in(&config))
+            ended = tokio::time::timeout(LOGIN_TIMEOUT, Box::pin(self.log_in(&config)))
                 .await
                 .unwrap_or(Err(Error::Silent(LOGIN_TIMEOUT.as_secs())));
             if ended.is_ok() {
