@@ -388,7 +388,8 @@ fn dismiss_impatient(batch: Vec<Submission>) -> Vec<Submission> {
     if late.is_empty() {
         return patient;
     }
-    let reason = format!("the head of the log could not be had within {} s", PATIENCE.as_secs());
+    let reason =
+        format!("another process or machine has held the store's write lock for {} s", PATIENCE.as_secs());
     tell_all(late, &CommitError::Unavailable(reason));
     patient
 }
