@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gateward::base::store_address::StoreAddress;
-use gateward::base::time::Clock;
+use gateward::base::time::{Clock, stored};
 use gateward::cli::demo::client::{Answer, Client, Connection};
 use gateward::config::{Config, Listen};
 use gateward::server::{self, Gate, Running, Stop, system};
@@ -16,6 +16,8 @@ use gateward::store::event::{Filter, Recorded, Search};
 use jiff::{SignedDuration, Timestamp};
 use openpgp::SigningKey;
 use serde_json::{Value, json};
+
+use crate::store_under_test::{self, StoreUnderTest};
 
 /// An installation that the demo made, with a server that this test's clock governs.
 pub struct Installation {
@@ -41,6 +43,7 @@ impl Installation {
         let now = Arc::new(Mutex::new(system::wall_clock()));
         let mut installation = Self { folder, now, running: None };
         let config = installation.path("gateward.toml");
+        store_under_test::settle(&config).stop_clock_at(&stored(installation.now()));
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, text + more).unwrap();
         installation.start().await;
@@ -81,10 +84,16 @@ impl Installation {
         *self.now.lock().unwrap()
     }
 
-    /// Lets time pass, all at once.
+    /// Lets time pass, all at once; on PostgreSQL the database's clock, too, while nobody reads ours.
     pub fn pass(&self, time: SignedDuration) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(time).unwrap();
+        self.database().stop_clock_at(&stored(*now));
+    }
+
+    /// The store, past the program.
+    pub fn database(&self) -> StoreUnderTest {
+        StoreUnderTest::of(&self.path("gateward.toml"))
     }
 
     /// Connects to the public listener.
