@@ -279,6 +279,11 @@ impl Cluster {
         postmaster.as_ref().map(|child| Pid::from_raw(child.id().cast_signed()))
     }
 
+    /// Whether it runs: it may have ended by itself.
+    pub fn is_running(&self) -> bool {
+        self.postmaster.lock().unwrap().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
     /// Stops it in good order, connections cut.
     pub fn stop(&self) {
         self.resume();

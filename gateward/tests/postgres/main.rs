@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod cluster;
+mod disk;
 mod pair;
 mod tcp_proxy;
 
+mod disks;
 mod failover;
 mod networks;
 mod servers;
