@@ -7,9 +7,11 @@
 mod cluster;
 mod disk;
 mod pair;
+mod patroni;
 mod tcp_proxy;
 
 mod disks;
 mod failover;
+mod failover_by_patroni;
 mod networks;
 mod servers;
