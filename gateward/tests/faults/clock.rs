@@ -94,7 +94,8 @@ fn a_command_under_another_clock_than_the_running_server_s_changes_nothing() {
         let ran = command.env("LD_PRELOAD", libfaketime()).env("FAKETIME", by).output().unwrap();
         assert_eq!(ran.status.code(), Some(2), "{by}");
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-        assert!(said.contains("apart: nothing was done"), "{by}: {said}");
+        // By the running server's, or by the database's.
+        assert!(said.contains("apart"), "{by}: {said}");
     }
     assert_eq!(log::length(&installation.store()), before);
     assert_eq!(installation.client().get(SMALL, &login).unwrap().status, 200);

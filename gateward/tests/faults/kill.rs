@@ -94,6 +94,7 @@ fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made
         all.downloads.extend(acknowledged.downloads);
         all.logins.extend(acknowledged.logins);
     }
+    installation.close_what_the_killed_left();
     assert!(all.logins.len() > 40 && all.downloads.len() > 40, "there was hardly any load");
 
     log::check(&store);
@@ -128,10 +129,7 @@ fn a_kill_while_starting_leaves_what_the_next_start_can_use() {
     installation.serve().kill();
     let whole = begun.elapsed();
     for twentieth in 0..20 {
-        for end in ["", "-wal", "-shm", ".serve-lock"] {
-            drop(std::fs::remove_file(installation.path(&format!("gateward.db{end}"))));
-        }
-        std::fs::File::create(installation.store()).unwrap();
+        installation.store().make_anew();
         let server = installation.start(&mut installation.serving());
         std::thread::sleep(whole * twentieth / 20);
         server.kill();

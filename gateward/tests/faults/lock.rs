@@ -1,27 +1,9 @@
-//! The database's write lock in other hands.
+//! The head of the log, for which whoever writes waits, in other hands.
 
 use std::time::Duration;
 
-use rusqlite::Connection;
-
 use crate::log;
 use crate::support::{DEMO_GROUP, Installation, SMALL};
-
-/// Holds the write lock of the store, from outside the server, until dropped.
-pub struct Held(Connection);
-
-impl Held {
-    pub fn take(installation: &Installation) -> Self {
-        let connection = Connection::open(installation.store()).unwrap();
-        connection.busy_timeout(Duration::from_secs(10)).unwrap();
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        Self(connection)
-    }
-
-    pub fn release(self) {
-        self.0.execute_batch("ROLLBACK").unwrap();
-    }
-}
 
 #[test]
 fn not_one_byte_leaves_before_it_is_recorded_and_the_answer_comes_once_it_is() {
@@ -36,7 +18,7 @@ fn not_one_byte_leaves_before_it_is_recorded_and_the_answer_comes_once_it_is() {
     });
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     for (connection, path, authorization) in &mut connections {
         connection.send("GET", path, &[authorization], b"").unwrap();
     }
@@ -66,7 +48,7 @@ fn a_lock_held_too_long_shuts_the_door_and_the_gap_is_recorded_afterwards() {
     let token = installation.pen().sign(DEMO_GROUP);
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     let client = installation.client();
     std::thread::scope(|scope| {
         let asked = [SMALL, &large].map(|path| scope.spawn(|| client.get(path, &login).unwrap()));
@@ -78,12 +60,12 @@ fn a_lock_held_too_long_shuts_the_door_and_the_gap_is_recorded_afterwards() {
         }
     });
     let reason = installation.wait_until_not_ready();
-    assert!(reason.contains("write lock"), "{reason}");
+    assert!(reason.contains("head of the log"), "{reason}");
     held.release();
 
     let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(15));
     assert!(gap.body["refused"].as_u64().unwrap() >= 3, "{gap:?}");
-    assert!(gap.text("reason").contains("write lock"), "{gap:?}");
+    assert!(gap.text("reason").contains("head of the log"), "{gap:?}");
     installation.wait_until_ready();
     client.exchange(token.as_bytes()).unwrap().login();
     assert_eq!(client.get(&large, &login).unwrap().status, 200);
@@ -100,7 +82,7 @@ fn whoever_leaves_before_their_answer_is_recorded_leaves_no_transaction_open() {
     let authorization = connection.authorization(&large, &login).unwrap();
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     connection.send("GET", &large, &[&authorization], b"").unwrap();
     assert!(connection.is_silent_for(Duration::from_millis(500)));
     drop(connection);

@@ -1,14 +1,13 @@
-//! Reads the event log from outside, as an auditor with nothing but the file would.
+//! Reads the event log from outside, as an auditor with nothing but the store would.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use audit_log::{Event as Covered, PersonalHash};
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, params};
 use serde_json::Value;
 
+use crate::store_under_test::{StoreUnderTest, bytes};
 use crate::support::eventually;
 
 /// One event.
@@ -29,47 +28,29 @@ impl Event {
     }
 }
 
-fn open(store: &Path) -> Connection {
-    let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-    connection.busy_timeout(Duration::from_secs(10)).unwrap();
-    connection.pragma_update(None, "query_only", "on").unwrap();
-    connection
-}
-
 /// Reads the events from `position` on.
-pub fn events_from(store: &Path, position: u64) -> Vec<Event> {
-    let connection = open(store);
-    let mut statement = connection
-        .prepare("SELECT position, recorded_at, body FROM event WHERE position >= ?1 ORDER BY position")
-        .unwrap();
-    let rows = statement
-        .query_map(params![i64::try_from(position).unwrap()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-        })
-        .unwrap();
-    rows.map(|row| {
-        let (position, recorded_at, body) = row.unwrap();
-        Event {
-            position: position.unsigned_abs(),
-            recorded_at: recorded_at.parse().unwrap(),
-            body: serde_json::from_str(&body).unwrap(),
-        }
-    })
-    .collect()
+pub fn events_from(store: &StoreUnderTest, position: u64) -> Vec<Event> {
+    let sql = "SELECT position, recorded_at, body FROM event WHERE position >=";
+    let rows = store.rows(&format!("{sql} {position} ORDER BY position"));
+    let event = |row: Vec<String>| Event {
+        position: row[0].parse().unwrap(),
+        recorded_at: row[1].parse().unwrap(),
+        body: serde_json::from_str(&row[2]).unwrap(),
+    };
+    rows.into_iter().map(event).collect()
 }
 
-pub fn events(store: &Path) -> Vec<Event> {
+pub fn events(store: &StoreUnderTest) -> Vec<Event> {
     events_from(store, 0)
 }
 
 /// How many events there are: the position of the next.
-pub fn length(store: &Path) -> u64 {
-    let count: i64 = open(store).query_row("SELECT count(*) FROM event", [], |row| row.get(0)).unwrap();
-    count.unsigned_abs()
+pub fn length(store: &StoreUnderTest) -> u64 {
+    store.value("SELECT count(*) FROM event").parse().unwrap()
 }
 
 /// Waits for an event of this kind at `position` or later.
-pub fn wait_for(store: &Path, kind: &str, position: u64, within: Duration) -> Event {
+pub fn wait_for(store: &StoreUnderTest, kind: &str, position: u64, within: Duration) -> Event {
     eventually(&format!("an event {kind}"), within, || {
         events_from(store, position).into_iter().find(|event| event.kind() == kind)
     })
@@ -77,48 +58,40 @@ pub fn wait_for(store: &Path, kind: &str, position: u64, within: Duration) -> Ev
 
 /// Checks what must hold of every log: no gap in the positions, time never back, every body and
 /// personal part JSON, every entry the hash of what it covers, and a search row for each event.
-pub fn check(store: &Path) {
-    let connection = open(store);
-    let mut statement = connection
-        .prepare(
-            "SELECT event.position, id, format_version, instance, occurred_at, event.recorded_at, salt, body, \
-             personal_salt, personal, personal_hash, entry, search.kind FROM event LEFT JOIN search \
-             ON search.position = event.position ORDER BY event.position",
-        )
-        .unwrap();
-    let mut rows = statement.query([]).unwrap();
-    let mut next = 0;
-    let mut last = String::new();
-    while let Some(row) = rows.next().unwrap() {
-        let text = |column: usize| row.get::<_, String>(column).unwrap();
-        assert_eq!(row.get::<_, i64>(0).unwrap(), next, "the positions have a gap");
-        next += 1;
-        let (id, instance, occurred_at, recorded_at, body) = (text(1), text(3), text(4), text(5), text(7));
-        assert!(last <= recorded_at, "{id} was recorded before its predecessor");
-        let parsed: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(parsed.to_string(), body, "{id} is not canonical");
-        let personal = text(9);
-        serde_json::from_str::<Value>(&personal).unwrap();
-        let personal_hash = PersonalHash::of(&row.get(8).unwrap(), &personal);
-        assert_eq!(personal_hash.0, row.get::<_, [u8; 32]>(10).unwrap(), "the personal part of {id}");
+pub fn check(store: &StoreUnderTest) {
+    let rows = store.rows(
+        "SELECT event.position, id, format_version, instance, occurred_at, event.recorded_at, salt, body, \
+         personal_salt, personal, personal_hash, entry, search.kind FROM event LEFT JOIN search \
+         ON search.position = event.position ORDER BY event.position",
+    );
+    let mut last = "";
+    for (next, row) in rows.iter().enumerate() {
+        let (id, body, personal) = (&row[1], &row[7], &row[9]);
+        assert_eq!(row[0], next.to_string(), "the positions have a gap");
+        assert!(last <= row[5].as_str(), "{id} was recorded before its predecessor");
+        let parsed: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(&parsed.to_string(), body, "{id} is not canonical");
+        serde_json::from_str::<Value>(personal).unwrap();
+        let personal_hash = PersonalHash::of(&bytes(&row[8]), personal);
+        assert_eq!(personal_hash.0, bytes(&row[10]), "the personal part of {id}");
         let covered = Covered {
-            id: &id,
-            format_version: row.get(2).unwrap(),
-            instance: &instance,
-            occurred_at: &occurred_at,
-            recorded_at: &recorded_at,
-            body: &body,
+            id,
+            format_version: row[2].parse().unwrap(),
+            instance: &row[3],
+            occurred_at: &row[4],
+            recorded_at: &row[5],
+            body,
         };
-        let entry = covered.entry(&row.get(6).unwrap(), personal_hash);
-        assert_eq!(entry.0, row.get::<_, [u8; 32]>(11).unwrap(), "the entry of {id}");
-        assert_eq!(text(12), parsed["kind"], "the search row of {id}");
-        last = recorded_at;
+        let entry = covered.entry(&bytes(&row[6]), personal_hash);
+        assert_eq!(entry.0, bytes(&row[11]), "the entry of {id}");
+        assert_eq!(row[12], parsed["kind"], "the search row of {id}");
+        last = &row[5];
     }
-    assert!(next > 0, "the log is empty");
+    assert!(!rows.is_empty(), "the log is empty");
 }
 
 /// Checks that everything that was admitted has ended, once; returns the deliveries by transaction.
-pub fn check_transactions(store: &Path) -> HashMap<String, String> {
+pub fn check_transactions(store: &StoreUnderTest) -> HashMap<String, String> {
     let mut open = HashMap::new();
     let mut ended = HashMap::new();
     for event in events(store) {

@@ -8,15 +8,16 @@
 
 mod client;
 mod log;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
 mod support;
 
 mod clock;
-mod disk;
 mod hostile;
 mod kill;
 mod lock;
 mod missing;
-mod order;
+mod on_sqlite;
 mod revocation;
 mod running;
 #[path = "../../../crates/signed-token/tests/spelling/mod.rs"]

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use crate::store_under_test::StoreUnderTest;
 use crate::support::{DEMO_GROUP, Installation, SMALL, eventually};
 
 #[test]
@@ -59,10 +60,14 @@ fn a_keyring_that_everybody_can_read_is_refused() {
 #[test]
 fn whatever_is_missing_at_the_start_is_waited_for() {
     let installation = Installation::make();
-    installation.reconfigure("store = \"gateward.db\"", "store = \"data/gateward.db\"");
-    std::fs::create_dir(installation.path("data")).unwrap();
-    std::fs::copy(installation.store(), installation.path("data/gateward.db")).unwrap();
-    for missing in ["files", "data", "data/gateward.db", "issuer.asc", "server.pem", "server.key"] {
+    let mut all = vec!["files", "issuer.asc", "server.pem", "server.key"];
+    if let StoreUnderTest::Sqlite(file) = installation.store() {
+        installation.reconfigure("store = \"gateward.db\"", "store = \"data/gateward.db\"");
+        std::fs::create_dir(installation.path("data")).unwrap();
+        std::fs::copy(file, installation.path("data/gateward.db")).unwrap();
+        all.extend(["data", "data/gateward.db"]);
+    }
+    for missing in all {
         let (path, away) = (installation.path(missing), installation.path("away"));
         std::fs::rename(&path, &away).unwrap();
         let server = installation.start(&mut installation.serving());

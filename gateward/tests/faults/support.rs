@@ -15,6 +15,7 @@ use openpgp::SigningKey;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::store_under_test::{StoreUnderTest, settle};
 
 /// The program under test.
 pub const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
@@ -72,7 +73,15 @@ pub struct Said {
 }
 
 impl Installation {
+    /// One on the engine of this run.
     pub fn make() -> Self {
+        let installation = Self::make_on_sqlite();
+        settle(&installation.config());
+        installation
+    }
+
+    /// One for a test that is about SQLite's file itself.
+    pub fn make_on_sqlite() -> Self {
         let dir = TempDir::with_prefix("gateward-faults-").unwrap();
         let address = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let installation =
@@ -92,12 +101,24 @@ impl Installation {
         self.dir.path().join(name)
     }
 
-    pub fn store(&self) -> PathBuf {
-        self.path("gateward.db")
+    pub fn store(&self) -> StoreUnderTest {
+        StoreUnderTest::of(&self.config())
     }
 
     pub fn config(&self) -> PathBuf {
         self.path("gateward.toml")
+    }
+
+    /// Closes what killed servers left open, as the next start does: at once on SQLite, where no other
+    /// server can run; once their leases have lapsed on PostgreSQL, where they might.
+    pub fn close_what_the_killed_left(&self) {
+        if self.store().has_a_clock() {
+            eventually("the leases lapse", Duration::from_secs(30), || {
+                let running = "SELECT count(*) FROM instance WHERE lease_until >= gateward_now()";
+                (self.store().value(running) == "0").then_some(())
+            });
+        }
+        self.serve().stop();
     }
 
     /// Writes the configuration again with `from` replaced by `to`.

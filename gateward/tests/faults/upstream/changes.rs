@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::doors::{ending, patient, plain};
 use super::stand_in::{StandIn, answer};
-use crate::lock::Held;
 use crate::log;
 use crate::support::Installation;
 
@@ -27,7 +26,7 @@ fn a_change_is_recorded_before_the_upstream_sees_a_byte_of_it() {
     let authorization = connection.authorization_to("POST", THING, &login).unwrap();
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     connection.send("POST", THING, &[&authorization], b"new").unwrap();
     assert!(connection.is_silent_for(Duration::from_secs(1)));
     assert_eq!(upstream.connections(), 0, "the upstream saw a change that is not recorded");
@@ -42,7 +41,8 @@ fn a_change_is_recorded_before_the_upstream_sees_a_byte_of_it() {
 
 #[test]
 fn an_upstream_that_sees_a_change_finds_it_in_the_record() {
-    let installation = std::sync::Arc::new(std::sync::OnceLock::<std::path::PathBuf>::new());
+    let installation =
+        std::sync::Arc::new(std::sync::OnceLock::<crate::store_under_test::StoreUnderTest>::new());
     let store = std::sync::Arc::clone(&installation);
     // It looks as soon as it sees the head, before it takes the body or answers.
     let upstream = StandIn::doing(move |asked| {
@@ -70,7 +70,7 @@ fn a_change_without_the_record_does_not_happen() {
     let login = installation.login();
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     let refused = post(&installation, &login, b"new");
     assert_eq!(refused.status, 503, "{}", refused.text());
     held.release();
@@ -120,7 +120,7 @@ fn the_end_of_a_change_that_failed_is_recorded_once_it_can_be() {
     connection.send("POST", THING, &[&authorization], b"new").unwrap();
     log::wait_for(&installation.store(), "admitted", before, Duration::from_secs(5));
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     fail.send(()).unwrap();
     let failed = connection.answer().unwrap();
     assert_eq!(failed.status, 502, "{}", failed.text());

@@ -93,8 +93,7 @@ fn ten_kills_under_load_lose_nothing_of_what_an_upstream_gave() {
             server.kill();
         });
     }
-    // The next start closes what was open.
-    installation.serve().stop();
+    installation.close_what_the_killed_left();
     let arrived = arrived.into_inner().unwrap();
     assert!(arrived.len() > 40, "there was hardly any load: {}", arrived.len());
 
@@ -129,7 +128,7 @@ fn a_change_that_a_kill_cuts_is_recorded_and_ends_as_unknown() {
     crate::support::eventually("the upstream has it", Duration::from_secs(5), || upstream.heads().pop());
     server.kill();
 
-    installation.serve().stop();
+    installation.close_what_the_killed_left();
     let events = log::events_from(&installation.store(), before);
     let admitted = events.iter().find(|event| event.kind() == "admitted").expect("it was recorded first");
     let deliveries = log::check_transactions(&installation.store());

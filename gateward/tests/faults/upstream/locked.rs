@@ -6,7 +6,6 @@ use super::doors::{OPEN, RESTRICTED, fdsn, patient};
 use super::records::{RECORD, records};
 use super::stand_in::{StandIn, answer};
 use crate::client::Connection;
-use crate::lock::Held;
 use crate::log;
 use crate::support::{Installation, eventually};
 
@@ -56,7 +55,7 @@ fn not_one_byte_of_an_upstreams_answer_leaves_before_it_is_recorded() {
     let mut askers = Askers::connect(&installation, &installation.login());
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     let asking = askers.ask();
     eventually("the upstream was asked both", Duration::from_secs(5), || {
         (upstream.heads().len() == 2).then_some(())
@@ -87,7 +86,7 @@ fn an_answer_that_cannot_be_recorded_stays_here_and_is_counted_into_the_gap() {
     let mut askers = Askers::connect(&installation, &login);
     let before = log::length(&installation.store());
 
-    let held = Held::take(&installation);
+    let held = installation.store().hold();
     for connection in askers.ask() {
         let answer = connection.answer().unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());

@@ -161,7 +161,7 @@ fn assert_recorded_first(calls: &[Call], descriptor: i64, recorded: usize) {
 #[test]
 fn the_record_is_synced_to_the_disk_before_the_answer_is_written_to_the_socket() {
     const ROUNDS: usize = 5;
-    let installation = Installation::make();
+    let installation = Installation::make_on_sqlite();
     let large = installation.protect("large.bin", 80 * 1024);
     let server = installation.serve();
     let login = installation.login();
@@ -183,7 +183,7 @@ fn the_record_is_synced_to_the_disk_before_the_answer_is_written_to_the_socket()
 
 #[test]
 fn a_disk_that_fails_to_sync_lets_nothing_leave_and_nothing_half_made_behind() {
-    let installation = Installation::make();
+    let installation = Installation::make_on_sqlite();
     let large = installation.protect("large.bin", 80 * 1024);
     let server = installation.serve();
     let login = installation.login();

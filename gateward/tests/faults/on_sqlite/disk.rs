@@ -61,14 +61,15 @@ fn run_where_we_may_mount(test: &str) -> bool {
 
 #[test]
 fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
-    if !run_where_we_may_mount("disk::a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand") {
+    if !run_where_we_may_mount("on_sqlite::disk::a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand")
+    {
         return;
     }
-    let installation = Installation::make();
+    let installation = Installation::make_on_sqlite();
     let disk = SmallDisk::mount(&installation.path("disk"));
-    let store = installation.path("disk/gateward.db");
-    std::fs::copy(installation.store(), &store).unwrap();
+    std::fs::copy(installation.path("gateward.db"), installation.path("disk/gateward.db")).unwrap();
     installation.reconfigure("store = \"gateward.db\"", "store = \"disk/gateward.db\"");
+    let store = installation.store();
     let large = installation.protect("large.bin", 300 * 1024);
     let server = installation.serve();
     let client = installation.client();
