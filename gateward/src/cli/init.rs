@@ -32,7 +32,7 @@ use crate::flows::users::{self, Role};
 use crate::server::system;
 use crate::store::Store;
 
-/// Write a configuration file, a keyring, the admin listener's certificate and the first operator.
+/// Write a configuration file, a keyring and the first operator.
 ///
 /// The store is a file in the folder unless --store names another, or with --for eida in /var/lib/gateward
 /// where the folder is /etc/gateward. Where root runs this, a file goes to the owner of the folder that it

@@ -17,8 +17,10 @@ use crate::store;
 pub(super) enum Store {
     /// Say what the store is and holds; the answer is no while this program cannot serve on it.
     Status,
-    /// Bring the tables up to what this program needs; a server does so itself with a SQLite file, and
-    /// never on PostgreSQL.
+    /// Bring the tables up to what this program needs.
+    ///
+    /// A server does so itself with a SQLite file. With a PostgreSQL database it never does: the tables'
+    /// owner runs this once, and programs that the new tables still serve go on.
     Migrate,
     Copy(copy::Copy),
 }

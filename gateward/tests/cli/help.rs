@@ -60,6 +60,7 @@ fn every_command_and_everything_that_it_takes_is_explained() {
         "config show",
         "login revoke",
         "audit show",
+        "store copy",
     ] {
         assert!(names.contains(&name), "{names:?}");
     }

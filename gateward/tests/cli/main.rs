@@ -7,5 +7,6 @@ mod help;
 mod init;
 mod output;
 mod show;
+mod store;
 mod support;
 mod words;

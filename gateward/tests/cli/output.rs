@@ -21,6 +21,8 @@ fn json_is_one_object_a_line_for_every_command() {
         &["key", "rotate"],
         &["config", "check"],
         &["config", "show"],
+        &["store", "status"],
+        &["store", "migrate"],
         &["exchange", "--dry-run", &token],
         &["exchange", &token],
         &["exchange", "--dry-run", "/dev/null"],

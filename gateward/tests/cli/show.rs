@@ -83,6 +83,21 @@ fn a_flag_wins_over_the_environment_and_both_over_the_file() {
 }
 
 #[test]
+fn the_store_is_named_in_the_same_order() {
+    let installation = Installation::new();
+    let config = installation.config();
+    let store = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let shown = option(&[arguments, &["--config", &config]].concat(), environment, "store");
+        (shown["value"].as_str().unwrap().to_owned(), shown["origin"].as_str().unwrap().to_owned())
+    };
+    let named = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    let environment = [("GATEWARD_STORE", "postgres:///gateward")];
+    assert_eq!(store(&[], &[]), named(&installation.path("gateward.db"), &format!("{config}:5")));
+    assert_eq!(store(&[], &environment), named("postgres:///gateward", "environment GATEWARD_STORE"));
+    assert_eq!(store(&["--store", "sqlite:/a.db"], &environment), named("/a.db", "flag --store"));
+}
+
+#[test]
 fn it_says_what_named_the_file() {
     let installation = Installation::new();
     let config = installation.config();
