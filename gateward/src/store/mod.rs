@@ -13,6 +13,7 @@ pub mod instance;
 pub mod issuer;
 mod postgres;
 mod reader;
+pub mod resif;
 pub mod revocation;
 mod sql;
 mod sqlite;
