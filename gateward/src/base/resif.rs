@@ -21,11 +21,12 @@ impl Place {
     /// In words, for whoever asks which column is meant.
     pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Nth(3) => "the third column of the table",
-            Self::Nth(4) => "the fourth column of the table",
-            Self::Nth(5) => "the fifth column of the table",
-            Self::Nth(_) => "a column by its place in the table",
-            Self::FirstText => "the first column of text beside the network's",
+            Self::Nth(1) => "the first column",
+            Self::Nth(2) => "the second column",
+            Self::Nth(3) => "the third column",
+            Self::Nth(4) => "the fourth column",
+            Self::Nth(_) => "the fifth column",
+            Self::FirstText => "the first column of text that is not the network's code",
         }
     }
 }

@@ -252,17 +252,17 @@ impl Resif {
     pub async fn orphans(&self, ours: &[LoginName]) -> Result<Orphans, Error> {
         let (mut auth, mut privileges) = (self.auth.open().await?, self.privileges.open().await?);
         let temporary = auth.temporary(ours).await?;
-        let privileged = privileges.names(ours).await?;
-        let with_user = auth.users_among(&privileged).await?;
+        let named = privileges.names(ours).await?;
+        let with_user = auth.users_among(&named).await?;
         let mut orphans = Orphans::default();
         for found in temporary {
             if found.ended {
                 orphans.ended.push(found.login);
-            } else if found.settled && !(found.has_hash && privileged.contains(&found.login)) {
+            } else if found.settled && !(found.has_hash && named.contains(&found.login)) {
                 orphans.halves.push(found.login);
             }
         }
-        orphans.nobodies = privileged.into_iter().filter(|name| !with_user.contains(name)).collect();
+        orphans.nobodies = named.into_iter().filter(|name| !with_user.contains(name)).collect();
         Ok(orphans)
     }
 }

@@ -1,8 +1,11 @@
 //! The database of privileges: `networks` and who may have which.
 
+mod sql;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use self::sql::Sql;
 use super::auth::parse;
 use super::gather::Job;
 use super::schema::{Does, Wanted, inspect};
@@ -24,14 +27,6 @@ pub(super) struct Privileges {
 pub(super) struct Opened {
     session: Session,
     sql: Sql,
-}
-
-struct Sql {
-    find: String,
-    add: String,
-    take_others: String,
-    take_all: String,
-    names: String,
 }
 
 impl Privileges {
@@ -70,37 +65,7 @@ impl Privileges {
             }
         }
         let [n, p] = columns.as_slice() else { return Err(Error::Unfit { database: DATABASE, lacks }) };
-        let (networks, privileges) = (networks.table.quoted(), privileges.table.quoted());
-        let (id, network, start, end) = (&p["network_id"], &p["network"], &p["start_year"], &p["end_year"]);
-        let name = &p["name"];
-        let same = format!(
-            "p.{network} = w.network AND p.{start} = w.start_year AND p.{end} = w.end_year AND p.{name} = w.name"
-        );
-        const WANTED: &str = "unnest($1::text[], $2::text[], $3::int4[], $4::int4[]";
-        let sql = Sql {
-            find: format!(
-                "SELECT w.network, w.start_year, w.end_year, min(n.{})::int8 \
-                 FROM unnest($1::text[], $2::int4[], $3::int4[]) AS w (network, start_year, end_year) \
-                 JOIN {networks} AS n ON n.{} = w.network AND n.{} = w.start_year AND n.{} = w.end_year \
-                 GROUP BY w.network, w.start_year, w.end_year",
-                &n["network_id"], &n["network"], &n["start_year"], &n["end_year"]
-            ),
-            add: format!(
-                "INSERT INTO {privileges} ({name}, {network}, {start}, {end}, {id}) \
-                 SELECT DISTINCT w.name, w.network, w.start_year, w.end_year, w.id \
-                 FROM {WANTED}, $5::int8[]) AS w (name, network, start_year, end_year, id) \
-                 WHERE NOT EXISTS (SELECT 1 FROM {privileges} AS p WHERE {same}) ON CONFLICT DO NOTHING"
-            ),
-            take_others: format!(
-                "DELETE FROM {privileges} AS p WHERE p.{name} = ANY ($5::text[]) AND NOT EXISTS \
-                 (SELECT 1 FROM {WANTED}) AS w (name, network, start_year, end_year) WHERE {same})"
-            ),
-            take_all: format!("DELETE FROM {privileges} WHERE {name} = ANY ($1::text[])"),
-            names: format!(
-                "SELECT DISTINCT {name}::text FROM {privileges} \
-                 WHERE {name} ~ '^[A-Z0-9]{{14}}$' AND {name} <> ALL ($1::text[])"
-            ),
-        };
+        let sql = Sql::of(&self.tables, n, p);
         Ok(Opened { session, sql })
     }
 }

@@ -52,11 +52,16 @@ struct Found {
     is_text: bool,
     /// Nobody else fills it.
     must_be_given: bool,
-    may_select: bool,
-    may_insert: bool,
-    may_update: bool,
+    may: May,
     /// A sequence that fills it and that we may not use.
     closed_sequence: Option<String>,
+}
+
+/// What we may do with a column.
+struct May {
+    select: bool,
+    insert: bool,
+    update: bool,
 }
 
 const COLUMNS: &str = "SELECT a.attname::text, t.typcategory = 'S', \
@@ -69,7 +74,8 @@ const COLUMNS: &str = "SELECT a.attname::text, t.typcategory = 'S', \
             AND on_sequence.refclassid = 'pg_class'::regclass \
        JOIN pg_class AS s ON s.oid = on_sequence.refobjid AND s.relkind = 'S' \
       WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum \
-        AND NOT has_sequence_privilege(s.oid, 'USAGE') AND NOT has_sequence_privilege(s.oid, 'UPDATE') LIMIT 1) \
+        AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') \
+                                AND NOT has_sequence_privilege(s.oid, 'UPDATE') END LIMIT 1) \
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid \
     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
@@ -95,8 +101,11 @@ pub(super) async fn inspect(
             "There is no table {table}: name the right one as {option} under [exchange.resif.tables]."
         )]));
     };
-    let may_delete: bool =
-        client.query_one("SELECT has_table_privilege($1, 'DELETE')", &[&oid]).await.map_err(said)?.get(0);
+    let may_delete: bool = client
+        .query_one("SELECT has_table_privilege($1::oid, 'DELETE')", &[&oid])
+        .await
+        .map_err(said)?
+        .get(0);
     let found: Vec<Found> = client
         .query(COLUMNS, &[&oid])
         .await
@@ -106,9 +115,7 @@ pub(super) async fn inspect(
             name: row.get(0),
             is_text: row.get(1),
             must_be_given: row.get(2),
-            may_select: row.get(3),
-            may_insert: row.get(4),
-            may_update: row.get(5),
+            may: May { select: row.get(3), insert: row.get(4), update: row.get(5) },
             closed_sequence: row.get(6),
         })
         .collect();
@@ -139,9 +146,10 @@ fn resolve<'a>(
     let mut lacks = Vec::new();
     for (option, column) in &wanted.columns {
         let (is, said) = match column {
-            Column::Named(name) => {
-                (found.iter().find(|found| found.name == name.as_str()), format!("column {}", name.quoted()))
-            }
+            Column::Named(name) => (
+                found.iter().find(|found| found.name == name.as_str()),
+                format!("the column {}", name.quoted()),
+            ),
             Column::At(place @ Place::Nth(nth)) => (found.get(nth - 1), place.in_words().to_owned()),
             Column::At(place @ Place::FirstText) => {
                 let free = |found: &&Found| found.is_text && !names.contains(&found.name.as_str());
@@ -151,7 +159,7 @@ fn resolve<'a>(
         match is {
             Some(is) => drop(meant.insert(*option, is)),
             None => lacks.push(format!(
-                "The table {} has no {said}: name the right one as {}.{option} under [exchange.resif.tables].",
+                "The table {} lacks {said}: name the right one as {}.{option} under [exchange.resif.tables].",
                 wanted.table.quoted(),
                 wanted.option
             )),
@@ -172,9 +180,9 @@ fn lacking(
     let mut lacks = Vec::new();
     for does in wanted.does {
         let (verb, may) = match does {
-            Does::Select => ("SELECT", meant.values().all(|found| found.may_select)),
-            Does::Insert(columns) => ("INSERT", columns.iter().all(|column| meant[column].may_insert)),
-            Does::Update(columns) => ("UPDATE", columns.iter().all(|column| meant[column].may_update)),
+            Does::Select => ("SELECT", meant.values().all(|found| found.may.select)),
+            Does::Insert(columns) => ("INSERT", columns.iter().all(|column| meant[column].may.insert)),
+            Does::Update(columns) => ("UPDATE", columns.iter().all(|column| meant[column].may.update)),
             Does::Delete => ("DELETE", may_delete),
         };
         if !may {

@@ -1,0 +1,98 @@
+//! RESIF's two databases, on a server of the tests'.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gateward::base::resif::Tables;
+use gateward::store::resif::{Dial, Resif};
+
+use super::cluster::Cluster;
+
+/// The role of `eidaws-auth`: it owns nothing.
+pub const ROLE: &str = "eidawsauth";
+const PASSWORD: &str = "of the drop-in";
+
+/// Logins, and privileges, in two databases of one server.
+pub struct Databases {
+    pub cluster: &'static Cluster,
+    pub auth: String,
+    pub privileges: String,
+}
+
+impl Databases {
+    /// As RESIF has them, with the least privileges for the role.
+    pub fn new() -> Self {
+        Self::on(Cluster::shared())
+    }
+
+    /// The same on a server of one's own.
+    pub fn on(cluster: &'static Cluster) -> Self {
+        let role = format!(
+            "DO $$ BEGIN PERFORM pg_advisory_lock(1); IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') \
+             THEN CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'; END IF; END $$"
+        );
+        cluster.psql("postgres", &role);
+        let make = |name: &str, sql: &[&str]| {
+            let database = cluster.database(name);
+            for sql in sql {
+                cluster.psql(&database, sql);
+            }
+            database
+        };
+        let auth = make("auth", &[include_str!("auth.sql"), include_str!("auth_grants.sql")]);
+        let privileges =
+            make("inventory", &[include_str!("privileges.sql"), include_str!("privileges_grants.sql")]);
+        Self { cluster, auth, privileges }
+    }
+
+    /// A handle that goes by `tables`.
+    pub fn with(&self, tables: Tables) -> Resif {
+        Resif::new(self.dial(&self.auth), self.dial(&self.privileges), tables)
+    }
+
+    pub fn resif(&self) -> Resif {
+        self.with(Tables::default())
+    }
+
+    fn dial(&self, database: &str) -> Dial {
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(self.cluster.address().port());
+        config.user(ROLE).password(PASSWORD).dbname(database).connect_timeout(Duration::from_secs(3));
+        Dial::new(move || {
+            let config = config.clone();
+            async move {
+                let connected = config.connect(tokio_postgres::NoTls).await;
+                let (client, connection) = connected.map_err(|error| error.to_string())?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        })
+    }
+
+    /// Rows of the database of logins.
+    #[track_caller]
+    pub fn in_auth(&self, sql: &str) -> Vec<Vec<String>> {
+        self.cluster.psql(&self.auth, sql)
+    }
+
+    /// Rows of the database of privileges.
+    #[track_caller]
+    pub fn in_privileges(&self, sql: &str) -> Vec<Vec<String>> {
+        self.cluster.psql(&self.privileges, sql)
+    }
+
+    /// Everybody who is a user, with hash and end.
+    #[track_caller]
+    pub fn users(&self) -> BTreeSet<Vec<String>> {
+        let sql = "SELECT login, first_name, last_name, email, expires_at, wss_hash FROM users \
+                   LEFT JOIN credentials USING (user_index)";
+        self.in_auth(sql).into_iter().collect()
+    }
+
+    /// Who may have what.
+    #[track_caller]
+    pub fn privileges(&self) -> BTreeSet<Vec<String>> {
+        let sql = "SELECT name, network, start_year, end_year, network_id FROM aut_user";
+        self.in_privileges(sql).into_iter().collect()
+    }
+}
