@@ -19,6 +19,7 @@ pub mod keyring;
 pub mod kind;
 pub mod logins;
 pub mod operate;
+pub mod placement;
 pub mod policy;
 pub mod record;
 pub mod replays;

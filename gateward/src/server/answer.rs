@@ -167,12 +167,24 @@ pub fn exchange_refused(refusal: &exchange::Refusal) -> Problem {
             (StatusCode::PAYLOAD_TOO_LARGE, token_said(error))
         }
         exchange::Error::Token(error) => (StatusCode::BAD_REQUEST, token_said(error)),
+        exchange::Error::NoGroupHere(_) => {
+            (StatusCode::FORBIDDEN, format!("The token is good, but {}. Ask the data centre.", refusal.error))
+        }
         exchange::Error::IssuerRevoked(_) | exchange::Error::TokenRevoked => {
             (StatusCode::FORBIDDEN, format!("The token is good, but {}. Ask the data centre.", refusal.error))
         }
         exchange::Error::TooMany { wait_seconds } => {
             wait = Some(*wait_seconds);
             (StatusCode::TOO_MANY_REQUESTS, format!("{}.", capitalised(&refusal.error.to_string())))
+        }
+        exchange::Error::NotPlaced(_) => {
+            tracing::error!(error = %refusal.error, "an exchange could not be finished");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!(
+                    "The data service cannot be told of your login at the moment. Try again in {COME_BACK} s."
+                ),
+            )
         }
         exchange::Error::KeyMissing(_) | exchange::Error::Store(_) | exchange::Error::Commit(_) => {
             tracing::error!(error = %refusal.error, "an exchange could not be made");

@@ -10,12 +10,13 @@ use tokio::task::AbortHandle;
 
 use super::admin::Admin;
 use super::boot;
+use super::elsewhere;
 use super::gate::{Gate, Opened};
 use super::housekeeping::{keep_house, lease};
 use super::inventory;
 use super::listener::{Listener, listen};
 use super::peer::Proxies;
-use super::public::Public;
+use super::public::{Public, Version};
 use super::request_body::LargeBodies;
 use super::services;
 use super::socket::Socket;
@@ -145,6 +146,8 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
         answer: Arc::new(Public {
             gate: Arc::clone(&gate),
             exchange_path: config.exchange.path.clone(),
+            status_style: config.exchange.status_style,
+            version: Version { mode: config.mode, contact: config.exchange.contact.clone() },
             large: LargeBodies::default(),
         }),
     };
@@ -194,6 +197,7 @@ async fn try_open(
     let clock = &door.store.clock;
     let now = clock.now()?;
     boot::check_keys_in_use(config, &door).await?;
+    boot::check_resif(&door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
     let digest = boot::policy_digest(config);
     write_file_rules(
@@ -232,7 +236,9 @@ async fn try_open(
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
     let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
-    let tasks = [watching, keeping].into_iter().chain(inventories).collect();
+    let seen = opened.seen.clone();
+    let placing = tokio::spawn(elsewhere::keep_placements(Arc::clone(&opened), seen)).abort_handle();
+    let tasks = [watching, keeping, placing].into_iter().chain(inventories).collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

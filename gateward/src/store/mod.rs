@@ -11,6 +11,7 @@ pub mod grant;
 mod held;
 pub mod instance;
 pub mod issuer;
+pub mod placement;
 mod postgres;
 mod reader;
 pub mod resif;

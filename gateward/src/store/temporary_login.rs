@@ -112,6 +112,16 @@ pub async fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
     reader.all(Query::of(TABLE, sql, Vec::new()), |row| row.string(0)).await
 }
 
+/// Returns the issuers that logins come from.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn issuers(reader: &Reader) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT issuer FROM temporary_login ORDER BY issuer";
+    reader.all(Query::of(TABLE, sql, Vec::new()), |row| row.string(0)).await
+}
+
 /// Makes a login; one whose token has a login already is refused.
 ///
 /// An expired login of the same token makes room in the same commit.

@@ -1,16 +1,32 @@
 //! RESIF's two databases, on a server of the tests'.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
+use gateward::base::postgres_url::PostgresUrl;
 use gateward::base::resif::Tables;
-use gateward::store::resif::{Dial, Resif};
+use gateward::store::resif::Resif;
 
 use super::cluster::Cluster;
 
 /// The role of `eidaws-auth`: it owns nothing.
 pub const ROLE: &str = "eidawsauth";
 const PASSWORD: &str = "of the drop-in";
+
+/// The file with the role's password.
+fn password_file() -> PathBuf {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
+    let file = folder.path().join("password");
+    if !file.exists() {
+        let own = folder.path().join(format!("{:?}", std::thread::current().id()));
+        std::fs::write(&own, PASSWORD).unwrap();
+        std::fs::rename(own, &file).unwrap();
+    }
+    file
+}
 
 /// Logins, and privileges, in two databases of one server.
 pub struct Databases {
@@ -47,26 +63,34 @@ impl Databases {
 
     /// A handle that goes by `tables`.
     pub fn with(&self, tables: Tables) -> Resif {
-        Resif::new(self.dial(&self.auth), self.dial(&self.privileges), tables)
+        Resif::new(self.url(&self.auth), self.url(&self.privileges), tables)
     }
 
     pub fn resif(&self) -> Resif {
         self.with(Tables::default())
     }
 
-    fn dial(&self, database: &str) -> Dial {
-        let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.cluster.address().port());
-        config.user(ROLE).password(PASSWORD).dbname(database).connect_timeout(Duration::from_secs(3));
-        Dial::new(move || {
-            let config = config.clone();
-            async move {
-                let connected = config.connect(tokio_postgres::NoTls).await;
-                let (client, connection) = connected.map_err(|error| error.to_string())?;
-                tokio::spawn(connection);
-                Ok(client)
-            }
-        })
+    fn url(&self, database: &str) -> PostgresUrl {
+        self.url_text(self.cluster.address(), database).parse().unwrap()
+    }
+
+    /// As the configuration has it, for whoever listens at `address`.
+    pub fn url_text(&self, address: SocketAddr, database: &str) -> String {
+        format!("postgres://{ROLE}@{address}/{database}?password_file={}", password_file().display())
+    }
+
+    /// What stands in the configuration file.
+    pub fn configuration(&self) -> String {
+        self.configuration_through(self.cluster.address(), self.cluster.address())
+    }
+
+    /// The same, with something in between.
+    pub fn configuration_through(&self, auth: SocketAddr, privileges: SocketAddr) -> String {
+        format!(
+            "[exchange.resif]\nauth = \"{}\"\nprivileges = \"{}\"\n",
+            self.url_text(auth, &self.auth),
+            self.url_text(privileges, &self.privileges)
+        )
     }
 
     /// Rows of the database of logins.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use self::sql::Sql;
 use super::gather::Job;
 use super::schema::{Does, Wanted, inspect};
-use super::session::{Dial, Session, failed};
+use super::session::{Session, failed};
 use super::{Admission, Database, Error, Network};
 use crate::base::id::LoginName;
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::Tables;
 use crate::base::time::stored;
 
@@ -19,7 +20,7 @@ const DATABASE: Database = Database::Auth;
 /// Where it is, and how its tables are called.
 #[derive(Debug)]
 pub(super) struct Auth {
-    dial: Dial,
+    url: PostgresUrl,
     tables: Arc<Tables>,
 }
 
@@ -40,13 +41,13 @@ pub(super) struct Temporary {
 }
 
 impl Auth {
-    pub fn new(dial: Dial, tables: Arc<Tables>) -> Self {
-        Self { dial, tables }
+    pub fn new(url: PostgresUrl, tables: Arc<Tables>) -> Self {
+        Self { url, tables }
     }
 
     /// Connects, and checks that everything is there.
     pub async fn open(&self) -> Result<Opened, Error> {
-        let session = Session::open(DATABASE, &self.dial).await?;
+        let session = Session::open(DATABASE, &self.url).await?;
         let Tables { users, credentials, epos_fdsn, .. } = &*self.tables;
         let inspected = [
             Wanted {
@@ -76,7 +77,7 @@ impl Auth {
         let mut columns = Vec::new();
         let mut lacks = Vec::new();
         for wanted in &inspected {
-            match inspect(&session.client, DATABASE, wanted).await? {
+            match inspect(session.client(), DATABASE, wanted).await? {
                 Ok(found) => columns.push(found),
                 Err(missing) => lacks.extend(missing),
             }
@@ -100,7 +101,7 @@ impl Opened {
     /// Answers by group which networks it means.
     async fn mean(&mut self, groups: &[&str]) -> Result<HashMap<String, Vec<Network>>, Error> {
         let statement = self.session.statement(&self.sql.mean).await?;
-        let rows = self.session.client.query(&statement, &[&groups]).await;
+        let rows = self.session.client().query(&statement, &[&groups]).await;
         let mut meant: HashMap<String, Vec<Network>> = HashMap::new();
         for row in rows.map_err(|error| failed(DATABASE, &error))? {
             // What is not filled in means nothing.
@@ -149,7 +150,7 @@ impl Opened {
     /// Returns temporary logins whose end has passed, by the clock that others judge them by.
     pub async fn ended(&mut self, ours: &[LoginName], most: u32) -> Result<Vec<LoginName>, Error> {
         let statement = self.session.statement(&self.sql.ended).await?;
-        let rows = self.session.client.query(&statement, &[&names(ours), &i64::from(most)]).await;
+        let rows = self.session.client().query(&statement, &[&names(ours), &i64::from(most)]).await;
         let rows = rows.map_err(|error| failed(DATABASE, &error))?;
         Ok(rows.iter().filter_map(|row| parse(row.get(0))).collect())
     }
@@ -157,7 +158,7 @@ impl Opened {
     /// Returns all temporary logins of others.
     pub async fn temporary(&mut self, ours: &[LoginName]) -> Result<Vec<Temporary>, Error> {
         let statement = self.session.statement(&self.sql.temporary).await?;
-        let rows = self.session.client.query(&statement, &[&names(ours)]).await;
+        let rows = self.session.client().query(&statement, &[&names(ours)]).await;
         let found = |row: &tokio_postgres::Row| {
             let login = parse(row.get(0))?;
             Some(Temporary { login, has_hash: row.get(1), ended: row.get(2), settled: row.get(3) })
@@ -168,7 +169,7 @@ impl Opened {
     /// Returns those of `logins` that are users, static ones among them.
     pub async fn users_among(&mut self, logins: &[LoginName]) -> Result<Vec<LoginName>, Error> {
         let statement = self.session.statement(&self.sql.among).await?;
-        let rows = self.session.client.query(&statement, &[&names(logins)]).await;
+        let rows = self.session.client().query(&statement, &[&names(logins)]).await;
         let rows = rows.map_err(|error| failed(DATABASE, &error))?;
         Ok(rows.iter().filter_map(|row| parse(row.get(0))).collect())
     }
@@ -181,7 +182,7 @@ pub(super) struct MeanGroups(pub Arc<Auth>);
 impl Job for MeanGroups {
     type Session = Opened;
     type Item = Vec<String>;
-    type Answer = Vec<Network>;
+    type Answer = Vec<(String, Network)>;
     const DATABASE: Database = DATABASE;
 
     async fn open(&self) -> Result<Opened, Error> {
@@ -192,14 +193,20 @@ impl Job for MeanGroups {
         opened.session.is_closed()
     }
 
-    async fn run(&self, opened: &mut Opened, items: &[Vec<String>]) -> Result<Vec<Vec<Network>>, Error> {
+    async fn run(
+        &self,
+        opened: &mut Opened,
+        items: &[Vec<String>],
+    ) -> Result<Vec<Vec<(String, Network)>>, Error> {
         let mut groups: Vec<&str> = items.iter().flatten().map(String::as_str).collect();
         groups.sort_unstable();
         groups.dedup();
         let meant = opened.mean(&groups).await?;
-        let of = |groups: &Vec<String>| {
-            groups.iter().filter_map(|group| meant.get(group)).flatten().cloned().collect()
+        let networks = |group: &String| {
+            let networks = meant.get(group).into_iter().flatten();
+            networks.map(|network| (group.clone(), network.clone())).collect::<Vec<_>>()
         };
+        let of = |groups: &Vec<String>| groups.iter().flat_map(networks).collect();
         Ok(items.iter().map(of).collect())
     }
 }

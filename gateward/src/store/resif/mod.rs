@@ -19,10 +19,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::base::id::LoginName;
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::Tables;
 use crate::base::secret::Secret;
 use gather::Gather;
-pub use session::Dial;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,8 @@ pub struct Numbered {
 /// What groups mean.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meant {
+    /// Those of the groups that mean anything, each once.
+    pub groups: Vec<String>,
     /// The networks that are there, each once.
     pub networks: Vec<Numbered>,
     /// Those that `epos_fdsn` names and `networks` does not have.
@@ -158,7 +160,7 @@ pub struct Resif {
 
 impl Resif {
     /// Knows the databases; they are connected to when they are needed.
-    pub fn new(auth: Dial, privileges: Dial, tables: Tables) -> Self {
+    pub fn new(auth: PostgresUrl, privileges: PostgresUrl, tables: Tables) -> Self {
         let tables = Arc::new(tables);
         let auth = Arc::new(auth::Auth::new(auth, Arc::clone(&tables)));
         let privileges = Arc::new(privileges::Privileges::new(privileges, tables));
@@ -185,7 +187,10 @@ impl Resif {
     ///
     /// [`Error`].
     pub async fn mean(&self, groups: Vec<String>) -> Result<Meant, Error> {
-        let mut named = self.groups.ask(groups).await?;
+        let rows = self.groups.ask(groups).await?;
+        let (mut groups, mut named): (Vec<String>, Vec<Network>) = rows.into_iter().unzip();
+        groups.sort();
+        groups.dedup();
         named.sort();
         named.dedup();
         if named.is_empty() {
@@ -194,7 +199,7 @@ impl Resif {
         let networks = self.networks.ask(named.clone()).await?;
         let is_there = |network: &Network| networks.iter().any(|numbered| numbered.network == *network);
         let unknown = named.into_iter().filter(|network| !is_there(network)).collect();
-        Ok(Meant { networks, unknown })
+        Ok(Meant { groups, networks, unknown })
     }
 
     /// Gives `login` exactly `networks`, whatever it had; committed when this returns.

@@ -9,9 +9,10 @@ use self::sql::Sql;
 use super::auth::parse;
 use super::gather::Job;
 use super::schema::{Does, Wanted, inspect};
-use super::session::{Dial, Session, failed};
+use super::session::{Session, failed};
 use super::{Database, Error, Network, Numbered};
 use crate::base::id::LoginName;
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::Tables;
 
 const DATABASE: Database = Database::Privileges;
@@ -19,7 +20,7 @@ const DATABASE: Database = Database::Privileges;
 /// Where it is, and how its tables are called.
 #[derive(Debug)]
 pub(super) struct Privileges {
-    dial: Dial,
+    url: PostgresUrl,
     tables: Arc<Tables>,
 }
 
@@ -30,13 +31,13 @@ pub(super) struct Opened {
 }
 
 impl Privileges {
-    pub fn new(dial: Dial, tables: Arc<Tables>) -> Self {
-        Self { dial, tables }
+    pub fn new(url: PostgresUrl, tables: Arc<Tables>) -> Self {
+        Self { url, tables }
     }
 
     /// Connects, and checks that everything is there.
     pub async fn open(&self) -> Result<Opened, Error> {
-        let session = Session::open(DATABASE, &self.dial).await?;
+        let session = Session::open(DATABASE, &self.url).await?;
         let Tables { networks, privileges, .. } = &*self.tables;
         let inspected = [
             Wanted {
@@ -59,7 +60,7 @@ impl Privileges {
         let mut columns = Vec::new();
         let mut lacks = Vec::new();
         for wanted in &inspected {
-            match inspect(&session.client, DATABASE, wanted).await? {
+            match inspect(session.client(), DATABASE, wanted).await? {
                 Ok(found) => columns.push(found),
                 Err(missing) => lacks.extend(missing),
             }
@@ -76,7 +77,7 @@ impl Opened {
         let starts: Vec<i32> = networks.iter().map(|network| network.start_year).collect();
         let ends: Vec<i32> = networks.iter().map(|network| network.end_year).collect();
         let statement = self.session.statement(&self.sql.find).await?;
-        let rows = self.session.client.query(&statement, &[&codes, &starts, &ends]).await;
+        let rows = self.session.client().query(&statement, &[&codes, &starts, &ends]).await;
         let found = |row: &tokio_postgres::Row| {
             (Network { code: row.get(0), start_year: row.get(1), end_year: row.get(2) }, row.get(3))
         };
@@ -121,7 +122,7 @@ impl Opened {
     pub async fn names(&mut self, ours: &[LoginName]) -> Result<Vec<LoginName>, Error> {
         let ours: Vec<&str> = ours.iter().map(LoginName::as_str).collect();
         let statement = self.session.statement(&self.sql.names).await?;
-        let rows = self.session.client.query(&statement, &[&ours]).await;
+        let rows = self.session.client().query(&statement, &[&ours]).await;
         let rows = rows.map_err(|error| failed(DATABASE, &error))?;
         Ok(rows.iter().filter_map(|row| parse(row.get(0))).collect())
     }
