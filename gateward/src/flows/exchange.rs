@@ -109,7 +109,7 @@ impl Error {
 
 impl Error {
     /// Whether the caller can do nothing about it but come back.
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         matches!(self, Self::Store(_) | Self::Commit(_) | Self::NotPlaced(_))
     }
 }

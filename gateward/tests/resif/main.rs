@@ -6,9 +6,29 @@
 
 mod databases;
 
+mod drop_in;
 mod placing;
 mod privileges_needed;
+mod style;
+mod sweeping;
 mod zones;
 
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+#[path = "../clients/gnupg.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod gnupg;
+#[path = "../clients/installation.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod installation;
+#[path = "../clients/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod server;
+#[path = "../clients/statement.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod statement;
+#[path = "../postgres/tcp_proxy.rs"]
+mod tcp_proxy;
+#[path = "../clients/tools.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod tools;

@@ -159,22 +159,30 @@ fn nothing<J: Job>() -> Error {
     Error::Refused { database: J::DATABASE, reason: "it answered nothing".into() }
 }
 
-/// Does it on the kept connection; if that is gone, on a new one.
+/// Does it on the kept connection; where that breaks, once more on a new one.
 async fn attempt<J: Job>(
     job: &J,
     session: &mut Option<J::Session>,
     items: &[J::Item],
 ) -> Result<Vec<J::Answer>, Error> {
     let work = async {
-        if let Some(kept) = session.as_mut().filter(|kept| !J::is_closed(kept)) {
-            match job.run(kept, items).await {
-                Err(Error::Unreachable { .. }) => {}
+        if session.as_ref().is_none_or(J::is_closed) {
+            *session = None;
+        }
+        let mut may_repeat = true;
+        loop {
+            let open = match session.take() {
+                Some(kept) => session.insert(kept),
+                None => session.insert(job.open().await?),
+            };
+            match job.run(open, items).await {
+                Err(Error::Unreachable { .. }) if may_repeat => {
+                    *session = None;
+                    may_repeat = false;
+                }
                 done => return done,
             }
         }
-        *session = None;
-        let fresh = session.insert(job.open().await?);
-        job.run(fresh, items).await
     };
     let done = tokio::time::timeout(TURN, work).await;
     let done = done.unwrap_or_else(|_| {
