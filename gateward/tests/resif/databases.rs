@@ -79,6 +79,12 @@ impl Databases {
         format!("postgres://{ROLE}@{address}/{database}?password_file={}", password_file().display())
     }
 
+    /// As psql takes it.
+    pub fn psql_url(&self, database: &str) -> String {
+        let password = PASSWORD.replace(' ', "%20");
+        format!("postgres://{ROLE}:{password}@{}/{database}", self.cluster.address())
+    }
+
     /// What stands in the configuration file.
     pub fn configuration(&self) -> String {
         self.configuration_through(self.cluster.address(), self.cluster.address())

@@ -7,6 +7,7 @@
 mod databases;
 
 mod drop_in;
+mod kills;
 mod placing;
 mod privileges_needed;
 mod style;
