@@ -8,6 +8,7 @@ mod databases;
 
 mod drop_in;
 mod kills;
+mod load;
 mod placing;
 mod privileges_needed;
 mod style;
@@ -22,6 +23,9 @@ mod gnupg;
 #[path = "../clients/installation.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod installation;
+#[path = "../clients/proxies.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod proxies;
 #[path = "../clients/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod server;
