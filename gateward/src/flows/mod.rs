@@ -13,6 +13,7 @@ pub mod door;
 pub mod exchange;
 pub mod failures;
 pub mod grants;
+pub mod htdigest;
 pub mod inventory;
 pub mod issuers;
 pub mod keyring;

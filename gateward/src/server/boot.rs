@@ -7,6 +7,7 @@ use http_digest::Offer;
 use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 
+use super::htdigest;
 use super::tls::NON_PRODUCTION;
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
@@ -90,6 +91,9 @@ pub enum Error {
     /// The operator's: RESIF's databases are not as they should be.
     #[error(transparent)]
     Resif(#[from] resif::Error),
+    /// The file that living logins are written to; its folder may come.
+    #[error("exchange.htdigest: {0}")]
+    Htdigest(#[from] htdigest::Error),
     /// The store does not take what the start has to write; it may later.
     #[error(transparent)]
     Failed(#[from] store::Failed),
@@ -99,7 +103,10 @@ impl Error {
     /// Whether waiting may mend it: a file or database that is not there yet.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::File { .. } | Self::Clock(_) | Self::Failed(store::Failed::Write(_)) => true,
+            Self::File { .. }
+            | Self::Htdigest(_)
+            | Self::Clock(_)
+            | Self::Failed(store::Failed::Write(_)) => true,
             Self::Store(error) | Self::Failed(store::Failed::Read(error)) => error.may_pass(),
             Self::Keyring { .. }
             | Self::Exposed(_)

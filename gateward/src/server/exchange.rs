@@ -58,7 +58,14 @@ impl Public {
             exchange::check(door, &token, address, now).await.map(|insight| checked(&insight, json))
         } else {
             let from = From::Address(address);
-            exchange::exchange(door, &token, &from, now).await.map(|exchanged| self.made(&exchanged, json))
+            let exchanged = exchange::exchange(door, &token, &from, now).await;
+            // Whoever is told of a login can use it: it stands in the file before.
+            if let (Ok(_), Some(htdigest)) = (&exchanged, &opened.htdigest)
+                && let Err(error) = htdigest.refresh(door, now).await
+            {
+                return answer::not_placed(&error).answer_in(form);
+            }
+            exchanged.map(|exchanged| self.made(&exchanged, json))
         };
         told.unwrap_or_else(|refusal| match self.status_style {
             StatusStyle::Resif if !json => resif_style::refused(&refusal, form),

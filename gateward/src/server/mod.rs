@@ -14,6 +14,7 @@ mod folder;
 mod found;
 mod gate;
 pub mod housekeeping;
+mod htdigest;
 mod inventory;
 mod listener;
 mod peer;

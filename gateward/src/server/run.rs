@@ -13,6 +13,7 @@ use super::boot;
 use super::elsewhere;
 use super::gate::{Gate, Opened};
 use super::housekeeping::{keep_house, lease};
+use super::htdigest::{self, Htdigest};
 use super::inventory;
 use super::listener::{Listener, listen};
 use super::peer::Proxies;
@@ -213,7 +214,12 @@ async fn try_open(
     let inventories = inventory::keep(&services, &door, clock).await;
     let policy = door.policy.refresh().await?;
     let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
+    let htdigest = config.exchange.htdigest.as_ref().map(|file| Htdigest::new(file.path.clone()));
+    if let Some(htdigest) = &htdigest {
+        htdigest.refresh(&door, now).await?;
+    }
     let opened = Arc::new(Opened {
+        htdigest,
         door: Arc::clone(&door),
         services,
         clock: clock.clone(),
@@ -238,7 +244,8 @@ async fn try_open(
     let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
     let seen = opened.seen.clone();
     let placing = tokio::spawn(elsewhere::keep_placements(Arc::clone(&opened), seen)).abort_handle();
-    let tasks = [watching, keeping, placing].into_iter().chain(inventories).collect();
+    let listing = tokio::spawn(htdigest::keep(Arc::clone(&opened), opened.seen.clone())).abort_handle();
+    let tasks = [watching, keeping, placing, listing].into_iter().chain(inventories).collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

@@ -15,6 +15,9 @@ use super::cluster::Cluster;
 pub const ROLE: &str = "eidawsauth";
 const PASSWORD: &str = "of the drop-in";
 
+/// The password of the role `reader`: a data service that looks who comes.
+pub const READERS_PASSWORD: &str = "of-readers";
+
 /// The file with the role's password.
 fn password_file() -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
@@ -45,7 +48,8 @@ impl Databases {
     pub fn on(cluster: &'static Cluster) -> Self {
         let role = format!(
             "DO $$ BEGIN PERFORM pg_advisory_lock(1); IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') \
-             THEN CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'; END IF; END $$"
+             THEN CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'; \
+             CREATE ROLE reader LOGIN PASSWORD '{READERS_PASSWORD}'; END IF; END $$"
         );
         cluster.psql("postgres", &role);
         let make = |name: &str, sql: &[&str]| {
@@ -56,6 +60,7 @@ impl Databases {
             database
         };
         let auth = make("auth", &[include_str!("auth.sql"), include_str!("auth_grants.sql")]);
+        cluster.psql(&auth, "GRANT SELECT ON users, credentials TO reader");
         let privileges =
             make("inventory", &[include_str!("privileges.sql"), include_str!("privileges_grants.sql")]);
         Self { cluster, auth, privileges }

@@ -6,6 +6,7 @@
 
 mod databases;
 
+mod consumers;
 mod drop_in;
 mod kills;
 mod load;

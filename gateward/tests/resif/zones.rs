@@ -1,7 +1,12 @@
 //! `expires_at` is a local time without a zone: whoever reads it there compares it with `now()`.
 
 use super::databases::Databases;
+use super::drop_in::{installation, token};
+use super::gnupg::Gnupg;
+use super::installation::gateward;
 use super::placing::place;
+use super::statement::now;
+use super::tools::run;
 
 /// When a login ends, as a reader of the database understands it, in microseconds since 1970.
 fn read(databases: &Databases, name: &str) -> i64 {
@@ -74,5 +79,32 @@ async fn only_what_has_ended_by_the_databases_own_clock_is_found() {
         place(&resif, "LIVES123456789", &["/epos/demo"], &at(now + 60)).await.unwrap();
         let ended = resif.ended(&[], 100).await.unwrap();
         assert_eq!(ended, ["ENDED123456789".parse().unwrap()], "{zone}");
+    }
+}
+
+#[test]
+fn the_end_is_right_whatever_the_zone_of_the_application() {
+    let gnupg = Gnupg::new();
+    let issuer = gnupg.issuer();
+    for zone in ["Europe/Paris", "America/New_York", "UTC"] {
+        let databases = in_zone(zone);
+        let installation = installation(&databases, &issuer);
+        for ours in ["Europe/Paris", "America/New_York", "UTC"] {
+            std::fs::write(installation.file("token.asc"), token(&issuer, "/epos/demo")).unwrap();
+            let mut exchange = gateward();
+            exchange.args(["exchange", "--format", "json", "--config"]).arg(installation.config());
+            let before = now();
+            let ran =
+                run(exchange.arg(installation.file("token.asc")).env("TZ", ours).env("PGTZ", ours), b"");
+            let login = ran.good().json()[0]["login"].as_str().unwrap().to_owned();
+            let day = 86_400_000_000;
+            let allowed = before.as_microsecond() + day..=now().as_microsecond() + day;
+            // In the night of a change of the clocks it may be an hour less.
+            let ends = read(&databases, &login);
+            assert!(
+                allowed.contains(&ends) || allowed.contains(&(ends + 3_600_000_000)),
+                "{ours} to {zone}: {ends}"
+            );
+        }
     }
 }

@@ -53,10 +53,18 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
     findings.extend(resif(config));
+    findings.extend(htdigest(config));
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.
     findings.dedup();
     findings
+}
+
+/// Says that the folder of the htdigest file is not there.
+fn htdigest(config: &Config) -> Option<String> {
+    let path = &config.exchange.htdigest.as_ref()?.path;
+    let folder = path.parent()?;
+    (!folder.is_dir()).then(|| format!("exchange.htdigest: there is no folder {}", folder.display()))
 }
 
 /// Says what is missing in RESIF's databases, each with what mends it.

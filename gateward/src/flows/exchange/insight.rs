@@ -100,10 +100,10 @@ impl Worth {
             Reach { service: service.clone(), networks }
         });
         let granted = policy.known_groups(&groups);
-        let means = |group: &Group| {
+        let is_known_there = |group: &Group| {
             meant.as_ref().is_some_and(|meant| meant.groups.iter().any(|known| *known == group.to_string()))
         };
-        let known = groups.iter().filter(|group| granted.contains(group) || means(group));
+        let known = groups.iter().filter(|group| granted.contains(group) || is_known_there(group));
         Self {
             valid_until: token.valid_until(),
             known_groups: known.cloned().collect(),
