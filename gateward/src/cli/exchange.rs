@@ -29,7 +29,7 @@ impl Exchange {
         let access = if self.dry_run { context.access()? } else { context.access_to_change()? };
         let insight = match block_on(exchange::dry_run(&access.door, &token, access.now))? {
             Ok(insight) => insight,
-            Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error.into()),
+            Err(error) if error.is_ours() => return Err(error.into()),
             Err(error) if self.dry_run => return refused(context, out, &error, None),
             // The refusal is recorded, as it would be at the door.
             Err(_) => return self.exchange(context, &access, &token, None, out),
@@ -54,9 +54,7 @@ impl Exchange {
         let from = From::Command(access.by.clone());
         let exchanged = match block_on(exchange::exchange(&access.door, token, &from, access.now))? {
             Ok(exchanged) => exchanged,
-            Err(exchange::Refusal { error: error @ (Error::Store(_) | Error::Commit(_)), .. }) => {
-                return Err(error.into());
-            }
+            Err(exchange::Refusal { error, .. }) if error.is_ours() => return Err(error.into()),
             Err(refusal) => {
                 return refused(context, out, &refusal.error, refusal.reference);
             }

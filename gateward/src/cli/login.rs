@@ -128,23 +128,30 @@ impl Revoke {
             if self.allow_again { "its token may be exchanged again" } else { "its token is blocked" };
         let (door, by, now) = (&access.door, &access.by, access.now);
         let done = match (&self.which.login, &self.which.token_id) {
-            (Some(login), _) => block_on(logins::revoke(door, login, afterwards, by, now))?.map(|()| {
+            (Some(login), _) => block_on(logins::revoke(door, login, afterwards, by, now))?.map(|left| {
                 (
+                    left,
                     format!("{login} has ended; {token}"),
                     json!({ "logins_ended": 1, "token_blocked": !self.allow_again }),
                 )
             }),
-            (None, Some(id)) => block_on(logins::revoke_token(door, id, afterwards, by, now))?.map(|ended| {
-                let blocked = if self.allow_again { "may be exchanged again" } else { "is blocked" };
-                (
-                    format!("token {id} {blocked}; logins ended: {ended}"),
-                    json!({ "logins_ended": ended, "token_blocked": !self.allow_again }),
-                )
-            }),
+            (None, Some(id)) => {
+                block_on(logins::revoke_token(door, id, afterwards, by, now))?.map(|(ended, left)| {
+                    let blocked = if self.allow_again { "may be exchanged again" } else { "is blocked" };
+                    (
+                        left,
+                        format!("token {id} {blocked}; logins ended: {ended}"),
+                        json!({ "logins_ended": ended, "token_blocked": !self.allow_again }),
+                    )
+                })
+            }
             (None, None) => anyhow::bail!("name a login or --token-id"),
         };
         match done {
-            Ok((text, json)) => {
+            Ok((left, text, json)) => {
+                if let Some(error) = left {
+                    eprintln!("gateward: it still stands elsewhere: {error}; the sweep goes on trying");
+                }
                 context.print(out, &text, &json)?;
                 Ok(YES)
             }

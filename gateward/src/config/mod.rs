@@ -3,6 +3,7 @@
 //! Unknown names are refused with their line and the nearest right name. No decision about safety
 //! has a default. Secrets are named by their path and never stand in the file.
 
+mod exchange;
 mod listen;
 mod nearest;
 pub mod origin;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
 use crate::base::store_address::StoreAddress;
+pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use listen::{Listen, TrustedProxies};
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
@@ -105,21 +107,6 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// Where the exchange stands.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exchange {
-    /// Its path on the public listener.
-    #[serde(default = "default_exchange_path")]
-    pub path: UrlPath,
-}
-
-impl Default for Exchange {
-    fn default() -> Self {
-        Self { path: default_exchange_path() }
-    }
-}
-
 /// The listener for operators.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -196,10 +183,6 @@ fn default_realm() -> Realm {
     Realm("FDSN".parse().expect("FDSN is a realm"))
 }
 
-fn default_exchange_path() -> UrlPath {
-    "/auth".to_owned().try_into().expect("/auth is a path")
-}
-
 /// Why there is no configuration: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -262,6 +245,7 @@ impl Config {
         let wrong = |what: &str, reason: String| Wrong { line: line_mentioning(text, what), reason };
         listen::check(&self.listen, self.tls.is_some(), &self.trusted_proxies, self.proxy_protocol)
             .map_err(|reason| wrong(&self.listen.to_string(), reason))?;
+        self.exchange.check().map_err(|(what, reason)| wrong(what, reason))?;
         for (at, service) in self.service.iter().enumerate() {
             let name = service.name();
             if self.service[..at].iter().any(|other| other.name() == name) {
@@ -301,7 +285,8 @@ impl Config {
 
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
-        let Self { listen, tls, store, keyring, admin, issuer, service, .. } = self;
+        let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
+        exchange.anchor(folder);
         let socket = match listen {
             Listen::Unix(path) => Some(path),
             Listen::Address(_) => None,

@@ -36,8 +36,9 @@ impl<'a> Origins<'a> {
             match (value.get_ref(), segments.peek()) {
                 (_, None) => return Some(line_of(self.text, key.span().start)),
                 (DeValue::Table(below), Some(_)) => table = below,
-                // `upstream = "http://..."` is short for `upstream.url`, `inventory = "..."` for either.
-                (DeValue::String(_), Some(&"url" | &"file")) => {
+                // `upstream = "http://..."` is short for `upstream.url`, `inventory = "..."` for either, and the
+                // name of a table for `table`.
+                (DeValue::String(_), Some(&"url" | &"file" | &"table")) => {
                     return Some(line_of(self.text, key.span().start));
                 }
                 _ => return None,

@@ -8,7 +8,9 @@ use toml::Value;
 
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{HttpUpstream, Upstream};
-use super::{Admin, Config, Exchange, Grant, Issuer, Tls};
+use super::{Admin, Config, Exchange, Grant, Htdigest, Issuer, Resif, Tls};
+use crate::base::resif::{Column, Tables};
+use crate::base::sql_name::TableName;
 
 /// One option.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +84,7 @@ impl Config {
             keyring,
             realm,
             digest_sha256,
-            exchange: Exchange { path },
+            exchange,
             admin,
             issuer,
             service,
@@ -102,7 +104,7 @@ impl Config {
         all.text("keyring", keyring.display());
         all.text("realm", &realm.0);
         all.set("digest_sha256", *digest_sha256);
-        all.text("exchange.path", path);
+        list_exchange(exchange, &mut all.below("exchange"));
         let Admin { listen, tls } = admin;
         all.text("admin.listen", listen);
         certificate(tls, &mut all.below("admin.tls"));
@@ -116,6 +118,47 @@ impl Config {
 fn certificate(Tls { certificate, key }: &Tls, list: &mut Below<'_>) {
     list.text("certificate", certificate.display());
     list.text("key", key.display());
+}
+
+fn list_exchange(exchange: &Exchange, list: &mut Below<'_>) {
+    let Exchange { path, status_style, contact, resif, htdigest } = exchange;
+    list.text("path", path);
+    list.set("status_style", word(status_style));
+    list.optional("contact", contact.as_ref(), "/version names nobody");
+    match resif {
+        Some(resif) => list_resif(resif, &mut list.below("resif")),
+        None => list.unset("resif", "logins are written to no other database"),
+    }
+    match htdigest {
+        Some(Htdigest { path }) => list.text("htdigest.path", path.display()),
+        None => list.unset("htdigest", "logins are written to no file"),
+    }
+}
+
+fn list_resif(resif: &Resif, list: &mut Below<'_>) {
+    let Resif { auth, privileges, password_file, tables } = resif;
+    list.text("auth", auth);
+    list.text("privileges", privileges);
+    let file = password_file.as_ref().map(|path| path.display());
+    list.optional("password_file", file, "the URLs name one, or none is asked for");
+    let Tables { users, credentials, epos_fdsn, networks, privileges } = tables;
+    let mut list = list.below("tables");
+    list_table("users", &users.table, users.columns(), &mut list);
+    list_table("credentials", &credentials.table, credentials.columns(), &mut list);
+    list_table("epos_fdsn", &epos_fdsn.table, epos_fdsn.columns(), &mut list);
+    list_table("networks", &networks.table, networks.columns(), &mut list);
+    list_table("privileges", &privileges.table, privileges.columns(), &mut list);
+}
+
+fn list_table(name: &str, table: &TableName, columns: Vec<(&'static str, &Column)>, list: &mut Below<'_>) {
+    let mut list = list.below(name);
+    list.text("table", table);
+    for (name, column) in columns {
+        match column {
+            Column::Named(column) => list.text(name, column),
+            Column::At(place) => list.unset(name, place.in_words()),
+        }
+    }
 }
 
 fn list_issuer(Issuer { key, fingerprint, allow_sha1 }: &Issuer, list: &mut Below<'_>) {

@@ -25,7 +25,7 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
         if logins.is_empty() {
             return Ok(total);
         }
-        match delete(door, logins.clone(), by, now).await {
+        match delete(door, logins.clone(), Some(now), by, now).await {
             Ok(()) => total += logins.len() as u64,
             // Another sweep took some, or one was exchanged again: look anew.
             Err(CommitError::Precondition) => {}
@@ -34,14 +34,39 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
     }
 }
 
+/// Deletes the logins of issuers that are believed no more. Here they open nothing already; others, who
+/// look only whether a login stands in their database or file, must not find them either.
+///
+/// # Errors
+///
+/// [`Failed`]; what was done before is recorded.
+pub async fn end_unbelieved(door: &Door, by: Option<&str>, now: Timestamp) -> Result<(), Failed> {
+    let policy = door.policy.up_to_date().await?;
+    for issuer in temporary_login::issuers(&door.store.reader).await? {
+        if policy.believes(&issuer, now) {
+            continue;
+        }
+        let all = temporary_login::all(&door.store.reader).await?;
+        let theirs: Vec<_> = all.into_iter().filter(|login| login.issuer == issuer).collect();
+        for login in theirs {
+            match delete(door, vec![login.login], None, by, now).await {
+                // Somebody else ended it.
+                Ok(()) | Err(CommitError::Precondition) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn delete(
     door: &Door,
     logins: Vec<LoginName>,
+    ended_by: Option<Timestamp>,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), CommitError> {
-    let delete =
-        |login: &LoginName| Change::DeleteLogin(Delete { login: login.clone(), ended_by: Some(now) });
+    let delete = |login: &LoginName| Change::DeleteLogin(Delete { login: login.clone(), ended_by });
     let changes = logins.iter().map(delete).collect();
     let happened =
         Happened { who: by.map(str::to_owned), ..Happened::done(What::LoginsCleanedUp { logins }) };

@@ -12,7 +12,17 @@ use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
 use crate::base::name::ServiceName;
 use crate::base::random::Random;
+use crate::store::resif::Resif;
 use crate::store::{CommitError, Store};
+
+/// What a token becomes whose groups mean nothing here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutGroup {
+    /// A login, which opens nothing restricted: its holder goes on reading open data.
+    Login,
+    /// Nothing, and its holder is told why.
+    Nothing,
+}
 
 /// The door.
 #[derive(Debug)]
@@ -37,6 +47,10 @@ pub struct Door {
     pub realm: Realm,
     /// The algorithms of Digest challenges.
     pub offer: Offer,
+    /// Databases that logins are written to, too.
+    pub resif: Option<Resif>,
+    /// What a token becomes whose groups mean nothing here.
+    pub without_group: WithoutGroup,
 }
 
 /// A refusal's event before it has a reference.

@@ -8,9 +8,10 @@ mod insight;
 use jiff::{SignedDuration, Timestamp};
 use signed_token::VerifiedToken;
 
-use super::door::{Door, Refused, TooMany};
+use super::door::{Door, Refused, TooMany, WithoutGroup};
 use super::failures::Attempt;
 use super::keyring::{Keyring, Place};
+use super::placement::{self, Placed};
 use super::policy::Policy;
 use super::record::{self, Happened, Personal, What};
 use crate::base::address::ClientAddress;
@@ -18,6 +19,7 @@ use crate::base::id::{LoginName, Reference};
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::time::{later, stored};
+use crate::store::resif::Meant;
 use crate::store::temporary_login::{self, TemporaryLogin};
 use crate::store::token_block::{self, BlockedToken};
 use crate::store::{self, Change, CommitError};
@@ -75,6 +77,12 @@ pub enum Error {
     /// The operator's: the key of a living login is not in the keyring.
     #[error("key {0:?} is missing from the keyring")]
     KeyMissing(String),
+    /// The data centre has nothing for the token's groups, and gives no login for nothing.
+    #[error("none of the token's groups is known here: {}", .0.join(" "))]
+    NoGroupHere(Vec<String>),
+    /// The operator's, who finds why in the log; the caller may come back, and finds their login placed.
+    #[error("the login could not be placed where the data service looks: {0}")]
+    NotPlaced(#[from] placement::Error),
     /// The operator's; the caller may come back.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -92,8 +100,17 @@ impl Error {
             Self::TokenRevoked => "token-revoked",
             Self::TooMany { .. } => "too-many-failures",
             Self::KeyMissing(_) => "key-missing",
+            Self::NoGroupHere(_) => "no-group-here",
+            Self::NotPlaced(_) => "not-placed",
             Self::Store(_) | Self::Commit(_) => "nothing-can-be-recorded",
         }
+    }
+}
+
+impl Error {
+    /// Whether the caller can do nothing about it but come back.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Commit(_) | Self::NotPlaced(_))
     }
 }
 
@@ -146,13 +163,18 @@ async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timest
         Error::Token(signed_token::Error::Expired(_) | signed_token::Error::IssuedInFuture(_))
         | Error::IssuerRevoked(_)
         | Error::TokenRevoked
+        | Error::NoGroupHere(_)
+        | Error::NotPlaced(_)
         | Error::KeyMissing(_) => token_id(door, body, now),
         Error::Token(_) | Error::TooMany { .. } => None,
     };
+    let counts = !error.is_ours();
     let what = What::ExchangeRefused { reason: error.reason().into(), detail: error.to_string(), token_id };
     let recorded = match from {
         From::Address(address) => {
-            door.failures.count_attempt(*address, Attempt::Exchange, now);
+            if counts {
+                door.failures.count_attempt(*address, Attempt::Exchange, now);
+            }
             let reason = format!("exchange: {}", error.reason());
             let refused = Refused { what, reason, service: None, who: None, address: *address };
             door.record_refusal(refused, now).await
@@ -184,6 +206,7 @@ fn token_id(door: &Door, body: &[u8], now: Timestamp) -> Option<String> {
 async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Result<Exchanged, Error> {
     let mut policy = door.policy.current();
     let token = signed_token::verify(body, &policy.issuers, now)?;
+    let meant = meant(door, token.groups()).await?;
     let mut attempt = 0;
     loop {
         let existing = admissible(door, &policy, &token).await?.filter(|login| login.expires_at > now);
@@ -197,20 +220,64 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
             (login.clone(), Change::CreateLogin(Box::new(temporary_login::Create(login))))
         };
         let password = password(door, &login)?;
-        let worth = Worth::of(&token, &policy);
+        let worth = Worth::of(&token, &policy, meant.clone());
+        refuse_without_group(door, &worth)?;
         let happened = exchanged_event(&token, &worth, &login, expires_at, repeated, from);
+        let mut changes = vec![change];
+        if door.resif.is_some() {
+            changes.push(placement::note(&login.login, expires_at, now));
+        }
         attempt += 1;
         // A crash before the commit leaves nothing; after it, a login that nobody was told of, which
         // the same token gives again and the sweep takes away at its end.
-        match door.recorder.commit(Some(policy.revision), vec![change], &[happened], now).await {
-            Ok(()) => {
-                return Ok(Exchanged { login: login.login, password, expires_at, repeated, worth });
-            }
+        match door.recorder.commit(Some(policy.revision), changes, &[happened], now).await {
+            Ok(()) => match place(door, &login, &password, &worth, expires_at, now).await? {
+                Placed::Stands => {
+                    return Ok(Exchanged { login: login.login, password, expires_at, repeated, worth });
+                }
+                Placed::EndedMeanwhile if attempt < ATTEMPTS => policy = door.policy.refresh().await?,
+                Placed::EndedMeanwhile => return Err(Error::TokenRevoked),
+            },
             Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh().await?,
             Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Finds out what `groups` mean in the databases that logins are written to, if there are any.
+async fn meant<'a>(
+    door: &Door,
+    groups: impl IntoIterator<Item = &'a signed_token::Group>,
+) -> Result<Option<Meant>, Error> {
+    let Some(resif) = &door.resif else { return Ok(None) };
+    let groups = groups.into_iter().map(ToString::to_string).collect();
+    Ok(Some(resif.mean(groups).await.map_err(placement::Error::from)?))
+}
+
+/// Refuses a token whose groups mean nothing here, where that gives no login.
+fn refuse_without_group(door: &Door, worth: &Worth) -> Result<(), Error> {
+    if door.without_group == WithoutGroup::Nothing && worth.known_groups.is_empty() {
+        return Err(Error::NoGroupHere(worth.groups.iter().map(ToString::to_string).collect()));
+    }
+    Ok(())
+}
+
+/// Writes the login, which is in our own store, wherever else it belongs.
+async fn place(
+    door: &Door,
+    login: &TemporaryLogin,
+    password: &Secret,
+    worth: &Worth,
+    ends: Timestamp,
+    now: Timestamp,
+) -> Result<Placed, placement::Error> {
+    let (Some(resif), Some(meant)) = (&door.resif, &worth.meant) else { return Ok(Placed::Stands) };
+    if !meant.unknown.is_empty() {
+        let networks = worth.networks_unknown().join(" ");
+        tracing::warn!(login = %login.login, networks, "epos_fdsn names networks that are not in networks");
+    }
+    placement::place(door, resif, (login, password), meant, ends, now).await
 }
 
 /// Returns the login of `token` if it has one, living or not, or why it may have none.
@@ -282,6 +349,8 @@ fn exchanged_event(
         groups: login.groups.clone(),
         groups_known: worth.known_groups.iter().map(ToString::to_string).collect(),
         subject: login.subject.clone(),
+        networks: worth.networks(),
+        networks_unknown: worth.networks_unknown(),
     }));
     let mail = Some(token.mail().as_str().to_owned());
     let address = match from {

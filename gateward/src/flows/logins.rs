@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::door::Door;
+use super::placement;
 use super::record::{Happened, What};
 use crate::base::id::LoginName;
 use crate::store::temporary_login::{self, Delete, TemporaryLogin};
@@ -34,6 +35,8 @@ pub enum Afterwards {
 
 /// Ends `login` at once; its running answers are cut within a second.
 ///
+/// Returns why it still stands in a database that is not ours, if it does: the sweep goes on trying.
+///
 /// # Errors
 ///
 /// [`Error`].
@@ -43,14 +46,14 @@ pub async fn revoke(
     afterwards: Afterwards,
     by: &str,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Option<placement::Error>, Error> {
     let found = temporary_login::find(&door.store.reader, login)
         .await?
         .ok_or_else(|| Error::NoSuchLogin(login.clone()))?;
     let changes = ending(&found, afterwards, by, now);
     let happened = [event(&found, afterwards, by)];
     match door.recorder.commit(None, changes, &happened, now).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(placement::follow_end(door, std::slice::from_ref(login), now).await),
         Err(CommitError::Precondition) => Err(Error::NoSuchLogin(login.clone())),
         Err(error) => Err(error.into()),
     }
@@ -59,7 +62,8 @@ pub async fn revoke(
 /// Ends whatever login the token `id` has and blocks the token, also one that was never seen here.
 ///
 /// `id` is the token's id as SeisComP counts it; it is matched against every spelling. With
-/// [`Afterwards::AllowedAgain`] the block is lifted instead. Returns how many logins ended.
+/// [`Afterwards::AllowedAgain`] the block is lifted instead. Returns how many logins ended, and why
+/// they still stand in a database that is not ours, if they do: the sweep goes on trying.
 ///
 /// # Errors
 ///
@@ -70,7 +74,7 @@ pub async fn revoke_token(
     afterwards: Afterwards,
     by: &str,
     now: Timestamp,
-) -> Result<usize, Error> {
+) -> Result<(usize, Option<placement::Error>), Error> {
     let id = id.to_string();
     let logins = temporary_login::all(&door.store.reader).await?;
     let found: Vec<_> = logins.into_iter().filter(|login| login.token_ids.contains(&id)).collect();
@@ -94,7 +98,8 @@ pub async fn revoke_token(
         happened.push(Happened { who: Some(by.to_owned()), ..Happened::done(what) });
     }
     door.recorder.commit(None, changes, &happened, now).await?;
-    Ok(found.len())
+    let ended: Vec<LoginName> = found.into_iter().map(|login| login.login).collect();
+    Ok((ended.len(), placement::follow_end(door, &ended, now).await))
 }
 
 /// Login, blocks and counter in one: a crash leaves all or nothing. The token is blocked by its

@@ -53,12 +53,20 @@ pub enum Error {
 
 /// A user whose password was proven for this very request; made by [`Passwords::prove`] alone.
 #[derive(Debug)]
-pub struct Operator(String);
+pub struct Operator {
+    name: String,
+    role: String,
+}
 
 impl Operator {
     /// The user's name.
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whether they may change anything: an auditor looks on.
+    pub fn may_change(&self) -> bool {
+        matches!(self.role.as_str(), "admin" | "operator")
     }
 }
 
@@ -99,7 +107,7 @@ impl Passwords {
             proven
         });
         match proven.await.map_err(|_| Error::Unfinished)?? {
-            Some(user) => Ok(Operator(user.name)),
+            Some(user) => Ok(Operator { name: user.name, role: user.role }),
             None => Err(refuse(door, address, now).await?),
         }
     }
@@ -141,7 +149,7 @@ pub async fn record(
     let path = asked.path.chars().take(RECORDED_PATH).collect();
     let what = What::OperatorRequest { method: asked.method.to_owned(), path, status: asked.status };
     let personal = Personal::at(asked.address);
-    let happened = Happened { who: Some(operator.0.clone()), personal, ..Happened::done(what) };
+    let happened = Happened { who: Some(operator.name.clone()), personal, ..Happened::done(what) };
     // A crash before: nothing left. After it: recorded, whether or not the answer still left.
     door.recorder.commit(None, Vec::new(), &[happened], now).await
 }

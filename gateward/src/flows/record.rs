@@ -152,6 +152,10 @@ pub enum What {
     LoginsCleanedUp {
         logins: Vec<LoginName>,
     },
+    /// Temporary logins of others that ended in a database that logins are written to, or were left there.
+    OthersLoginsCleanedUp {
+        logins: Vec<LoginName>,
+    },
     GrantCreated(Granted),
     GrantRevoked(Granted),
     IssuerRevoked {
@@ -201,6 +205,12 @@ pub struct Exchanged {
     pub groups_known: Vec<String>,
     /// Pseudonym of the person.
     pub subject: String,
+    /// The networks that other databases are told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<String>>,
+    /// Those that its groups mean and that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks_unknown: Vec<String>,
 }
 
 /// Who did what, by which right.

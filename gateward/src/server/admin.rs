@@ -3,17 +3,23 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64;
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, Request, StatusCode};
+use http::header::{ALLOW, AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use jiff::Timestamp;
+use serde_json::json;
 
+use super::accept::prefers_json;
 use super::answer::{self, Answered, Problem, SERVICE_VERSION};
 use super::cutter::Cutter;
 use super::gate::Gate;
 use super::listener::Answer;
 use crate::base::address::ClientAddress;
 use crate::base::secret::Secret;
-use crate::flows::operate::{self, Asked, Passwords};
+use crate::flows::clean_up::clean_up;
+use crate::flows::door::Door;
+use crate::flows::operate::{self, Asked, Operator, Passwords};
+use crate::flows::placement::{Pending, sweep};
 
 /// Answers operators.
 #[derive(Debug)]
@@ -68,16 +74,50 @@ impl Admin {
             Ok(operator) => operator,
             Err(error) => return answer::no_operator(&error),
         };
-        let answered = if head.uri.path() == "/" {
-            answer::text(StatusCode::OK, format!("{SERVICE_VERSION}: logged in as {}\n", operator.name()))
-        } else {
-            Problem::new(StatusCode::NOT_FOUND, "no-page", "There is no page at this path.").answer()
+        let answered = match head.uri.path() {
+            "/" => {
+                answer::text(StatusCode::OK, format!("{SERVICE_VERSION}: logged in as {}\n", operator.name()))
+            }
+            "/cleanup" => answer_cleanup(&opened.door, head, &operator, now).await,
+            _ => Problem::new(StatusCode::NOT_FOUND, "no-page", "There is no page at this path.").answer(),
         };
         let (method, path, status) = (head.method.as_str(), head.uri.path(), answered.status().as_u16());
         match operate::record(&opened.door, &operator, Asked { method, path, status, address }, now).await {
             Ok(()) => answered,
             Err(error) => answer::shut(&error).answer(),
         }
+    }
+}
+
+/// Deletes what has expired, here and where our logins are written to; recorded with its names.
+async fn answer_cleanup(
+    door: &Door,
+    head: &http::request::Parts,
+    operator: &Operator,
+    now: Timestamp,
+) -> Answered {
+    if head.method != Method::POST {
+        let said = "Post to clean up; whoever only looks here must change nothing.";
+        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", said).with(ALLOW, "POST").answer();
+    }
+    if !operator.may_change() {
+        let said = "Your role may look at things, and change none.";
+        return Problem::new(StatusCode::FORBIDDEN, "role", said).answer();
+    }
+    let by = Some(operator.name());
+    let deleted = match clean_up(door, by, now).await {
+        Ok(deleted) => deleted,
+        Err(error) => return answer::shut(&error).answer(),
+    };
+    match sweep(door, Pending::All, by, now).await {
+        Ok(swept) => {
+            let deleted = deleted + swept.others;
+            if prefers_json(&head.headers) {
+                return answer::json(StatusCode::OK, "application/json", &json!({ "deleted": deleted }));
+            }
+            answer::text(StatusCode::OK, format!("Deleted {deleted} temporary accounts.\n"))
+        }
+        Err(error) => answer::shut(&error).answer(),
     }
 }
 

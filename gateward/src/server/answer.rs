@@ -167,12 +167,19 @@ pub fn exchange_refused(refusal: &exchange::Refusal) -> Problem {
             (StatusCode::PAYLOAD_TOO_LARGE, token_said(error))
         }
         exchange::Error::Token(error) => (StatusCode::BAD_REQUEST, token_said(error)),
-        exchange::Error::IssuerRevoked(_) | exchange::Error::TokenRevoked => {
+        exchange::Error::NoGroupHere(_)
+        | exchange::Error::IssuerRevoked(_)
+        | exchange::Error::TokenRevoked => {
             (StatusCode::FORBIDDEN, format!("The token is good, but {}. Ask the data centre.", refusal.error))
         }
         exchange::Error::TooMany { wait_seconds } => {
             wait = Some(*wait_seconds);
             (StatusCode::TOO_MANY_REQUESTS, format!("{}.", capitalised(&refusal.error.to_string())))
+        }
+        exchange::Error::NotPlaced(_) => {
+            let mut problem = not_placed(&refusal.error);
+            problem.reference = refusal.reference;
+            return problem;
         }
         exchange::Error::KeyMissing(_) | exchange::Error::Store(_) | exchange::Error::Commit(_) => {
             tracing::error!(error = %refusal.error, "an exchange could not be made");
@@ -191,6 +198,14 @@ pub fn exchange_refused(refusal: &exchange::Refusal) -> Problem {
     }
     problem.reference = refusal.reference;
     problem
+}
+
+/// Says that a login was made and that the data service does not know it yet, and tells the operator why.
+pub fn not_placed(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "an exchange could not be finished");
+    let said =
+        format!("The data service cannot be told of your login at the moment. Try again in {COME_BACK} s.");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-placed", said).with(RETRY_AFTER, COME_BACK.to_string())
 }
 
 fn capitalised(text: &str) -> String {

@@ -7,19 +7,22 @@ use http_digest::Offer;
 use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 
+use super::htdigest;
 use super::tls::NON_PRODUCTION;
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::time::{Clock, Unbelieved};
-use crate::config::{Config, Grant, Mode, ServiceConfig};
-use crate::flows::door::Door;
+use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle};
+use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
 use crate::flows::policy::{NotARule, PolicyCache, Rule, Subject};
 use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
+use crate::store::resif::{self, Resif};
 use crate::store::{self, Store, temporary_login};
 
 /// Why the door cannot be opened.
@@ -85,6 +88,12 @@ pub enum Error {
     /// The clock cannot be believed; it may come right.
     #[error(transparent)]
     Clock(#[from] Unbelieved),
+    /// The operator's: RESIF's databases are not as they should be.
+    #[error(transparent)]
+    Resif(#[from] resif::Error),
+    /// The file that living logins are written to; its folder may come.
+    #[error("exchange.htdigest: {0}")]
+    Htdigest(#[from] htdigest::Error),
     /// The store does not take what the start has to write; it may later.
     #[error(transparent)]
     Failed(#[from] store::Failed),
@@ -94,7 +103,10 @@ impl Error {
     /// Whether waiting may mend it: a file or database that is not there yet.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::File { .. } | Self::Clock(_) | Self::Failed(store::Failed::Write(_)) => true,
+            Self::File { .. }
+            | Self::Htdigest(_)
+            | Self::Clock(_)
+            | Self::Failed(store::Failed::Write(_)) => true,
             Self::Store(error) | Self::Failed(store::Failed::Read(error)) => error.may_pass(),
             Self::Keyring { .. }
             | Self::Exposed(_)
@@ -103,6 +115,7 @@ impl Error {
             | Self::Ca(_)
             | Self::Service { .. }
             | Self::Issuer { .. }
+            | Self::Resif(_)
             | Self::Grant(_) => false,
         }
     }
@@ -266,8 +279,39 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         random: random.clone(),
         realm: config.realm.0.clone(),
         offer: if config.digest_sha256 { Offer::Md5AndSha256 } else { Offer::Md5 },
+        resif: config.exchange.resif.as_ref().map(known_resif),
+        without_group: match config.exchange.status_style {
+            StatusStyle::Gateward => WithoutGroup::Login,
+            StatusStyle::Resif => WithoutGroup::Nothing,
+        },
         store,
     })
+}
+
+/// Knows RESIF's databases as the configuration names them.
+pub fn known_resif(config: &config::Resif) -> Resif {
+    let with_password = |url: &PostgresUrl| {
+        let mut url = url.clone();
+        url.password_file = url.password_file.or_else(|| config.password_file.clone());
+        url
+    };
+    Resif::new(with_password(&config.auth), with_password(&config.privileges), config.tables.clone())
+}
+
+/// Says what cannot be done in RESIF's databases as they are; one that does not answer may come.
+///
+/// # Errors
+///
+/// [`Error::Resif`]: tables, columns or privileges are missing.
+pub async fn check_resif(door: &Door) -> Result<(), Error> {
+    let Some(resif) = &door.resif else { return Ok(()) };
+    for error in resif.check().await {
+        if !error.may_pass() {
+            return Err(error.into());
+        }
+        tracing::error!(%error, "no login can be placed there until it answers");
+    }
+    Ok(())
 }
 
 /// Checks that the keyring has every key that living logins need; commands do without, so that

@@ -3,7 +3,7 @@
 //! Clients of EIDA read one form of answer and nothing else, so that is what everybody gets who does
 //! not ask for JSON by name. `?check` does everything but create.
 
-use http::header::ALLOW;
+use http::header::{ALLOW, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
@@ -13,7 +13,9 @@ use super::accept::prefers_json;
 use super::answer::{self, Answered, Form, Problem};
 use super::public::Public;
 use super::request_body;
+use super::resif_style;
 use crate::base::address::ClientAddress;
+use crate::config::StatusStyle;
 use crate::flows::exchange::{self, Exchanged, From, Insight, Worth};
 
 impl Public {
@@ -56,18 +58,52 @@ impl Public {
             exchange::check(door, &token, address, now).await.map(|insight| checked(&insight, json))
         } else {
             let from = From::Address(address);
-            exchange::exchange(door, &token, &from, now).await.map(|exchanged| made(&exchanged, json))
+            let exchanged = exchange::exchange(door, &token, &from, now).await;
+            // Whoever is told of a login can use it: it stands in the file before.
+            if let (Ok(_), Some(htdigest)) = (&exchanged, &opened.htdigest)
+                && let Err(error) = htdigest.refresh(door, now).await
+            {
+                return answer::not_placed(&error).answer_in(form);
+            }
+            exchanged.map(|exchanged| self.made(&exchanged, json))
         };
-        told.unwrap_or_else(|refusal| answer::exchange_refused(&refusal).answer_in(form))
+        told.unwrap_or_else(|refusal| match self.status_style {
+            StatusStyle::Resif if !json => resif_style::refused(&refusal, form),
+            StatusStyle::Resif | StatusStyle::Gateward => answer::exchange_refused(&refusal).answer_in(form),
+        })
     }
 }
 
-/// Answers with a login: as EIDA's clients expect it, exactly one `:` and no newline; never kept.
-fn made(exchanged: &Exchanged, json: bool) -> Answered {
-    let Exchanged { login, password, expires_at, repeated, worth } = exchanged;
-    if !json {
-        return answer::text(StatusCode::OK, format!("{login}:{}", password.expose()));
+impl Public {
+    /// Answers with a login: as EIDA's clients expect it, exactly one `:` and no newline; never kept.
+    fn made(&self, exchanged: &Exchanged, json: bool) -> Answered {
+        if json {
+            return made(exchanged);
+        }
+        let mut answered = match self.status_style {
+            StatusStyle::Resif => resif_style::made(exchanged),
+            StatusStyle::Gateward => {
+                let Exchanged { login, password, .. } = exchanged;
+                answer::text(StatusCode::OK, format!("{login}:{}", password.expose()))
+            }
+        };
+        // The body holds the login and nothing else, so what its groups mean in vain stands beside it.
+        let unknown = exchanged.worth.networks_unknown().join(" ");
+        if let Ok(unknown) = HeaderValue::try_from(unknown)
+            && !unknown.is_empty()
+        {
+            answered.headers_mut().insert(UNKNOWN_NETWORKS, unknown);
+        }
+        answered
     }
+}
+
+/// Names the networks that the groups mean and that are not there.
+const UNKNOWN_NETWORKS: HeaderName = HeaderName::from_static("x-gateward-unknown-networks");
+
+/// Answers a program with a login, and all that there is to know of it.
+fn made(exchanged: &Exchanged) -> Answered {
+    let Exchanged { login, password, expires_at, repeated, worth } = exchanged;
     let mut told = tell(worth);
     told.insert("login".into(), login.as_str().into());
     told.insert("password".into(), password.expose().into());
@@ -100,6 +136,13 @@ fn checked(insight: &Insight, json: bool) -> Answered {
         ("groups known here", listed(&worth.known_groups, " ")),
         ("granted", listed(&worth.services, "; ")),
     ];
+    if let Some(networks) = worth.networks() {
+        rows.push(("networks", listed(&networks, " ")));
+    }
+    let unknown = worth.networks_unknown();
+    if !unknown.is_empty() {
+        rows.push(("networks not here", listed(&unknown, " ")));
+    }
     match refused {
         None => {
             rows.push(("login would end", format!("{login_ends:.0}")));
@@ -117,16 +160,21 @@ fn checked(insight: &Insight, json: bool) -> Answered {
 
 /// What is told in any case.
 fn tell(worth: &Worth) -> Map<String, Value> {
-    let Worth { valid_until, groups, known_groups, services } = worth;
+    let Worth { valid_until, groups, known_groups, services, meant: _ } = worth;
     let texts = |groups: &[signed_token::Group]| groups.iter().map(ToString::to_string).collect::<Vec<_>>();
     let services =
         services.iter().map(|reach| json!({ "service": reach.service, "networks": reach.networks }));
-    Map::from_iter([
+    let mut told = Map::from_iter([
         ("valid_until".into(), valid_until.to_string().into()),
         ("groups".into(), texts(groups).into()),
         ("groups_known".into(), texts(known_groups).into()),
         ("services".into(), services.collect()),
-    ])
+    ]);
+    if let Some(networks) = worth.networks() {
+        told.insert("networks".into(), networks.into());
+        told.insert("networks_unknown".into(), worth.networks_unknown().into());
+    }
+    told
 }
 
 fn listed(items: &[impl ToString], between: &str) -> String {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::answer::{self, Problem};
+use super::htdigest::Htdigest;
 use super::services::Protected;
 use super::watch::Seen;
 use crate::base::time::{Clock, Unbelieved};
@@ -19,6 +20,8 @@ pub struct Opened {
     pub door: Arc<Door>,
     /// What is protected.
     pub services: Arc<[Protected]>,
+    /// The file that living logins are written to, if any.
+    pub htdigest: Option<Htdigest>,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.

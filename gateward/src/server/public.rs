@@ -14,11 +14,22 @@ use super::cutter::Cutter;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
 use super::request_body::{self, Held, LargeBodies, dropping};
+use super::resif_style;
 use super::services::Protected;
 use crate::base::address::ClientAddress;
 use crate::base::name::UrlPath;
+use crate::config::{Mode, StatusStyle};
 use crate::flows::kind::BodyWanted;
 use crate::flows::replays::Arrival;
+
+/// What `/version` tells beside the version, in the style of RESIF.
+#[derive(Debug)]
+pub struct Version {
+    /// What kind of installation this is.
+    pub mode: Mode,
+    /// Whom to ask.
+    pub contact: Option<String>,
+}
 
 /// Answers the public.
 #[derive(Debug)]
@@ -27,6 +38,10 @@ pub struct Public {
     pub gate: Arc<Gate>,
     /// Where the exchange stands.
     pub exchange_path: UrlPath,
+    /// Whose statuses and sentences the exchange answers with.
+    pub status_style: StatusStyle,
+    /// What `/version` says.
+    pub version: Version,
     /// Room for bodies that are large.
     pub large: LargeBodies,
 }
@@ -43,7 +58,12 @@ impl Answer for Public {
             return self.exchange(&head, body, address).await;
         }
         if head.uri.path() == "/version" {
-            let answered = answer::text(StatusCode::OK, format!("{SERVICE_VERSION}\n"));
+            let answered = match (self.status_style, &self.version) {
+                (StatusStyle::Gateward, _) => answer::text(StatusCode::OK, format!("{SERVICE_VERSION}\n")),
+                (StatusStyle::Resif, Version { mode, contact }) => {
+                    resif_style::version(*mode, contact.as_deref())
+                }
+            };
             return dropping(body, answered).await;
         }
         let Ok(opened) = self.gate.opened() else {

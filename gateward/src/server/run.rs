@@ -10,12 +10,14 @@ use tokio::task::AbortHandle;
 
 use super::admin::Admin;
 use super::boot;
+use super::elsewhere;
 use super::gate::{Gate, Opened};
 use super::housekeeping::{keep_house, lease};
+use super::htdigest::{self, Htdigest};
 use super::inventory;
 use super::listener::{Listener, listen};
 use super::peer::Proxies;
-use super::public::Public;
+use super::public::{Public, Version};
 use super::request_body::LargeBodies;
 use super::services;
 use super::socket::Socket;
@@ -145,6 +147,8 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
         answer: Arc::new(Public {
             gate: Arc::clone(&gate),
             exchange_path: config.exchange.path.clone(),
+            status_style: config.exchange.status_style,
+            version: Version { mode: config.mode, contact: config.exchange.contact.clone() },
             large: LargeBodies::default(),
         }),
     };
@@ -194,6 +198,7 @@ async fn try_open(
     let clock = &door.store.clock;
     let now = clock.now()?;
     boot::check_keys_in_use(config, &door).await?;
+    boot::check_resif(&door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
     let digest = boot::policy_digest(config);
     write_file_rules(
@@ -209,7 +214,12 @@ async fn try_open(
     let inventories = inventory::keep(&services, &door, clock).await;
     let policy = door.policy.refresh().await?;
     let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
+    let htdigest = config.exchange.htdigest.as_ref().map(|file| Htdigest::new(file.path.clone()));
+    if let Some(htdigest) = &htdigest {
+        htdigest.refresh(&door, now).await?;
+    }
     let opened = Arc::new(Opened {
+        htdigest,
         door: Arc::clone(&door),
         services,
         clock: clock.clone(),
@@ -232,7 +242,10 @@ async fn try_open(
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
     let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
-    let tasks = [watching, keeping].into_iter().chain(inventories).collect();
+    let seen = opened.seen.clone();
+    let placing = tokio::spawn(elsewhere::keep_placements(Arc::clone(&opened), seen)).abort_handle();
+    let listing = tokio::spawn(htdigest::keep(Arc::clone(&opened), opened.seen.clone())).abort_handle();
+    let tasks = [watching, keeping, placing, listing].into_iter().chain(inventories).collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

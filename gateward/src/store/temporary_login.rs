@@ -112,6 +112,38 @@ pub async fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
     reader.all(Query::of(TABLE, sql, Vec::new()), |row| row.string(0)).await
 }
 
+/// Returns the issuers that logins come from.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn issuers(reader: &Reader) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT issuer FROM temporary_login ORDER BY issuer";
+    reader.all(Query::of(TABLE, sql, Vec::new()), |row| row.string(0)).await
+}
+
+/// What changes whenever a login is made or goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    count: i64,
+    last_created_at: Option<String>,
+    first_end: Option<String>,
+}
+
+/// Returns how many logins there are, when the last was made, and when the first ends.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn extent(reader: &Reader) -> Result<Extent, Error> {
+    let sql = "SELECT count(*), max(created_at), min(expires_at) FROM temporary_login";
+    let extent = reader.first(Query::of(TABLE, sql, Vec::new()), |row| {
+        let text = |column| row.text_if_any(column).map(|text| text.map(str::to_owned));
+        Ok(Extent { count: row.integer(0)?, last_created_at: text(1)?, first_end: text(2)? })
+    });
+    Ok(extent.await?.unwrap_or(Extent { count: 0, last_created_at: None, first_end: None }))
+}
+
 /// Makes a login; one whose token has a login already is refused.
 ///
 /// An expired login of the same token makes room in the same commit.

@@ -18,7 +18,8 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    file_policy, grant, instance, issuer, postgres, revocation, sqlite, temporary_login, token_block, user,
+    file_policy, grant, instance, issuer, placement, postgres, revocation, sqlite, temporary_login,
+    token_block, user,
 };
 use crate::base::id::EventId;
 
@@ -48,6 +49,10 @@ pub enum Change {
     CreateLogin(Box<temporary_login::Create>),
     ProlongLogin(temporary_login::Prolong),
     DeleteLogin(temporary_login::Delete),
+    NotePlacement(placement::Note),
+    ConfirmPlacement(placement::Confirm),
+    TakenFromPlace(placement::Taken),
+    ForgetPlacement(placement::Forget),
     BlockToken(token_block::Block),
     UnblockToken(token_block::Unblock),
     CreateUser(user::Create),
@@ -71,6 +76,10 @@ impl Change {
             Self::CreateLogin(change) => change.statements(),
             Self::ProlongLogin(change) => vec![change.statement()],
             Self::DeleteLogin(change) => vec![change.statement()],
+            Self::NotePlacement(change) => vec![change.statement()],
+            Self::ConfirmPlacement(change) => vec![change.statement()],
+            Self::TakenFromPlace(change) => vec![change.statement()],
+            Self::ForgetPlacement(change) => vec![change.statement()],
             Self::BlockToken(change) => vec![change.statement()],
             Self::UnblockToken(change) => vec![change.statement()],
             Self::CreateUser(change) => vec![change.statement()],

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::access::unreadable;
+use crate::cli::access::{block_on, unreadable};
 use crate::cli::{Context, YES, no};
 use crate::config::service::{Inventory, InventorySource};
 use crate::config::{self, Config};
 use crate::flows::inventory;
 use crate::server::{boot, services, system, tls};
+use crate::store::resif;
 
 pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let findings = match context.read() {
@@ -51,10 +52,37 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
+    findings.extend(resif(config));
+    findings.extend(htdigest(config));
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.
     findings.dedup();
     findings
+}
+
+/// Says that the folder of the htdigest file is not there.
+fn htdigest(config: &Config) -> Option<String> {
+    let path = &config.exchange.htdigest.as_ref()?.path;
+    let folder = path.parent()?;
+    (!folder.is_dir()).then(|| format!("exchange.htdigest: there is no folder {}", folder.display()))
+}
+
+/// Says what is missing in RESIF's databases, each with what mends it.
+fn resif(config: &Config) -> Vec<String> {
+    let Some(resif) = &config.exchange.resif else { return Vec::new() };
+    match block_on(boot::known_resif(resif).check()) {
+        Ok(errors) => errors.iter().flat_map(told).collect(),
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+fn told(error: &resif::Error) -> Vec<String> {
+    match error {
+        resif::Error::Unfit { database, lacks } => {
+            lacks.iter().map(|lack| format!("exchange.resif: {database}: {lack}")).collect()
+        }
+        other => vec![format!("exchange.resif: {other}")],
+    }
 }
 
 fn issuers(config: &Config) -> Vec<String> {

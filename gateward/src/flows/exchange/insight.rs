@@ -8,7 +8,10 @@ use std::fmt;
 use jiff::Timestamp;
 use signed_token::{Group, Token, VerifiedToken};
 
-use super::{Error, From, LIFETIME, Refusal, admissible, password, refuse, refuse_for_limit, unrecorded};
+use super::{
+    Error, From, LIFETIME, Refusal, admissible, meant, password, refuse, refuse_for_limit,
+    refuse_without_group, unrecorded,
+};
 use crate::base::address::ClientAddress;
 use crate::base::id::LoginName;
 use crate::base::name::ServiceName;
@@ -17,6 +20,7 @@ use crate::base::time::{later, stored};
 use crate::flows::door::Door;
 use crate::flows::policy::{Granted, Policy};
 use crate::flows::record::{self, Happened, Personal, What};
+use crate::store::resif::Meant;
 
 /// What a signed token says, and what that opens here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Worth {
     pub known_groups: Vec<Group>,
     /// What its holder is granted; what is open to everybody needs no grant.
     pub services: Vec<Reach>,
+    /// What its groups mean in the databases that logins are written to, where there are any.
+    pub meant: Option<Meant>,
 }
 
 /// What grants open of one service, together.
@@ -85,20 +91,37 @@ impl fmt::Display for Reach {
 }
 
 impl Worth {
-    /// Holds `token` against the grants of `policy`.
-    pub fn of(token: &Token, policy: &Policy) -> Self {
+    /// Holds `token` against the grants of `policy`; its groups mean `meant` elsewhere.
+    pub fn of(token: &Token, policy: &Policy, meant: Option<Meant>) -> Self {
         let groups: Vec<Group> = token.groups().iter().cloned().collect();
         let services = policy.granted_services(&groups, token.mail()).into_iter();
         let services = services.map(|service| {
             let networks = Networks::of(&policy.grants(service, &groups, token.mail()));
             Reach { service: service.clone(), networks }
         });
+        let granted = policy.known_groups(&groups);
+        let is_known_there = |group: &Group| {
+            meant.as_ref().is_some_and(|meant| meant.groups.iter().any(|known| *known == group.to_string()))
+        };
+        let known = groups.iter().filter(|group| granted.contains(group) || is_known_there(group));
         Self {
             valid_until: token.valid_until(),
-            known_groups: policy.known_groups(&groups).into_iter().cloned().collect(),
+            known_groups: known.cloned().collect(),
             services: services.collect(),
+            meant,
             groups,
         }
+    }
+
+    /// The networks that other databases are told of; `None` where there are none.
+    pub fn networks(&self) -> Option<Vec<String>> {
+        let meant = self.meant.as_ref()?;
+        Some(meant.networks.iter().map(|numbered| numbered.network.to_string()).collect())
+    }
+
+    /// The networks that the groups mean there and that are not there.
+    pub fn networks_unknown(&self) -> Vec<String> {
+        self.meant.iter().flat_map(|meant| &meant.unknown).map(ToString::to_string).collect()
     }
 }
 
@@ -126,22 +149,20 @@ pub struct Insight {
 pub async fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
     let token = signed_token::inspect(body, &door.policy.current().issuers, now)?;
     let policy = door.policy.up_to_date().await?;
+    let worth = Worth::of(&token, &policy, meant(door, token.groups()).await?);
     let judged = match token.clone().check_dates(now) {
-        Ok(token) => living(door, &policy, &token, now).await,
+        Ok(token) => living(door, &policy, &token, now).await.and_then(|login| {
+            refuse_without_group(door, &worth)?;
+            Ok(login)
+        }),
         Err(error) => Err(error.into()),
     };
     let (login, refusal) = match judged {
         Ok(login) => (login, None),
-        Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error),
+        Err(error) if error.is_ours() => return Err(error),
         Err(error) => (None, Some(Refusal { error, reference: None })),
     };
-    Ok(Insight {
-        worth: Worth::of(&token, &policy),
-        login_ends: later(now, LIFETIME).min(token.valid_until()),
-        login,
-        refusal,
-        token,
-    })
+    Ok(Insight { worth, login_ends: later(now, LIFETIME).min(token.valid_until()), login, refusal, token })
 }
 
 /// Returns the living login of `token`, if it has one, or why the exchange would refuse the token.
@@ -195,10 +216,11 @@ pub async fn check(
 /// that was taken out may be in anybody's hands.
 fn is_the_holders(error: &Error) -> bool {
     match error {
-        Error::Token(_) | Error::TokenRevoked => true,
+        Error::Token(_) | Error::TokenRevoked | Error::NoGroupHere(_) => true,
         Error::IssuerRevoked(_)
         | Error::TooMany { .. }
         | Error::KeyMissing(_)
+        | Error::NotPlaced(_)
         | Error::Store(_)
         | Error::Commit(_) => false,
     }
@@ -218,6 +240,8 @@ fn checked_event(door: &Door, insight: &Insight, address: ClientAddress) -> Happ
         groups_known: worth.known_groups.iter().map(ToString::to_string).collect(),
         subject: door.keyring.pseudonym(&issuer, mail),
         issuer,
+        networks: worth.networks(),
+        networks_unknown: worth.networks_unknown(),
     }));
     Happened {
         who: login.as_ref().map(ToString::to_string),

@@ -1,7 +1,7 @@
 //! What only PostgreSQL does: connecting, migrating, its clock, reading and writing.
 
 mod clock;
-mod connect;
+pub(super) mod connect;
 mod engine;
 mod held;
 mod reader;

@@ -18,8 +18,11 @@ pub(super) use reader::Reader;
 pub use serve_lock::ServeLock;
 
 /// The migrations, oldest first; the schema's version is how many ran.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/sqlite/0001.sql"), include_str!("../migrations/sqlite/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/0001.sql"),
+    include_str!("../migrations/sqlite/0002.sql"),
+    include_str!("../migrations/sqlite/0003.sql"),
+];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(200);
