@@ -96,6 +96,11 @@ pub(super) const OTHERS: &[Table] = &[
         has_first_row: false,
     },
     Table {
+        name: "placement",
+        columns: &[text("login"), text("state"), text("since"), text("expires_at")],
+        has_first_row: false,
+    },
+    Table {
         name: "temporary_login",
         columns: &[
             text("login"),
