@@ -8,6 +8,8 @@
 
 mod client;
 mod log;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod support;

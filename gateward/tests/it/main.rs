@@ -12,6 +12,8 @@ mod grants;
 mod logins;
 mod record;
 mod replays;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod support;

@@ -36,7 +36,10 @@ pub const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 /// The role that owns what [`Cluster::database`] makes.
 pub const ROLE: &str = "gateward";
 
-/// Its password, over TCP.
+/// A role for databases whose tables `gateward` shall not own.
+pub const OWNER: &str = "owner_of_tables";
+
+/// The password of `gateward`, over TCP.
 pub const PASSWORD: &str = "of tests only";
 
 /// What gateward calls the file with the password, in a URL.
@@ -79,13 +82,14 @@ impl Cluster {
         cluster.write_settings(settings);
         cluster.write_access();
         cluster.power_on();
-        cluster.make_role();
+        cluster.make_roles();
         cluster
     }
 
-    /// Makes the role gateward.
-    pub fn make_role(&self) {
+    /// Makes the roles that own databases.
+    pub fn make_roles(&self) {
         self.psql("postgres", &format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'"));
+        self.psql("postgres", &format!("CREATE ROLE {OWNER} LOGIN"));
     }
 
     /// Starts a standby that follows `primary`, which must live as long as it is followed.
@@ -129,16 +133,26 @@ impl Cluster {
 
     /// Makes a fresh database of `gateward`'s; returns its name, which begins with `name`.
     pub fn database(&self, name: &str) -> String {
+        self.database_of(ROLE, name)
+    }
+
+    /// Makes a fresh database of `owner`'s; returns its name, which begins with `name`.
+    pub fn database_of(&self, owner: &str, name: &str) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let database = format!("{name}_{number}");
-        self.psql("postgres", &format!("CREATE DATABASE {database} OWNER {ROLE}"));
+        self.psql("postgres", &format!("CREATE DATABASE {database} OWNER {owner}"));
         database
     }
 
     /// As gateward's configuration takes it: through the socket, as ourselves.
     pub fn socket_url(&self, database: &str) -> String {
+        self.socket_url_of(ROLE, database)
+    }
+
+    /// The same for another role.
+    pub fn socket_url_of(&self, role: &str, database: &str) -> String {
         let folder = self.folder.path().display();
-        format!("postgres://{ROLE}@/{database}?host={folder}&port={}", self.port)
+        format!("postgres://{role}@/{database}?host={folder}&port={}", self.port)
     }
 
     /// As gateward's configuration takes it: over loopback, by password, without TLS.
@@ -427,7 +441,7 @@ impl Cluster {
     pub fn names(&self) -> Vec<String> {
         let us = User::from_uid(Uid::effective()).unwrap().expect("the user who tests has a name").name;
         let server = self.folder.owner().name.clone();
-        let names = [(&us, ROLE), (&us, "postgres"), (&server, "postgres")];
+        let names = [(&us, ROLE), (&us, OWNER), (&us, "postgres"), (&server, "postgres")];
         names.map(|(user, role)| format!("tests {user} {role}")).to_vec()
     }
 }

@@ -62,7 +62,7 @@ impl Patroni {
             machine.start(patroni.etcd);
         }
         patroni.wait_for_the_standby();
-        patroni.primary().make_role();
+        patroni.primary().make_roles();
         patroni.start_haproxy();
         patroni
     }

@@ -1,7 +1,11 @@
 //! The store that the installations of a test program have: a SQLite file, or a PostgreSQL database
 //! where `GATEWARD_TEST_STORE=postgres`. Whatever a test does, it does on either.
 //!
-//! Test targets take it in with `#[path = "../postgres/store_under_test.rs"] mod store_under_test;`.
+//! On PostgreSQL its tables belong to another role; the one that serves has what docs/postgresql.md grants
+//! it and nothing more.
+//!
+//! Test targets take it in with `#[path = "../postgres/store_under_test.rs"] mod store_under_test;`,
+//! and `cluster.rs` beside it.
 //! A test that is about SQLite itself stands in a module named `on_sqlite`, which `./test` leaves out
 //! of the run on PostgreSQL.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
@@ -14,9 +18,7 @@ use std::time::Duration;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-#[path = "cluster.rs"]
-mod cluster;
-use cluster::Cluster;
+use crate::cluster::{self, Cluster, OWNER};
 
 /// The store of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +49,13 @@ pub fn settle(config: &Path) -> StoreUnderTest {
     if !is_postgres() {
         return file;
     }
-    let database = Cluster::shared().database("installation");
-    let url = Cluster::shared().socket_url(&database);
+    let cluster = Cluster::shared();
+    let database = cluster.database_of(OWNER, "installation");
     let mut copy = Command::new(env!("CARGO_BIN_EXE_gateward"));
-    copy.args(["store", "copy", "--from"]).arg(path).args(["--to", &url]);
+    copy.args(["store", "copy", "--from"]).arg(path).args(["--to", &cluster.socket_url_of(OWNER, &database)]);
     cluster::run(copy.env_remove("GATEWARD_STORE"));
+    cluster.psql(&database, &grants());
+    let url = cluster.socket_url(&database);
     // Whoever still looks for it shall not find it.
     for end in ["", "-wal", "-shm", ".serve-lock"] {
         drop(std::fs::remove_file(format!("{}{end}", path.display())));
@@ -60,6 +64,15 @@ pub fn settle(config: &Path) -> StoreUnderTest {
     let line = text.lines().find(|line| line.starts_with("store = ")).unwrap();
     std::fs::write(config, text.replace(line, &format!("store = \"{url}\""))).unwrap();
     Postgres(database)
+}
+
+/// What docs/postgresql.md grants the role that serves.
+pub fn grants() -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/postgresql.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let grants: Vec<&str> = page.lines().filter(|line| line.starts_with("GRANT ")).collect();
+    assert!(grants.len() > 3, "{page}");
+    grants.join("\n")
 }
 
 impl StoreUnderTest {
@@ -144,11 +157,11 @@ impl StoreUnderTest {
             Postgres(database) => {
                 let cluster = Cluster::shared();
                 cluster.psql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"));
-                let owner = cluster::ROLE;
-                cluster.psql("postgres", &format!("CREATE DATABASE {database} OWNER {owner}"));
+                cluster.psql("postgres", &format!("CREATE DATABASE {database} OWNER {OWNER}"));
                 let mut migrate = Command::new(env!("CARGO_BIN_EXE_gateward"));
-                migrate.args(["store", "migrate", "--store", &cluster.socket_url(database)]);
+                migrate.args(["store", "migrate", "--store", &cluster.socket_url_of(OWNER, database)]);
                 cluster::run(&mut migrate);
+                cluster.psql(database, &grants());
             }
         }
     }

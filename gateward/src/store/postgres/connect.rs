@@ -2,6 +2,7 @@
 //! settings.
 
 use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -110,6 +111,10 @@ impl Server {
         let mut config = self.config.clone();
         if let Some(path) = &self.url.password_file {
             let file = |reason: String| Error::File { path: path.display().to_string(), reason };
+            let metadata = tokio::fs::metadata(path).await.map_err(|error| file(error.to_string()))?;
+            if metadata.permissions().mode() & 0o007 != 0 {
+                return Err(file("it can be read by everybody on this machine: chmod o-rwx it".into()));
+            }
             let text = tokio::fs::read_to_string(path).await.map_err(|error| file(error.to_string()))?;
             let password = text.lines().next().filter(|line| !line.is_empty());
             config.password(password.ok_or_else(|| file("its first line should be the password".into()))?);
