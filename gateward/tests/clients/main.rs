@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod behind_proxies;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod demo;
 mod digest;
 mod endings;
@@ -29,8 +31,6 @@ mod server;
 #[path = "../../../crates/signed-token/tests/spelling/mod.rs"]
 mod spelling;
 mod statement;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod tls;

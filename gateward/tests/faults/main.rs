@@ -7,9 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod client;
-mod log;
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+mod log;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod support;

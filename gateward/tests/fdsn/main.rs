@@ -32,6 +32,8 @@ mod metadata_paths;
 mod restrictions;
 mod stand_ins;
 
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 #[path = "../clients/gnupg.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod gnupg;
@@ -47,8 +49,6 @@ mod server;
 #[path = "../clients/statement.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod statement;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 #[path = "../clients/tools.rs"]

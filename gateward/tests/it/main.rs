@@ -7,13 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it stands")]
 
 mod architecture;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod documents;
 mod grants;
 mod logins;
 mod record;
 mod replays;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod support;
