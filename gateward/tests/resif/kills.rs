@@ -76,7 +76,7 @@ fn stop_after(
 ) {
     let store = store(installation);
     let names = databases.in_privileges(NEW_NAMES).concat();
-    let named = || databases.in_privileges(NEW_NAMES).concat() != names;
+    let is_named = || databases.in_privileges(NEW_NAMES).concat() != names;
     let users = Locked::table(databases, &databases.auth, "users");
     let privileges =
         (after == After::OurOwnRecord).then(|| Locked::table(databases, &databases.privileges, "aut_user"));
@@ -87,7 +87,7 @@ fn stop_after(
         drop((users, privileges));
         return;
     }
-    eventually("it has privileges", named);
+    eventually("it has privileges", is_named);
     if after == After::Privileges {
         kill();
         users.release();
