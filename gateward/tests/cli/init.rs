@@ -118,6 +118,30 @@ fn the_file_for_a_data_centre_whose_data_service_checks_logins_is_good_at_once()
 }
 
 #[test]
+fn a_data_service_that_looks_logins_up_in_resifs_databases_is_told_of_ours() {
+    let asked = Asked::new();
+    let resif = [
+        "--digest",
+        "upstream",
+        "--resif-auth",
+        "postgres://eidawsauth@localhost/resifAuth",
+        "--resif-privileges",
+        "postgres://eidawsauth@localhost/resifInv-Prod",
+    ];
+    let ran = asked.init_with_issuer(&[&UPSTREAM[..], &resif].concat());
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let file: toml::Table = std::fs::read_to_string(asked.config()).unwrap().parse().unwrap();
+    let named = |name: &str| file["exchange"]["resif"][name].as_str().map(str::to_owned);
+    assert_eq!(named("auth").as_deref(), Some("postgres://eidawsauth@localhost/resifAuth"));
+    assert_eq!(named("privileges").as_deref(), Some("postgres://eidawsauth@localhost/resifInv-Prod"));
+
+    let asked = Asked::new();
+    let unprotected = ["--digest", "upstream", "--resif-auth", "postgres://eidawsauth@db/resifAuth"];
+    let ran = asked.init_with_issuer(&[&UPSTREAM[..], &unprotected].concat());
+    assert_eq!((ran.status, ran.stderr.contains("sslmode=verify-full")), (2, true), "{}", ran.stderr);
+}
+
+#[test]
 fn availability_and_station_come_along_when_asked_for() {
     for digest in [&GATEWARD[..], &["--digest", "upstream"]] {
         let asked = Asked::new();

@@ -37,11 +37,13 @@ fn everything(config: &Config) -> Vec<String> {
     findings
         .extend(tls::load(&admin.certificate, &admin.key, strictness).err().map(|error| error.to_string()));
     findings.extend(boot::keyring(&config.keyring).err().map(|error| error.to_string()));
+    findings.extend(resif(config));
+    findings.extend(htdigest(config));
     findings
 }
 
 /// Looks at what the file names and others made: all but the keyring, the admin listener's
-/// certificate and the store.
+/// certificate, the store, and where logins are written to beside it.
 pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     let mut findings = Vec::new();
     if let Some(tls) = &config.tls {
@@ -52,8 +54,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
-    findings.extend(resif(config));
-    findings.extend(htdigest(config));
+
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.
     findings.dedup();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::eida::{Options, Unlisted};
 use super::public::Public;
 use super::{Init, absolute, issuer, quoted};
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::store_address::StoreAddress;
 use crate::config::upstream::UpstreamUrl;
 
@@ -18,14 +19,20 @@ pub(super) struct DataCentre {
 
 /// Who checks HTTP Digest, with what has to be known then.
 pub(super) enum Decided {
-    /// The data service.
-    Upstream,
+    /// The data service; it finds our logins in RESIF's databases, if it is said where they are.
+    Upstream(Option<Box<Resif>>),
     /// We do.
     Gateward {
         /// A full path, or a URL.
         inventory: String,
         unlisted: Unlisted,
     },
+}
+
+/// RESIF's databases, which may be one.
+pub(super) struct Resif {
+    pub(super) auth: PostgresUrl,
+    pub(super) privileges: PostgresUrl,
 }
 
 /// What to write next, where it is ours to decide who may have restricted data.
@@ -48,10 +55,10 @@ impl DataCentre {
     /// Writes the file.
     pub(super) fn text(&self, init: &Init, store: &StoreAddress) -> anyhow::Result<String> {
         let grants = match self.digest {
-            Decided::Upstream => "",
+            Decided::Upstream(_) => "",
             Decided::Gateward { .. } => GRANTS,
         };
-        Ok([&self.head(init, store)?, &self.services(&init.eida), grants].concat())
+        Ok([&self.head(init, store)?, &self.drop_in(), &self.services(&init.eida), grants].concat())
     }
 
     fn head(&self, init: &Init, store: &StoreAddress) -> anyhow::Result<String> {
@@ -80,6 +87,28 @@ impl DataCentre {
         ))
     }
 
+    /// Where the data service finds our logins, or how it could.
+    fn drop_in(&self) -> String {
+        match &self.digest {
+            Decided::Gateward { .. } => String::new(),
+            Decided::Upstream(Some(resif)) => format!(
+                "\n# Each login is written into RESIF's databases, too, where the data service looks; `gateward config\n\
+                 # check` says what is missing there.\n[exchange.resif]\nauth = {}\nprivileges = {}\n\
+                 # password_file = \"pg.pass\"\n",
+                quoted(&resif.auth.to_string()),
+                quoted(&resif.privileges.to_string()),
+            ),
+            Decided::Upstream(None) => {
+                "\n# The data service knows the logins of tokens once they are written where it looks: into\n\
+                 # RESIF's databases, or into a file for Apache.\n# [exchange.resif]\n\
+                 # auth = \"postgres://eidawsauth@localhost/resifAuth\"\n\
+                 # privileges = \"postgres://eidawsauth@localhost/resifInv-Prod\"\n\
+                 # [exchange.htdigest]\n# path = \"/var/lib/gateward/logins.htdigest\"\n"
+                    .into()
+            }
+        }
+    }
+
     fn services(&self, options: &Options) -> String {
         let others = [("availability", options.availability), ("station", options.station)];
         let others = others.into_iter().filter_map(|(name, wanted)| wanted.then_some(name));
@@ -105,7 +134,7 @@ impl DataCentre {
 impl Decided {
     fn text(&self, service: &str) -> String {
         let (inventory, unlisted) = match self {
-            Self::Upstream => {
+            Self::Upstream(_) => {
                 return "digest = \"upstream\"  # it checks logins and decides who gets what".into();
             }
             Self::Gateward { .. } if service == "station" => return "digest = \"gateward\"".into(),

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::ask::{Answers, Question};
-use super::data_centre::{DataCentre, Decided};
+use super::data_centre::{DataCentre, Decided, Resif};
 use super::public::{Public, needs_tls};
 use super::{Init, listen};
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::store_address::StoreAddress;
 use crate::config::upstream::UpstreamUrl;
 
@@ -27,6 +28,12 @@ pub(super) struct Options {
     /// What happens to data that the inventory does not know. For --digest gateward.
     #[arg(long, requires = "purpose", value_enum)]
     unlisted: Option<Unlisted>,
+    /// RESIF's database of logins: postgres://USER@HOST/DATABASE. For --digest upstream.
+    #[arg(long, requires = "purpose", value_name = "URL")]
+    resif_auth: Option<PostgresUrl>,
+    /// RESIF's database of networks and privileges, if it is another one.
+    #[arg(long, requires = "resif_auth", value_name = "URL")]
+    resif_privileges: Option<PostgresUrl>,
     /// The data service has fdsnws-availability, too.
     #[arg(long, requires = "purpose")]
     pub(super) availability: bool,
@@ -171,6 +178,40 @@ fn learn_issuer(
     Ok(key.zip(fingerprint))
 }
 
+/// Learns where RESIF's databases are; most data centres have none.
+fn learn_resif(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Option<Box<Resif>>> {
+    const NONE: &str = "none";
+    let url = |text: &str| text.parse::<PostgresUrl>().map_err(|error| error.to_string());
+    if answers.nobody_is_there() && given.resif_auth.is_none() {
+        return Ok(None);
+    }
+    let auth = answers.get(
+        given.resif_auth.clone().map(Some),
+        &Question {
+            flag: "--resif-auth",
+            text: "Does it look logins up in RESIF's databases? Then the one of logins, as in\n\
+                   postgres://eidawsauth@localhost/resifAuth.",
+            default: Some(NONE),
+        },
+        |text| if text == NONE { Ok(None) } else { url(text).map(Some) },
+    )?;
+    let Some(auth) = auth.flatten() else { return Ok(None) };
+    let same = auth.to_string();
+    let privileges = match (&given.resif_privileges, answers.nobody_is_there()) {
+        (None, true) => Some(auth.clone()),
+        (privileges, _) => answers.get(
+            privileges.clone(),
+            &Question {
+                flag: "--resif-privileges",
+                text: "And the one of networks and privileges, as in postgres://eidawsauth@localhost/resifInv-Prod.",
+                default: Some(&same),
+            },
+            url,
+        )?,
+    };
+    Ok(privileges.map(|privileges| Box::new(Resif { auth, privileges })))
+}
+
 fn learn_digest(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Option<Decided>> {
     let digest = answers.get(
         given.digest,
@@ -188,7 +229,12 @@ fn learn_digest(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Op
         Some(Digest::Upstream) if given.inventory.is_some() || given.unlisted.is_some() => {
             anyhow::bail!("--inventory and --unlisted go with --digest gateward: nothing was written")
         }
-        Some(Digest::Upstream) => return Ok(Some(Decided::Upstream)),
+        Some(Digest::Upstream) => {
+            return learn_resif(given, answers).map(|resif| Some(Decided::Upstream(resif)));
+        }
+        Some(Digest::Gateward) if given.resif_auth.is_some() => {
+            anyhow::bail!("--resif-auth goes with --digest upstream: nothing was written")
+        }
         Some(Digest::Gateward) => {}
     }
     let flag = given.inventory.as_deref().map(inventory).transpose().map_err(anyhow::Error::msg)?;
