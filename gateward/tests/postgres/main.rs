@@ -8,8 +8,10 @@ mod cluster;
 mod disk;
 mod pair;
 mod patroni;
+mod store_under_test;
 mod tcp_proxy;
 
+mod copy;
 mod disks;
 mod failover;
 mod failover_by_patroni;

@@ -141,7 +141,7 @@ impl StoreUnderTest {
                 connection.execute_batch("BEGIN IMMEDIATE").unwrap();
                 Held::Sqlite(connection)
             }
-            Postgres(database) => Held::head_of(database),
+            Postgres(database) => Held::by(database, "BEGIN; SELECT 'held' FROM log_head FOR UPDATE;"),
         }
     }
 
@@ -227,10 +227,11 @@ pub enum Held {
 }
 
 impl Held {
-    fn head_of(database: &str) -> Self {
+    /// Holds what `sql` locks in a database; it ends by saying `held`.
+    pub fn by(database: &str, sql: &str) -> Self {
         let mut psql = Cluster::shared().interactive_psql(database);
         let mut stdin = psql.stdin.take().unwrap();
-        stdin.write_all(b"BEGIN; SELECT 'held' FROM log_head FOR UPDATE;\n").unwrap();
+        writeln!(stdin, "{sql}").unwrap();
         let mut said = String::new();
         BufReader::new(psql.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
         assert_eq!(said.trim(), "held");
