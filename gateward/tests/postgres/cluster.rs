@@ -79,8 +79,13 @@ impl Cluster {
         cluster.write_settings(settings);
         cluster.write_access();
         cluster.power_on();
-        cluster.psql("postgres", &format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'"));
+        cluster.make_role();
         cluster
+    }
+
+    /// Makes the role gateward.
+    pub fn make_role(&self) {
+        self.psql("postgres", &format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'"));
     }
 
     /// Starts a standby that follows `primary`, which must live as long as it is followed.
@@ -97,11 +102,7 @@ impl Cluster {
         if self.data.exists() {
             std::fs::remove_dir_all(&self.data).unwrap();
         }
-        for name in CERTIFICATES {
-            let copy = self.folder.path().join(name);
-            std::fs::copy(primary.folder.path().join(name), &copy).unwrap();
-            self.folder.give(&copy);
-        }
+        self.take_certificates_of(primary);
         let mut backup = self.folder.command(program("pg_basebackup"));
         backup.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--username=postgres"]);
         backup.arg(format!("--port={}", primary.port)).arg("--host").arg(primary.socket_folder());
@@ -236,7 +237,8 @@ impl Cluster {
         String::from_utf8_lossy(&std::fs::read(self.log()).unwrap_or_default()).into_owned()
     }
 
-    fn log(&self) -> PathBuf {
+    /// The file with it.
+    pub fn log(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 }
@@ -277,6 +279,11 @@ impl Cluster {
     pub fn pid(&self) -> Option<Pid> {
         let postmaster = self.postmaster.lock().unwrap();
         postmaster.as_ref().map(|child| Pid::from_raw(child.id().cast_signed()))
+    }
+
+    /// Whether it runs: it may have ended by itself.
+    pub fn is_running(&self) -> bool {
+        self.postmaster.lock().unwrap().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// Stops it in good order, connections cut.
@@ -339,8 +346,17 @@ impl Drop for Cluster {
 
 /// Its files.
 impl Cluster {
+    /// Takes the same certificates as another server: clients know one authority.
+    pub fn take_certificates_of(&self, other: &Self) {
+        for name in CERTIFICATES {
+            let copy = self.folder.path().join(name);
+            std::fs::copy(other.folder.path().join(name), &copy).unwrap();
+            self.folder.give(&copy);
+        }
+    }
+
     /// Writes a certificate for `localhost` and the authority that signed it, whose key is not kept.
-    fn write_certificates(&self) {
+    pub fn write_certificates(&self) {
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         // Named unlike the server, or OpenSSL takes the server's for signed by itself.
         authority.distinguished_name.push(DnType::CommonName, "authority of tests");
@@ -356,44 +372,53 @@ impl Cluster {
     }
 
     /// Appends to `postgresql.conf` where it listens, and `settings`, which win.
-    pub fn write_settings(&self, settings: &[(&str, &str)]) {
-        let folder = self.folder.path().display();
-        let port = self.port.to_string();
-        let (socket, certificate, key) =
-            (folder.to_string(), format!("{folder}/server.pem"), format!("{folder}/server.key"));
-        let ours = [
-            ("listen_addresses", "127.0.0.1"),
-            ("port", &port),
-            ("unix_socket_directories", &socket),
-            ("ssl", "on"),
-            ("ssl_cert_file", &certificate),
-            ("ssl_key_file", &key),
-            ("shared_buffers", "32MB"),
-            ("log_line_prefix", "%m [%p] %d "),
-        ];
+    fn write_settings(&self, settings: &[(&str, &str)]) {
         let mut lines = String::new();
-        for (name, value) in ours.iter().chain(settings) {
+        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        for (name, value) in self.own_settings().into_iter().chain(settings) {
             writeln!(lines, "{name} = '{}'", value.replace('\'', "''")).unwrap();
         }
         append(&self.data.join("postgresql.conf"), &lines);
     }
 
-    /// Writes who comes in: we and the server's user through the socket, as anybody; `gateward` over
-    /// TCP, by password.
+    /// The settings that come from where it is.
+    pub fn own_settings(&self) -> Vec<(&'static str, String)> {
+        let folder = self.folder.path();
+        let file = |name| folder.join(name).display().to_string();
+        vec![
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("port", self.port.to_string()),
+            ("unix_socket_directories", folder.display().to_string()),
+            ("ssl", "on".to_owned()),
+            ("ssl_cert_file", file(CERTIFICATES[1])),
+            ("ssl_key_file", file(CERTIFICATES[2])),
+            ("shared_buffers", "32MB".to_owned()),
+            ("log_line_prefix", "%m [%p] %d ".to_owned()),
+        ]
+    }
+
+    /// Writes who comes in.
     fn write_access(&self) {
+        append(&self.data.join("pg_ident.conf"), &self.names().join("\n"));
+        std::fs::write(self.data.join("pg_hba.conf"), ACCESS.join("\n")).unwrap();
+    }
+
+    /// Lines of `pg_ident.conf`: we are anybody, the server's user is the superuser.
+    pub fn names(&self) -> Vec<String> {
         let us = User::from_uid(Uid::effective()).unwrap().expect("the user who tests has a name").name;
-        let server = &self.folder.owner().name;
-        let mut names = String::new();
-        for (user, role) in [(&us, ROLE), (&us, "postgres"), (server, "postgres")] {
-            writeln!(names, "tests {user} {role}").unwrap();
-        }
-        append(&self.data.join("pg_ident.conf"), &names);
-        let access = "local all all peer map=tests\n\
-                      local replication all peer map=tests\n\
-                      host all all 127.0.0.1/32 scram-sha-256\n";
-        std::fs::write(self.data.join("pg_hba.conf"), access).unwrap();
+        let server = self.folder.owner().name.clone();
+        let names = [(&us, ROLE), (&us, "postgres"), (&server, "postgres")];
+        names.map(|(user, role)| format!("tests {user} {role}")).to_vec()
     }
 }
+
+/// Lines of `pg_hba.conf`: by peer through the socket, by password over TCP.
+pub const ACCESS: [&str; 4] = [
+    "local all all peer map=tests",
+    "local replication all peer map=tests",
+    "host all all 127.0.0.1/32 scram-sha-256",
+    "host replication all 127.0.0.1/32 scram-sha-256",
+];
 
 /// The path of a program of the server's.
 pub fn program(name: &str) -> PathBuf {

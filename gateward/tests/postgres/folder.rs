@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use tempfile::TempDir;
@@ -39,6 +40,9 @@ while homes=$(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1*" 2>/dev/null); [ "$h
     done
     sleep 0.02
 done
+while read -r _ place _; do
+    case $place in "$1"/*) umount --lazy "$place" ;; esac
+done </proc/mounts
 rm -rf "$1"
 "#;
 
@@ -112,7 +116,11 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // The guard reads the end of its standard input, and does the rest.
+        kill_inhabitants(self.path(), None);
+        for place in mounted_below(self.path()) {
+            let _ = umount2(&place, MntFlags::MNT_DETACH);
+        }
+        // The guard reads the end of its standard input, and removes the folder.
         drop(self.guard.stdin.take());
         drop(self.guard.wait());
     }
@@ -136,6 +144,13 @@ pub fn inhabitants(folder: &Path) -> BTreeSet<Pid> {
     let processes = std::fs::read_dir("/proc").unwrap();
     let numbers = processes.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     numbers.map(Pid::from_raw).filter(lives_there).collect()
+}
+
+/// Where file systems are mounted in `folder`. A detached one would hide who lives there.
+fn mounted_below(folder: &Path) -> Vec<PathBuf> {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(PathBuf::from);
+    places.filter(|place| place.starts_with(folder)).collect()
 }
 
 /// Kills all who work in `folder`, `first` before the others: as if power were lost, save that

@@ -5,10 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod cluster;
+mod disk;
 mod pair;
+mod patroni;
 mod tcp_proxy;
 
+mod disks;
 mod failover;
+mod failover_by_patroni;
 mod networks;
 mod servers;
 mod store;
