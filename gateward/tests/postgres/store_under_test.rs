@@ -8,7 +8,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command};
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
@@ -151,6 +151,11 @@ impl StoreUnderTest {
                 cluster::run(&mut migrate);
             }
         }
+    }
+
+    /// Whether time is told by it, and not by each machine.
+    pub fn has_a_clock(&self) -> bool {
+        matches!(self, Postgres(_))
     }
 
     /// Stops the database's clock at `now`, as the store writes times; a file has none.
