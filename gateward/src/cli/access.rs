@@ -40,6 +40,9 @@ impl Context {
         if let Some(keyring) = &self.keyring {
             config.keyring.clone_from(keyring);
         }
+        if let Some(store) = &self.store {
+            config.store.clone_from(store);
+        }
         Ok(config)
     }
 
@@ -51,16 +54,25 @@ impl Context {
         }
     }
 
+    /// The store that the command line or the environment names, else the configuration.
+    pub(super) fn store(&self) -> anyhow::Result<StoreAddress> {
+        match &self.store {
+            Some(store) => Ok(store.clone()),
+            None => Ok(self.config()?.store),
+        }
+    }
+
     /// Opens the door for one command, as the owner of the database.
     pub(super) fn access(&self) -> anyhow::Result<Access> {
-        block_on(self.open(|config| become_owner(&config.store)))?
+        block_on(self.open(|config| become_owner(&[&config.store])))?
     }
 
     /// Opens the door for a command that changes something, unless a server runs here by another
     /// clock: what is recorded under a wrong one would shut the server's door until it comes true.
     pub(super) fn access_to_change(&self) -> anyhow::Result<Access> {
         let access = self.access()?;
-        // On PostgreSQL everybody goes by the database's clock.
+        // On PostgreSQL everybody goes by the database's clock, or does nothing.
+        access.door.store.clock.now()?;
         if let Some(file) = access.config.store.file()
             && ServeLock::is_taken(file)?
             && let Some(lease) = block_on(instance::newest_lease(&access.door.store.reader))??
@@ -92,7 +104,8 @@ impl Context {
         step_down(&config).context("becoming the owner of the database")?;
         let clock = system::clock();
         let door = boot::door(&config, keys, &clock, &system::random()).await?;
-        let now = door.store.clock.now()?;
+        // To look at something, any clock is good enough.
+        let now = door.store.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
         Ok(Access { config, door, by, now })
     }
 }
@@ -123,19 +136,9 @@ pub(super) fn operating_system_user() -> String {
     format!("os:{name}")
 }
 
-/// Gives up root for the owner of the SQLite file, or for the operating-system user whose role the
-/// PostgreSQL database knows.
-fn become_owner(store: &StoreAddress) -> std::io::Result<()> {
-    let (uid, gid) = match store {
-        StoreAddress::Sqlite(path) => {
-            let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
-            (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()))
-        }
-        StoreAddress::Postgres(url) => match server_user::of_role(url) {
-            Some(user) => (user.uid, user.gid),
-            None => return Ok(()),
-        },
-    };
+/// Gives up root for whoever owns the first of `stores` that somebody is known to own.
+pub(super) fn become_owner(stores: &[&StoreAddress]) -> std::io::Result<()> {
+    let Some((uid, gid)) = stores.iter().find_map(|store| owner(store)) else { return Ok(()) };
     if !Uid::effective().is_root() || uid.is_root() {
         return Ok(());
     }
@@ -143,4 +146,17 @@ fn become_owner(store: &StoreAddress) -> std::io::Result<()> {
     setgid(gid)?;
     setuid(uid)?;
     Ok(())
+}
+
+/// Finds the owner of a SQLite file, or of the folder where it will be; or the operating-system user
+/// whose role the PostgreSQL database knows.
+fn owner(store: &StoreAddress) -> Option<(Uid, Gid)> {
+    match store {
+        StoreAddress::Sqlite(path) => {
+            let folder = || path.parent().and_then(|folder| std::fs::metadata(folder).ok());
+            let metadata = std::fs::metadata(path).ok().or_else(folder)?;
+            Some((Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid())))
+        }
+        StoreAddress::Postgres(url) => server_user::of_role(url).map(|user| (user.uid, user.gid)),
+    }
 }

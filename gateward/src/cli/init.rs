@@ -33,6 +33,11 @@ use crate::server::system;
 use crate::store::Store;
 
 /// Write a configuration file, a keyring, the admin listener's certificate and the first operator.
+///
+/// The store is a file in the folder unless --store names another, or with --for eida in /var/lib/gateward
+/// where the folder is /etc/gateward. Where root runs this, a file goes to the owner of the folder that it
+/// lies in, who is to serve; so does the admin listener's key. On PostgreSQL, the database must be there
+/// and be empty; its tables are made.
 #[derive(Debug, clap::Args)]
 pub(super) struct Init {
     /// What the installation is for. What has to be known then and is not given is asked for, on a
@@ -42,11 +47,6 @@ pub(super) struct Init {
     /// Where to write; nothing that is there is overwritten.
     #[arg(long, default_value = DIR)]
     dir: PathBuf,
-    /// The database file; in the folder unless given, or with --for eida in /var/lib/gateward where the
-    /// folder is /etc/gateward. Where root runs this, it goes to the owner of
-    /// the folder that it lies in, who is to serve; so does the admin listener's key.
-    #[arg(long)]
-    store: Option<StoreAddress>,
     /// What kind of installation this is.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
@@ -136,12 +136,8 @@ impl Init {
         std::fs::create_dir_all(&self.dir).with_context(|| format!("making {}", self.dir.display()))?;
         let dir = self.dir.canonicalize()?;
         let config = dir.join("gateward.toml");
-        let store = match (&self.store, self.purpose) {
-            (Some(store), _) => {
-                let mut store = store.clone();
-                store.anchor(&std::env::current_dir()?);
-                store
-            }
+        let store = match (&context.store, self.purpose) {
+            (Some(store), _) => store.clone(),
             (None, Some(Purpose::Eida)) if self.dir == Path::new(DIR) => StoreAddress::Sqlite(STATE.into()),
             (None, _) => StoreAddress::Sqlite(dir.join("gateward.db")),
         };

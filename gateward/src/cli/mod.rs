@@ -19,6 +19,7 @@ mod login;
 mod serve;
 mod server_user;
 mod shell;
+mod store;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::base::store_address::StoreAddress;
 
 /// Yes, or done.
 const YES: ExitCode = ExitCode::SUCCESS;
@@ -47,6 +50,10 @@ struct Cli {
     /// The keyring, instead of the one that the configuration names.
     #[arg(long, global = true, env = "GATEWARD_KEYRING", value_name = "FILE", value_parser = absolute)]
     keyring: Option<PathBuf>,
+    /// The store, instead of the one that the configuration names: a path, sqlite:PATH, or
+    /// postgres://USER@HOST/DATABASE.
+    #[arg(long, global = true, env = "GATEWARD_STORE", value_parser = store_address)]
+    store: Option<StoreAddress>,
     /// How to print what is data; json is one object a line.
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
@@ -72,6 +79,9 @@ struct Context {
     keyring: Option<PathBuf>,
     /// `None` where the configuration names it.
     keyring_from: Option<Named>,
+    store: Option<StoreAddress>,
+    /// `None` where the configuration names it.
+    store_from: Option<Named>,
     format: Format,
 }
 
@@ -109,7 +119,6 @@ impl std::fmt::Display for Named {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a configuration file, a keyring and the first operator.
     Init(Box<init::Init>),
     /// Try everything out on this machine, with throw-away keys.
     Demo(demo::Demo),
@@ -137,6 +146,9 @@ enum Command {
     /// Look at what happened.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look at the store, bring it up to date, or move it.
+    #[command(subcommand)]
+    Store(store::Store),
 }
 
 /// Runs the program with the arguments of the process.
@@ -169,11 +181,14 @@ fn parse() -> Result<(Cli, ArgMatches), clap::Error> {
 
 fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let keyring_from = Named::of(arguments, "keyring", "--keyring", "GATEWARD_KEYRING");
+    let store_from = Named::of(arguments, "store", "--store", "GATEWARD_STORE");
     let context = Context {
         config: cli.config,
         config_from: Named::of(arguments, "config", "--config", "GATEWARD_CONFIG"),
         keyring_from: cli.keyring.is_some().then_some(keyring_from),
         keyring: cli.keyring,
+        store_from: cli.store.is_some().then_some(store_from),
+        store: cli.store,
         format: cli.format,
     };
     match cli.command {
@@ -188,12 +203,20 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         Command::Grant(grant) => grant.run(&context, out),
         Command::Issuer(issuer) => issuer.run(&context, out),
         Command::Audit(audit) => audit.run(&context, out),
+        Command::Store(store) => store.run(&context, out),
     }
 }
 
 /// Takes a path from where the program was started.
 fn absolute(path: &str) -> std::io::Result<PathBuf> {
     std::path::absolute(path)
+}
+
+/// Takes a store, a relative path from where the program was started.
+fn store_address(text: &str) -> Result<StoreAddress, String> {
+    let mut store: StoreAddress = text.parse()?;
+    store.anchor(&std::env::current_dir().map_err(|error| error.to_string())?);
+    Ok(store)
 }
 
 /// Says what went wrong, each cause once: many errors name theirs already.
@@ -219,7 +242,15 @@ impl Context {
     /// Makes one for a configuration of which nothing else was said.
     fn by_default(config: PathBuf) -> Self {
         let config_from = Named::Default;
-        Self { config, config_from, keyring: None, keyring_from: None, format: Format::Text }
+        Self {
+            config,
+            config_from,
+            keyring: None,
+            keyring_from: None,
+            store: None,
+            store_from: None,
+            format: Format::Text,
+        }
     }
 
     /// Prints one row: `text` for people, `json` for programs.

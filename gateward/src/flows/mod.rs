@@ -8,6 +8,7 @@ pub mod authenticate;
 pub mod claim;
 pub mod clean_up;
 pub mod close_lapsed;
+pub mod copy_store;
 pub mod door;
 pub mod exchange;
 pub mod failures;

@@ -172,6 +172,12 @@ pub enum What {
         path: String,
         status: u16,
     },
+    /// All that stands before was copied here from another store.
+    StoreCopied {
+        from: String,
+        to: String,
+        events: u64,
+    },
 }
 
 /// A signed token became (or prolonged) a temporary login, or would.
@@ -430,36 +436,41 @@ impl Recorder {
     }
 
     fn event(&self, happened: &Happened, now: Timestamp) -> NewEvent {
-        let Happened { what, outcome, service, who, transaction, reference, personal } = happened;
-        let mut body = object(what);
-        let kind = body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut put = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                body.insert(name.to_owned(), value.into());
-            }
-        };
-        put("outcome", Some(outcome.as_str().to_owned()));
-        put("service", service.as_ref().map(ToString::to_string));
-        put("who", who.clone());
-        put("transaction", transaction.map(|id| id.to_string()));
-        put("reference", reference.map(|reference| reference.to_string()));
-        NewEvent {
-            id: EventId::new(now, &self.random),
-            instance: self.instance,
-            occurred_at: now,
-            salt: self.random.bytes(),
-            body: Value::Object(body).to_string(),
-            personal_salt: self.random.bytes(),
-            personal: Value::Object(object(personal)).to_string(),
-            search: SearchColumns {
-                kind,
-                outcome: outcome.as_str(),
-                service: service.as_ref().map(ToString::to_string),
-                who: who.clone(),
-                transaction: *transaction,
-                reference: *reference,
-            },
+        event(happened, self.instance, &self.random, now)
+    }
+}
+
+/// Writes down what `happened`, for `instance`; a [`Recorder`] does so with what it commits.
+pub fn event(happened: &Happened, instance: InstanceId, random: &Random, now: Timestamp) -> NewEvent {
+    let Happened { what, outcome, service, who, transaction, reference, personal } = happened;
+    let mut body = object(what);
+    let kind = body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), value.into());
         }
+    };
+    put("outcome", Some(outcome.as_str().to_owned()));
+    put("service", service.as_ref().map(ToString::to_string));
+    put("who", who.clone());
+    put("transaction", transaction.map(|id| id.to_string()));
+    put("reference", reference.map(|reference| reference.to_string()));
+    NewEvent {
+        id: EventId::new(now, random),
+        instance,
+        occurred_at: now,
+        salt: random.bytes(),
+        body: Value::Object(body).to_string(),
+        personal_salt: random.bytes(),
+        personal: Value::Object(object(personal)).to_string(),
+        search: SearchColumns {
+            kind,
+            outcome: outcome.as_str(),
+            service: service.as_ref().map(ToString::to_string),
+            who: who.clone(),
+            transaction: *transaction,
+            reference: *reference,
+        },
     }
 }
 

@@ -208,6 +208,27 @@ const NEXT: &str = "SELECT position + 1 FROM event ORDER BY position DESC LIMIT 
 const FIRST_AT: &str =
     "SELECT position FROM search WHERE recorded_at >= ?1 ORDER BY recorded_at, position LIMIT 1";
 
+/// How long the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length {
+    /// How many events it has.
+    pub events: u64,
+    /// When the newest was recorded.
+    pub newest: Timestamp,
+}
+
+/// Returns how long the log is; `None` if it is empty.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`], [`Error::Damaged`].
+pub async fn length(reader: &Reader) -> Result<Option<Length>, Error> {
+    let sql = "SELECT position + 1, recorded_at FROM event ORDER BY position DESC LIMIT 1";
+    let length =
+        |row: &sql::Row<'_>| Ok(Length { events: row.integer(0)?.unsigned_abs(), newest: row.time(1)? });
+    reader.first(Query::of("event", sql, Vec::new()), length).await
+}
+
 async fn position(reader: &Reader, sql: &str, values: Vec<Value<'_>>) -> Result<Option<i64>, Error> {
     reader.first(Query::of("event", sql, values), |row| row.integer(0)).await
 }

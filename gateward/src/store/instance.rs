@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::reader::Query;
-use super::sql::{Statement, values};
+use super::sql::{Row, Statement, values};
 use super::{Error, Reader};
 use crate::base::id::{InstanceId, TransactionId};
 
@@ -30,6 +30,30 @@ pub struct OpenTransaction {
 pub async fn lapsed(reader: &Reader, now: Timestamp) -> Result<Vec<String>, Error> {
     let sql = "SELECT id FROM instance WHERE lease_until < ?1 ORDER BY started_at";
     reader.all(Query::of("instance", sql, values![now]), |row| row.string(0)).await
+}
+
+/// An instance that is believed to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// Its id.
+    pub id: String,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Until when it is believed to run, if it does not renew its lease.
+    pub until: Timestamp,
+}
+
+/// Returns the instances whose lease runs at `now`, the oldest first.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn leased(reader: &Reader, now: Timestamp) -> Result<Vec<Leased>, Error> {
+    let sql =
+        "SELECT id, started_at, lease_until FROM instance WHERE lease_until >= ?1 ORDER BY started_at, id";
+    let leased =
+        |row: &Row<'_>| Ok(Leased { id: row.string(0)?, started_at: row.time(1)?, until: row.time(2)? });
+    reader.all(Query::of("instance", sql, values![now]), leased).await
 }
 
 /// Returns the instances that have a lease, lapsed or not.

@@ -4,9 +4,11 @@
 //! precondition under which it may happen. [`Writer`] is the only way in: it applies changes and
 //! appends events in one commit, for many callers at once. Reads go through [`Reader`].
 
+pub mod copy;
 pub mod event;
 pub mod file_policy;
 pub mod grant;
+mod held;
 pub mod instance;
 pub mod issuer;
 mod postgres;
@@ -14,6 +16,7 @@ mod reader;
 pub mod revocation;
 mod sql;
 mod sqlite;
+mod tables;
 pub mod temporary_login;
 pub mod token_block;
 pub mod user;
@@ -157,12 +160,7 @@ impl Store {
     ///
     /// As [`Store::open`].
     pub async fn create(address: &StoreAddress, clock: Clock) -> Result<Self, Error> {
-        match address {
-            StoreAddress::Sqlite(path) => sqlite::create(path)?,
-            StoreAddress::Postgres(_) => {
-                migrate(address).await?;
-            }
-        }
+        make(address).await?;
         Self::open(address, clock).await
     }
 
@@ -195,6 +193,30 @@ impl Store {
         let writer = Writer::start(engine).map_err(|error| unreachable(error.to_string()))?;
         Ok(Self { reader, writer, clock })
     }
+}
+
+/// Makes the SQLite file at `address` unless there is one, and the tables there.
+async fn make(address: &StoreAddress) -> Result<(), Error> {
+    if let StoreAddress::Sqlite(path) = address {
+        sqlite::create(path)?;
+    }
+    migrate(address).await.map(|_| ())
+}
+
+/// Prepares reading the store at `address`, whatever its schema, and returns the clock that it goes
+/// by; changes nothing.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub fn look(address: &StoreAddress, clock: Clock) -> Result<(Reader, Clock), Error> {
+    Ok(match address {
+        StoreAddress::Sqlite(path) => (Reader::of_sqlite(sqlite::Reader::new(path)), clock),
+        StoreAddress::Postgres(url) => {
+            let clock = postgres::DatabaseClock::new(clock);
+            (Reader::of_postgres(postgres::Reader::new(url, clock.clone())?), clock.clock())
+        }
+    })
 }
 
 /// Brings the schema of the store at `address` up to this program's version; returns its state

@@ -174,23 +174,33 @@ impl Row<'_> {
         text.map(time::from_stored).transpose().map_err(|error| Self::unfit(column, error))
     }
 
-    /// Reads an integer.
-    pub fn integer(&self, column: usize) -> Result<i64, Unfit> {
+    /// Reads an integer that may be absent.
+    pub fn integer_if_any(&self, column: usize) -> Result<Option<i64>, Unfit> {
         match self {
             Self::Sqlite(row) => row.get(column).map_err(|error| Self::unfit(column, error)),
             Self::Postgres(row) => row.try_get(column).map_err(|error| Self::unfit(column, error)),
         }
     }
 
-    /// Reads bytes.
-    pub fn bytes(&self, column: usize) -> Result<&[u8], Unfit> {
+    /// Reads an integer.
+    pub fn integer(&self, column: usize) -> Result<i64, Unfit> {
+        self.integer_if_any(column)?.ok_or_else(|| Self::unfit(column, "it is empty"))
+    }
+
+    /// Reads bytes that may be absent.
+    pub fn bytes_if_any(&self, column: usize) -> Result<Option<&[u8]>, Unfit> {
         match self {
             Self::Sqlite(row) => row
                 .get_ref(column)
                 .map_err(|error| Self::unfit(column, error))
-                .and_then(|value| value.as_blob().map_err(|error| Self::unfit(column, error))),
+                .and_then(|value| value.as_blob_or_null().map_err(|error| Self::unfit(column, error))),
             Self::Postgres(row) => row.try_get(column).map_err(|error| Self::unfit(column, error)),
         }
+    }
+
+    /// Reads bytes.
+    pub fn bytes(&self, column: usize) -> Result<&[u8], Unfit> {
+        self.bytes_if_any(column)?.ok_or_else(|| Self::unfit(column, "it is empty"))
     }
 
     /// Reads bytes of a known length.

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::gnupg::Issuer;
 use super::statement::GROUP;
+use super::store_under_test::{StoreUnderTest, settle};
 use super::tools::{Ran, run};
 
 /// The program under test.
@@ -18,7 +19,7 @@ pub const RESTRICTED: &str = "This file is restricted: whoever reads it exchange
 /// A program that sees nothing of the environment that could change what it does.
 pub fn gateward() -> Command {
     let mut command = Command::new(GATEWARD);
-    command.env_remove("GATEWARD_CONFIG").env_remove("GATEWARD_LOG");
+    command.env_remove("GATEWARD_CONFIG").env_remove("GATEWARD_LOG").env_remove("GATEWARD_STORE");
     command
 }
 
@@ -40,6 +41,7 @@ impl Installation {
         let taken = |ran: &Ran| ran.stderr.contains("Address already in use");
         let ran = (0..5).map(|_| made()).find(|ran| !taken(ran));
         ran.expect("a free port").good();
+        settle(&installation.config());
         let file = std::fs::read_to_string(installation.config()).unwrap();
         let any_port = |line: &str| match line.split_once("listen = \"127.0.0.1:") {
             Some((before, _)) => format!("{before}listen = \"127.0.0.1:0\"\n"),
@@ -80,6 +82,11 @@ impl Installation {
 
     pub fn config(&self) -> PathBuf {
         self.file("gateward.toml")
+    }
+
+    /// The store, past the program.
+    pub fn store(&self) -> StoreUnderTest {
+        StoreUnderTest::of(&self.config())
     }
 
     pub fn configure(&self, text: &str) {

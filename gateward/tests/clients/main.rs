@@ -29,6 +29,8 @@ mod server;
 #[path = "../../../crates/signed-token/tests/spelling/mod.rs"]
 mod spelling;
 mod statement;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
 mod tls;
 mod tools;
 mod why;

@@ -1,7 +1,8 @@
 //! The whole router on a real store, with a clock that the test moves; and the tests that keep the
 //! house as it is.
 //!
-//! Needs nothing but cargo: an installation is made by `gateward demo --once`.
+//! Needs nothing but cargo, unless `GATEWARD_TEST_STORE=postgres`: an installation is made by
+//! `gateward demo --once`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it stands")]
 
@@ -11,5 +12,7 @@ mod grants;
 mod logins;
 mod record;
 mod replays;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
 mod support;
 mod usage;

@@ -5,6 +5,7 @@ use gateward::base::time::{later, stored};
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use crate::store_under_test::bytes;
 use crate::support::{Installation, eventually};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -15,42 +16,36 @@ async fn every_event_has_a_place_without_gaps_and_an_entry_that_can_be_computed_
     let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
     door.fetch(&login).await;
     door.connect().await.post("/auth", "garbage").await.unwrap();
-    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
-    let mut rows = database
-        .prepare("SELECT position, id, format_version, instance, occurred_at, recorded_at, body, salt, personal_salt, personal, personal_hash, entry FROM event ORDER BY position")
-        .unwrap();
-    let mut rows = rows.query([]).unwrap();
-    let mut expected = 0;
-    let mut last = String::new();
-    while let Some(row) = rows.next().unwrap() {
-        let text = |column: usize| row.get::<_, String>(column).unwrap();
-        let (id, instance, occurred_at, recorded_at, body) = (text(1), text(3), text(4), text(5), text(6));
+    let columns = "position, id, format_version, instance, occurred_at, recorded_at, body, salt, personal_salt, \
+                   personal, personal_hash, entry";
+    let rows = door.database().rows(&format!("SELECT {columns} FROM event ORDER BY position"));
+    let mut last = "";
+    for (expected, row) in rows.iter().enumerate() {
         let event = Event {
-            id: &id,
-            format_version: row.get(2).unwrap(),
-            instance: &instance,
-            occurred_at: &occurred_at,
-            recorded_at: &recorded_at,
-            body: &body,
+            id: &row[1],
+            format_version: row[2].parse().unwrap(),
+            instance: &row[3],
+            occurred_at: &row[4],
+            recorded_at: &row[5],
+            body: &row[6],
         };
-        let personal = PersonalHash::of(&row.get(8).unwrap(), &text(9));
-        assert_eq!(personal, PersonalHash(row.get(10).unwrap()));
-        assert_eq!(event.entry(&row.get(7).unwrap(), personal), Entry(row.get(11).unwrap()));
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap().to_string(), body, "canonical");
-        assert_eq!(row.get::<_, i64>(0).unwrap(), expected);
-        assert!(recorded_at >= last, "time runs back");
-        (expected, last) = (expected + 1, recorded_at);
+        let personal = PersonalHash::of(&bytes(&row[8]), &row[9]);
+        assert_eq!(personal, PersonalHash(bytes(&row[10])));
+        assert_eq!(event.entry(&bytes(&row[7]), personal), Entry(bytes(&row[11])));
+        assert_eq!(serde_json::from_str::<Value>(event.body).unwrap().to_string(), event.body, "canonical");
+        assert_eq!(row[0], expected.to_string());
+        assert!(event.recorded_at >= last, "time runs back");
+        last = event.recorded_at;
     }
-    assert!(expected > 8);
+    assert!(rows.len() > 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_refuses_to_be_changed_by_mistake() {
     let door = Installation::open().await;
-    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
     for statement in ["UPDATE event SET body = '{}'", "DELETE FROM event"] {
-        let refused = database.execute(statement, []).unwrap_err();
-        assert!(refused.to_string().contains("append-only"), "{refused}");
+        let refused = door.database().try_execute(statement).unwrap_err();
+        assert!(refused.contains("append-only"), "{refused}");
     }
 }
 
@@ -63,22 +58,18 @@ async fn neither_token_nor_password_nor_its_hash_is_in_the_database() {
     let realm = "FDSN".parse().unwrap();
     let hash = http_digest::Ha1::of(http_digest::Algorithm::Md5, &login, &realm, &password);
     let signature = token.lines().filter(|line| line.len() == 64).nth(1).unwrap().to_owned();
-    let mut files = 0;
-    for name in ["gateward.db", "gateward.db-wal"] {
-        let Ok(bytes) = std::fs::read(door.path(name)) else { continue };
-        files += 1;
-        for secret in
-            [password.as_bytes(), hash.expose_hex().as_bytes(), hash.expose_bytes(), signature.as_bytes()]
-        {
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{name} holds a secret");
-        }
+    let all = door.database().bytes();
+    let holds = |secret: &[u8]| all.windows(secret.len()).any(|window| window == secret);
+    assert!(holds(login.as_bytes()));
+    for secret in
+        [password.as_bytes(), hash.expose_hex().as_bytes(), hash.expose_bytes(), signature.as_bytes()]
+    {
+        assert!(!holds(secret), "the store holds a secret");
     }
-    assert!(files > 0);
-    let rows: Vec<u8> = rusqlite::Connection::open(door.path("gateward.db"))
-        .unwrap()
-        .query_row("SELECT sealed_mail FROM temporary_login WHERE login = ?1", [&login], |row| row.get(0))
-        .unwrap();
-    assert!(!rows.windows(6).any(|window| window == b"secret"), "the login's mail address is sealed");
+    let sealed = format!("SELECT sealed_mail FROM temporary_login WHERE login = '{login}'");
+    let sealed = door.database().value(&sealed);
+    let secret = b"secret".iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    assert!(sealed.len() > 40 && !sealed.contains(&secret), "the login's mail address is sealed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,15 +111,12 @@ async fn start_and_stop_stand_in_the_log_and_nothing_stays_open() {
 
 /// Notes a program that is not this one, whose lease ends `ahead` from now.
 fn run_elsewhere(door: &Installation, id: &str, ahead: SignedDuration) {
-    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
-    let row = [id, &stored(door.now()), &stored(later(door.now(), ahead))];
-    database.execute("INSERT INTO instance VALUES (?1, ?2, ?3)", row).unwrap();
+    let (now, until) = (stored(door.now()), stored(later(door.now(), ahead)));
+    door.database().execute(&format!("INSERT INTO instance VALUES ('{id}', '{now}', '{until}')"));
 }
 
 fn runs(door: &Installation, id: &str) -> bool {
-    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
-    let found = database.query_row("SELECT count(*) FROM instance WHERE id = ?1", [id], |row| row.get(0));
-    found == Ok(1)
+    door.database().value(&format!("SELECT count(*) FROM instance WHERE id = '{id}'")) == "1"
 }
 
 /// Lets a minute pass, and returns once the sweep that is due then has been at it: it goes from the
@@ -145,10 +133,9 @@ async fn what_a_program_that_is_gone_left_open_ends_once_as_unknown_when_its_lea
     let gone = "019a0000-0000-7000-8000-000000000000";
     let open = ["019a0000-0000-7000-8000-000000000001", "019a0000-0000-7000-8000-000000000002"];
     run_elsewhere(&door, gone, SignedDuration::from_secs(90));
-    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
-    let statement = "INSERT INTO open_transaction VALUES (?1, ?2, 'files', 'SOMEBODY123456', ?3)";
     for id in open {
-        database.execute(statement, [id, gone, &stored(door.now())]).unwrap();
+        let row = format!("'{id}', '{gone}', 'files', 'SOMEBODY123456', '{}'", stored(door.now()));
+        door.database().execute(&format!("INSERT INTO open_transaction VALUES ({row})"));
     }
     door.pass(SignedDuration::from_secs(1));
 
@@ -169,6 +156,5 @@ async fn what_a_program_that_is_gone_left_open_ends_once_as_unknown_when_its_lea
         }
         assert!(!runs(&door, gone));
     }
-    let left = database.query_row("SELECT count(*) FROM open_transaction", [], |row| row.get(0));
-    assert_eq!(left, Ok(0));
+    assert_eq!(door.database().value("SELECT count(*) FROM open_transaction"), "0");
 }

@@ -91,9 +91,8 @@ async fn one_of_many_that_send_the_same_answer_at_once_is_let_in() {
 async fn a_request_that_is_decided_again_is_no_repeat() {
     let door = Installation::open().await;
     let mut caller = Caller::of(&door).await;
-    let database = rusqlite::Connection::open(door.path("gateward.db")).unwrap();
     for nc in 1..=20 {
-        database.execute("UPDATE revocation SET counter = counter + 1", []).unwrap();
+        door.database().execute("UPDATE revocation SET counter = counter + 1");
         assert_eq!(caller.ask(nc).await.status, 200, "{nc}");
     }
 }

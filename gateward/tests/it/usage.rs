@@ -5,13 +5,14 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use gateward::base::id::{InstanceId, TransactionId};
-use gateward::base::time::Clock;
+use gateward::base::time::{Clock, stored};
 use gateward::flows::record::{Access, Asked, Carried, Delivery, Happened, Outcome, Recorder, What};
 use gateward::server::system;
 use gateward::store::Store;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::store_under_test::StoreUnderTest;
 use crate::support::Installation;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -171,6 +172,7 @@ async fn figures_count_what_left_and_to_how_many_by_network_service_and_month() 
 /// Writes events at times of its own into the log of an installation.
 struct Log {
     recorder: Recorder,
+    database: StoreUnderTest,
     now: Arc<Mutex<Timestamp>>,
 }
 
@@ -181,12 +183,14 @@ impl Log {
         let clock = Clock::new(move || Ok(*clock.lock().unwrap()));
         let store = Store::open(&door.store(), clock).await.unwrap();
         let instance = InstanceId::new(door.now(), &system::random());
-        Self { recorder: Recorder::new(store.writer, system::random(), instance), now }
+        let recorder = Recorder::new(store.writer, system::random(), instance);
+        Self { recorder, database: door.database(), now }
     }
 
     async fn write(&self, at: &str, transaction: TransactionId, what: What) {
         let at = at.parse().unwrap();
         *self.now.lock().unwrap() = at;
+        self.database.stop_clock_at(&stored(at));
         let happened = Happened {
             service: Some("availability".parse().unwrap()),
             transaction: Some(transaction),

@@ -212,16 +212,36 @@ impl Cluster {
         Ok(rows.map(|row| row.split(END_OF_FIELD).map(str::to_owned).collect()).collect())
     }
 
-    fn run_psql(&self, database: &str, sql: &str) -> Output {
-        let mut psql = Command::new(program("psql"));
-        psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"])
-            .arg(format!("--field-separator={END_OF_FIELD}"))
-            .arg("--record-separator-zero")
+    /// psql as the superuser, which reads from a pipe and writes a row a line to another.
+    pub fn interactive_psql(&self, database: &str) -> Child {
+        let mut psql = self.as_superuser("psql", database);
+        psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]);
+        spawn(psql.stdin(Stdio::piped()).stdout(Stdio::piped()))
+    }
+
+    /// Everything in a database, as pg_dump writes it.
+    pub fn dump(&self, database: &str) -> Vec<u8> {
+        let output = spawn(self.as_superuser("pg_dump", database).stdout(Stdio::piped()));
+        output.wait_with_output().unwrap().stdout
+    }
+
+    /// A client program that connects as the superuser.
+    fn as_superuser(&self, name: &str, database: &str) -> Command {
+        let mut command = Command::new(program(name));
+        command
             .args(["--username=postgres", &format!("--port={}", self.port), "--host"])
             .arg(self.folder.path())
             .arg(format!("--dbname={database}"))
             .env_clear()
             .env("PGCLIENTENCODING", "UTF8");
+        command
+    }
+
+    fn run_psql(&self, database: &str, sql: &str) -> Output {
+        let mut psql = self.as_superuser("psql", database);
+        psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"])
+            .arg(format!("--field-separator={END_OF_FIELD}"))
+            .arg("--record-separator-zero");
         let mut psql = spawn(psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
         let mut stdin = psql.stdin.take().unwrap();
         let sql = sql.to_owned();

@@ -32,9 +32,14 @@ impl Show {
         )?;
         let mut table = String::new();
         for setting in &settings {
-            let origin = match (setting.name.as_str(), &context.keyring_from) {
-                ("keyring", Some(from)) => from.to_string(),
-                (name, _) => match origins.line(name) {
+            let named = match setting.name.as_str() {
+                "keyring" => context.keyring_from,
+                "store" => context.store_from,
+                _ => None,
+            };
+            let origin = match (named, setting.name.as_str()) {
+                (Some(from), _) => from.to_string(),
+                (None, name) => match origins.line(name) {
                     Some(line) => format!("{file}:{line}"),
                     None => "default".to_owned(),
                 },

@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long lies between two looks for what a commit of unknown end left.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-const HEAD: &str = "SELECT next_position, recorded_at FROM log_head FOR UPDATE";
+pub(super) const HEAD: &str = "SELECT next_position, recorded_at FROM log_head FOR UPDATE";
 
 /// After the head is ours: what stands here, no other machine changes until we are done.
 const STATE: &str = "SELECT counter, gateward_now(), current_setting('fsync'), current_setting('synchronous_commit') \
@@ -226,7 +226,7 @@ impl Engine {
 }
 
 /// Whatever the server's default: a change is looked at after the head is ours, not before.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// A batch whose changes are applied, before its events are appended.
 struct Prepared<'a> {
@@ -402,6 +402,27 @@ async fn commit(connection: &mut Connection, prepared: &Prepared<'_>) -> Result<
         })?;
     }
     committed_for_sure(connection, committed)
+}
+
+/// Appends `rows`, which come next, and moves the head behind them.
+///
+/// # Errors
+///
+/// What PostgreSQL says; the transaction is good for nothing then.
+pub(super) async fn append(
+    connection: &mut Connection,
+    rows: &[Row<'_>],
+) -> Result<(), tokio_postgres::Error> {
+    let Some(last) = rows.last() else { return Ok(()) };
+    let append = connection.prepare(APPEND).await?;
+    let append_search = connection.prepare(APPEND_SEARCH).await?;
+    let move_head = connection.prepare(MOVE_HEAD).await?;
+    let columns = Columns::of(rows);
+    let client = &connection.client;
+    client.execute(&append, &columns.event()).await?;
+    client.execute(&append_search, &columns.search()).await?;
+    client.execute(&move_head, &[&(last.position + 1), &last.recorded_at]).await?;
+    Ok(())
 }
 
 async fn commit_alone(connection: &Connection) -> Result<(), Trouble> {

@@ -3,6 +3,7 @@
 mod clock;
 mod connect;
 mod engine;
+mod held;
 mod reader;
 mod schema;
 
@@ -12,6 +13,7 @@ use crate::base::postgres_url::PostgresUrl;
 
 pub(super) use clock::DatabaseClock;
 pub(super) use engine::Engine;
+pub(super) use held::Held;
 pub(super) use reader::Reader;
 pub(super) use schema::{check, migrate, schema};
 

@@ -136,7 +136,7 @@ fn is_refusal(error: &rusqlite::Error) -> bool {
     )
 }
 
-fn head(connection: &Connection) -> rusqlite::Result<Head> {
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
     let newest = connection
         .prepare_cached("SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
@@ -210,7 +210,7 @@ fn execute(connection: &Connection, statement: &Statement<'_>) -> rusqlite::Resu
     Ok(rows as u64)
 }
 
-fn append(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
+pub(super) fn append(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO event (position, id, format_version, instance, occurred_at, recorded_at, salt, body, \

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
-use super::{BUSY_TIMEOUT, unreachable};
+use super::{open_to_read, unreachable};
 use crate::store::Error;
 use crate::store::reader::{Fit, Query};
 use crate::store::sql::Row;
@@ -48,7 +48,7 @@ impl Reader {
         let kept = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => self.connect().map_err(|error| unreachable(&self.0.path, error))?,
+            None => open_to_read(&self.0.path).map_err(|error| unreachable(&self.0.path, error))?,
         };
         // After an error the connection is dropped: the next read starts afresh.
         let rows = rows(&connection, query, fit).map_err(|trouble| match trouble {
@@ -60,16 +60,6 @@ impl Reader {
             idle.push(connection);
         }
         Ok(rows)
-    }
-
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        // No CREATE: a file that went away is an error here, not a new empty store.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.0.path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "query_only", "on")?;
-        connection.set_prepared_statement_cache_capacity(32);
-        Ok(connection)
     }
 }
 

@@ -1,0 +1,233 @@
+//! Every table with its columns, for what carries all of them; and pages of their rows.
+//!
+//! Both engines have these tables. Besides them each has `schema_state`, and PostgreSQL `log_head`,
+//! which is made from `event`.
+
+use super::Error;
+use super::sql::{Row, Unfit};
+
+/// One table.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub name: &'static str,
+    /// All of them; the first is the primary key.
+    pub columns: &'static [Column],
+    /// Whether a fresh schema has its one row already.
+    pub has_first_row: bool,
+}
+
+/// One column.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub name: &'static str,
+    pub kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Integer,
+    Text,
+    Bytes,
+}
+
+const fn integer(name: &'static str) -> Column {
+    Column { name, kind: Kind::Integer }
+}
+
+const fn text(name: &'static str) -> Column {
+    Column { name, kind: Kind::Text }
+}
+
+const fn bytes(name: &'static str) -> Column {
+    Column { name, kind: Kind::Bytes }
+}
+
+/// The log; [`event`](super::event) knows what its columns mean.
+pub(super) const EVENT: Table = Table {
+    name: "event",
+    columns: &[
+        integer("position"),
+        text("id"),
+        integer("format_version"),
+        text("instance"),
+        text("occurred_at"),
+        text("recorded_at"),
+        bytes("salt"),
+        text("body"),
+        bytes("personal_salt"),
+        text("personal"),
+        bytes("personal_hash"),
+        bytes("entry"),
+    ],
+    has_first_row: false,
+};
+
+/// All tables but the log.
+pub(super) const OTHERS: &[Table] = &[
+    Table {
+        name: "search",
+        columns: &[
+            integer("position"),
+            text("recorded_at"),
+            text("kind"),
+            text("outcome"),
+            text("service"),
+            text("who"),
+            text("transaction_id"),
+            text("reference"),
+        ],
+        has_first_row: false,
+    },
+    Table { name: "revocation", columns: &[integer("one"), integer("counter")], has_first_row: true },
+    Table {
+        name: "file_policy",
+        columns: &[integer("one"), text("digest"), text("stated_at"), text("stated_by")],
+        has_first_row: false,
+    },
+    Table {
+        name: "instance",
+        columns: &[text("id"), text("started_at"), text("lease_until")],
+        has_first_row: false,
+    },
+    Table {
+        name: "open_transaction",
+        columns: &[text("id"), text("instance"), text("service"), text("who"), text("opened_at")],
+        has_first_row: false,
+    },
+    Table {
+        name: "temporary_login",
+        columns: &[
+            text("login"),
+            bytes("identity"),
+            text("issuer"),
+            text("token_ids"),
+            text("key_id"),
+            bytes("salt"),
+            bytes("sealed_mail"),
+            text("subject"),
+            text("groups"),
+            text("valid_until"),
+            text("created_at"),
+            text("expires_at"),
+        ],
+        has_first_row: false,
+    },
+    Table {
+        name: "token_block",
+        columns: &[text("token"), text("identity"), text("blocked_at"), text("blocked_by")],
+        has_first_row: false,
+    },
+    Table {
+        name: "users",
+        columns: &[text("name"), text("password_hash"), text("role"), text("created_at")],
+        has_first_row: false,
+    },
+    Table {
+        name: "grants",
+        columns: &[
+            text("id"),
+            text("origin"),
+            text("subject_kind"),
+            text("subject"),
+            text("service"),
+            text("networks"),
+            text("created_at"),
+        ],
+        has_first_row: false,
+    },
+    Table {
+        name: "issuer",
+        columns: &[text("fingerprint"), text("origin"), text("revoked_at")],
+        has_first_row: false,
+    },
+];
+
+/// How many rows are read at once.
+pub(super) const PAGE: usize = 500;
+
+impl Table {
+    /// Writes the query of one page, in the order of the primary key; after `?1` unless it is the first.
+    pub fn page(&self, is_first: bool) -> String {
+        let Self { name, columns, .. } = self;
+        let key = columns[0].name;
+        let after = if is_first { String::new() } else { format!(" WHERE {key} > ?1") };
+        format!("SELECT {} FROM {name}{after} ORDER BY {key} LIMIT {PAGE}", self.column_names())
+    }
+
+    /// Its columns' names, a comma between.
+    pub fn column_names(&self) -> String {
+        self.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Where the column `name` stands.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Says that one of its rows holds what this program never writes.
+    pub fn damaged(&self, unfit: &Unfit) -> Error {
+        let column = self.columns.get(unfit.column).map_or("?", |column| column.name);
+        Error::Damaged { table: self.name, reason: format!("column {column}: {}", unfit.reason) }
+    }
+}
+
+/// Some rows of one table, column by column.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub rows: usize,
+    pub columns: Vec<Cells>,
+}
+
+/// What one column holds in the rows of a page.
+#[derive(Debug)]
+pub(super) enum Cells {
+    Integer(Vec<Option<i64>>),
+    Text(Vec<Option<String>>),
+    Bytes(Vec<Option<Vec<u8>>>),
+}
+
+impl Page {
+    pub fn of(table: &Table) -> Self {
+        let cells = |column: &Column| match column.kind {
+            Kind::Integer => Cells::Integer(Vec::new()),
+            Kind::Text => Cells::Text(Vec::new()),
+            Kind::Bytes => Cells::Bytes(Vec::new()),
+        };
+        Self { rows: 0, columns: table.columns.iter().map(cells).collect() }
+    }
+
+    /// Takes in one more row.
+    pub fn push(&mut self, row: &Row<'_>) -> Result<(), Unfit> {
+        for (at, cells) in self.columns.iter_mut().enumerate() {
+            match cells {
+                Cells::Integer(cells) => cells.push(row.integer_if_any(at)?),
+                Cells::Text(cells) => cells.push(row.text_if_any(at)?.map(str::to_owned)),
+                Cells::Bytes(cells) => cells.push(row.bytes_if_any(at)?.map(<[u8]>::to_vec)),
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    pub fn integer(&self, column: usize, row: usize) -> Option<i64> {
+        match &self.columns[column] {
+            Cells::Integer(cells) => cells[row],
+            Cells::Text(_) | Cells::Bytes(_) => None,
+        }
+    }
+
+    pub fn text(&self, column: usize, row: usize) -> Option<&str> {
+        match &self.columns[column] {
+            Cells::Text(cells) => cells[row].as_deref(),
+            Cells::Integer(_) | Cells::Bytes(_) => None,
+        }
+    }
+
+    pub fn bytes(&self, column: usize, row: usize) -> Option<&[u8]> {
+        match &self.columns[column] {
+            Cells::Bytes(cells) => cells[row].as_deref(),
+            Cells::Integer(_) | Cells::Text(_) => None,
+        }
+    }
+}
