@@ -274,7 +274,11 @@ impl WritingThread {
         while let Some(first) = queue.recv().await {
             let mut batch = vec![first];
             fill(&mut batch, &mut queue);
-            self.write(batch, &mut queue).await;
+            // Whoever waited while another batch failed has waited enough.
+            let batch = dismiss_impatient(batch);
+            if !batch.is_empty() {
+                self.write(batch, &mut queue).await;
+            }
         }
     }
 
@@ -381,7 +385,11 @@ fn dismiss_impatient(batch: Vec<Submission>) -> Vec<Submission> {
     let now = Instant::now();
     let (late, patient): (Vec<_>, Vec<_>) =
         batch.into_iter().partition(|submission| submission.deadline <= now);
-    let reason = format!("another process has held the head of the log for {} s", PATIENCE.as_secs());
+    if late.is_empty() {
+        return patient;
+    }
+    let reason =
+        format!("another process or machine has held the store's write lock for {} s", PATIENCE.as_secs());
     tell_all(late, &CommitError::Unavailable(reason));
     patient
 }

@@ -90,7 +90,8 @@ impl From<tokio_postgres::Error> for Trouble {
     /// Says what an error before COMMIT means.
     fn from(error: tokio_postgres::Error) -> Self {
         let reason = described(&error);
-        let Some(code) = error.code().map(SqlState::code) else { return Self::from_client(&error, reason) };
+        // What the server did not say, the connection did.
+        let Some(code) = error.code().map(SqlState::code) else { return Self::Lost(reason) };
         match code {
             "55P03" | "40P01" | "40001" => Self::Busy,
             // The server goes away, ended our session, or became a standby.
@@ -101,18 +102,6 @@ impl From<tokio_postgres::Error> for Trouble {
             // Data that does not fit, or that a constraint refuses.
             code if code.starts_with("22") || code.starts_with("23") => Self::Refused(reason),
             _ => Self::Failed(reason),
-        }
-    }
-}
-
-impl Trouble {
-    /// An error that the server did not send.
-    fn from_client(error: &tokio_postgres::Error, reason: String) -> Self {
-        if error.is_closed() || reason.contains("communicating") {
-            Self::Lost(reason)
-        } else {
-            // A value that cannot be sent: a NUL in a text.
-            Self::Refused(reason)
         }
     }
 }
@@ -169,7 +158,8 @@ impl Engine {
         Ok(prepared.answers)
     }
 
-    /// Tells which of the events `ids` a commit of unknown end left; tries until `deadline`.
+    /// Tells which of the events `ids` a commit of unknown end left; tries until `deadline`, and long
+    /// enough for the server to end the session that holds the head.
     ///
     /// # Errors
     ///
@@ -180,6 +170,7 @@ impl Engine {
         deadline: Instant,
     ) -> Result<Vec<bool>, String> {
         let names: Vec<String> = ids.iter().flatten().map(ToString::to_string).collect();
+        let until = deadline.max(Instant::now() + PATIENCE);
         loop {
             let looked = timeout(PATIENCE, self.look(&names)).await;
             let reason = match looked {
@@ -197,7 +188,7 @@ impl Engine {
                 )) => reason,
                 Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
             };
-            if Instant::now() + LOOK_AGAIN >= deadline {
+            if Instant::now() + LOOK_AGAIN >= until {
                 return Err(reason);
             }
             tokio::time::sleep(LOOK_AGAIN).await;
