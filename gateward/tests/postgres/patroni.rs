@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ struct Machine {
 
 /// How long the leader's key outlives the leader, in seconds: what a failover waits for.
 const LEASE_SECONDS: u32 = 6;
+
+/// Where HAProxy says what it believes.
+const STATISTICS: &str = "haproxy.sock";
 
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -81,10 +85,25 @@ impl Patroni {
         &machine.server
     }
 
-    /// Returns when whoever connects through HAProxy can write again, after
-    /// [`Patroni::kill_primary`]: the failover's own time.
+    /// Returns when HAProxy leads to a server that takes writes and to no other: after
+    /// [`Patroni::kill_primary`], the failover's own time.
     pub fn wait_for_failover(&self) {
-        eventually("HAProxy lets in", PATIENCE, || lets_in(self.proxy).then_some(()));
+        eventually("HAProxy leads to the primary alone", PATIENCE, || {
+            let primary = self.machines.iter().find(|machine| machine.asked("/primary") == Some(200))?;
+            (self.behind_haproxy()? == [primary.name]).then_some(())
+        });
+    }
+
+    /// The servers that HAProxy believes to be up.
+    fn behind_haproxy(&self) -> Option<Vec<String>> {
+        let mut haproxy = UnixStream::connect(self.folder.path().join(STATISTICS)).ok()?;
+        haproxy.write_all(b"show stat -1 4 -1\n").ok()?;
+        let mut lines = String::new();
+        haproxy.read_to_string(&mut lines).ok()?;
+        // HAProxy's management guide, 9.1: field 1 is the server's name, field 17 its state.
+        let fields = lines.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let up = fields.filter(|fields| fields.get(17).is_some_and(|state| state.starts_with("UP")));
+        Some(up.map(|fields| fields[1].to_owned()).collect())
     }
 
     /// Starts what was killed, with no data: Patroni copies them from the primary. Returns when the
@@ -128,10 +147,24 @@ impl Patroni {
     }
 
     fn start_haproxy(&self) {
+        let statistics = self.folder.path().join(STATISTICS);
         let mut configuration = format!(
-            "defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1h\n  timeout server 1h\n  timeout check 2s\n\
-             listen primary\n  bind {}\n  option httpchk OPTIONS /primary\n  http-check expect status 200\n  \
-             default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions\n",
+            "
+global
+  stats socket {}
+defaults
+  mode tcp
+  timeout connect 2s
+  timeout client 1h
+  timeout server 1h
+  timeout check 2s
+listen primary
+  bind {}
+  option httpchk OPTIONS /primary
+  http-check expect status 200
+  default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+",
+            statistics.display(),
             self.proxy
         );
         for Machine { name, server, patroni } in &self.machines {
@@ -228,18 +261,4 @@ fn asked(server: SocketAddr, path: &str) -> Option<u16> {
     // What is cut short still has a first line.
     let _ = connection.read_to_string(&mut answer);
     answer.split(' ').nth(1)?.parse().ok()
-}
-
-/// Whether a server behind `proxy` answers: to 'may there be TLS?' with yes or no (PostgreSQL
-/// manual, 55.2.10).
-fn lets_in(proxy: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<u8> {
-        let mut connection = TcpStream::connect(proxy)?;
-        connection.set_read_timeout(Some(Duration::from_secs(2)))?;
-        connection.write_all(&[0, 0, 0, 8, 4, 210, 22, 47])?;
-        let mut answer = [0];
-        connection.read_exact(&mut answer)?;
-        Ok(answer[0])
-    };
-    ask().is_ok()
 }
