@@ -14,6 +14,7 @@ use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::time::{Clock, Unbelieved};
 use crate::config::{Config, Grant, Mode, ServiceConfig};
+use crate::flows::admit::Doubtful;
 use crate::flows::door::Door;
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
@@ -261,6 +262,7 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         keyring,
         policy: PolicyCache::load(store.reader.clone(), issuers).await?,
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
+        doubtful: Doubtful::default(),
         failures: Failures::default(),
         replays: Replays::default(),
         random: random.clone(),
