@@ -14,6 +14,8 @@ pub struct Stepped {
     pub wait: u64,
     /// The last time that was believed.
     pub last: Timestamp,
+    /// What the clock shows.
+    pub shown: Timestamp,
 }
 
 /// How far the clock may go away from the passing of time and still be believed: time servers
@@ -70,6 +72,7 @@ impl SteadyClock {
                     step,
                     wait: PROBATION.saturating_sub(stayed).as_secs(),
                     last: self.last,
+                    shown: wall,
                 });
             }
             self.last = wall;
@@ -78,6 +81,11 @@ impl SteadyClock {
         self.suspect = None;
         self.last = self.last.max(wall);
         Ok(self.last)
+    }
+
+    /// Begins anew with a reading that somebody knows to be right.
+    pub fn believe(&mut self, wall: Timestamp, monotonic: Instant) {
+        *self = Self::new(wall, monotonic);
     }
 }
 
@@ -111,6 +119,16 @@ mod tests {
         assert!(clock.read(at(7200 + 299), after(299)).is_err());
         assert_eq!(clock.read(at(7200 + 300), after(300)), Ok(at(7500)));
         assert_eq!(clock.read(at(7200 + 301), after(301)), Ok(at(7501)));
+    }
+
+    #[test]
+    fn a_new_time_is_believed_at_once_if_somebody_knows_it() {
+        let start = Instant::now();
+        let mut clock = SteadyClock::new(at(0), start);
+        assert_eq!(clock.read(at(3600), start).unwrap_err().shown, at(3600));
+        clock.believe(at(3600), start);
+        assert_eq!(clock.read(at(3600), start), Ok(at(3600)));
+        assert!(clock.read(at(0), start).is_err());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use super::steady::Stepped;
 
 /// Reads the time; made by `cli` and `server`, an argument everywhere else.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Result<Timestamp, Unbelieved> + Send + Sync>);
+pub struct Clock {
+    source: Arc<dyn Fn() -> Result<Timestamp, Unbelieved> + Send + Sync>,
+    believe: Arc<dyn Fn() + Send + Sync>,
+}
 
 /// Why the time cannot be told now: nothing is decided or recorded then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +39,28 @@ impl Unbelieved {
             Self::Apart { machine, .. } => *machine,
         }
     }
+
+    /// What the machine's clock shows, believed or not.
+    pub fn shown(&self) -> Timestamp {
+        match self {
+            Self::Stepped(stepped) => stepped.shown,
+            Self::Apart { machine, .. } => *machine,
+        }
+    }
 }
 
 impl Clock {
     /// Wraps a source of time.
     pub fn new(source: impl Fn() -> Result<Timestamp, Unbelieved> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(source))
+        Self::judged(source, || ())
+    }
+
+    /// Wraps a source of time that may come to doubt its clock; `believe` ends the doubt.
+    pub fn judged(
+        source: impl Fn() -> Result<Timestamp, Unbelieved> + Send + Sync + 'static,
+        believe: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self { source: Arc::new(source), believe: Arc::new(believe) }
     }
 
     /// Returns the time now, in UTC.
@@ -50,7 +69,12 @@ impl Clock {
     ///
     /// [`Unbelieved`]: nothing is decided or recorded then.
     pub fn now(&self) -> Result<Timestamp, Unbelieved> {
-        (self.0)()
+        (self.source)()
+    }
+
+    /// Has what the clock shows now believed, whatever it did before: a better clock shows the same.
+    pub fn believe(&self) {
+        (self.believe)();
     }
 }
 

@@ -4,11 +4,13 @@
 //! against their grants, and the decision bound to the revocation counter it was made under. The permit is then used up by recording it: only what
 //! comes out of that ([`Admitted`], [`Released`]) lets an answer leave.
 
+mod doubtful;
 mod permit;
 mod running;
 
 use jiff::Timestamp;
 
+pub use self::doubtful::{Doubtful, end_doubtful};
 pub use self::permit::{Failure, Order, Permit, Released};
 pub use self::running::{Admitted, Ending};
 use super::authenticate::{self, Caller, Shown};

@@ -3,6 +3,7 @@
 use http_digest::{NonceKeys, Offer, ProtectionSpace, Realm};
 use jiff::Timestamp;
 
+use super::admit::Doubtful;
 use super::failures::{Attempt, Failures, Summary, WINDOW, Writing};
 use super::keyring::Keyring;
 use super::policy::PolicyCache;
@@ -37,6 +38,8 @@ pub struct Door {
     pub policy: PolicyCache,
     /// The only way to write.
     pub recorder: Recorder,
+    /// What may stand open in the log with nobody to end it.
+    pub doubtful: Doubtful,
     /// What failed lately, and from where.
     pub failures: Failures,
     /// Which right answers came before.

@@ -16,6 +16,7 @@ use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::base::time::{Clock, Unbelieved};
 use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle};
+use crate::flows::admit::Doubtful;
 use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
@@ -274,6 +275,7 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         keyring,
         policy: PolicyCache::load(store.reader.clone(), issuers).await?,
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
+        doubtful: Doubtful::default(),
         failures: Failures::default(),
         replays: Replays::default(),
         random: random.clone(),

@@ -1,12 +1,13 @@
 //! What has to be done every so often while the program runs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::gate::Opened;
 use crate::base::time::later;
+use crate::flows::admit::end_doubtful;
 use crate::flows::clean_up::clean_up;
 use crate::flows::close_lapsed::{Whose, close_lapsed};
 use crate::store::{Change, instance};
@@ -20,8 +21,13 @@ const RENEWED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// How long lies between two sweeps.
 const SWEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long a lease lasts: three renewals may fail before others think that we are gone.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
+/// How long a lease lasts: longer than an answer goes on for a server that cannot reach its store (see
+/// `pump.rs`), so that nobody closes as unknown what is still carried.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(80);
+
+/// How long the store must have been there until leases that lapsed say anything: when it comes back,
+/// others may not have renewed theirs yet.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// Makes the change that renews our lease.
 pub fn lease(opened: &Opened, now: Timestamp) -> Change {
@@ -34,10 +40,13 @@ pub async fn keep_house(opened: Arc<Opened>, started_at: Timestamp) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut done = Done { renewed_at: started_at, swept_at: started_at };
-    let mut troubled = false;
+    let (mut troubled, mut steady_since) = (false, Instant::now());
     loop {
         tick.tick().await;
-        let result = turn(&opened, &mut done).await;
+        let result = turn(&opened, &mut done, steady_since.elapsed() >= SETTLED).await;
+        if result.is_err() {
+            steady_since = Instant::now();
+        }
         if let Err(error) = &result
             && !troubled
         {
@@ -55,21 +64,29 @@ struct Done {
     swept_at: Timestamp,
 }
 
-async fn turn(opened: &Opened, done: &mut Done) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn turn(
+    opened: &Opened,
+    done: &mut Done,
+    settled: bool,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let door = &opened.door;
     door.store.reader.measure_clock().await?;
     let now = opened.clock.now()?;
     door.recorder.close_gap(now).await?;
+    end_doubtful(door, now).await?;
     door.record_summaries(false, now).await?;
     if now.duration_since(done.renewed_at) >= RENEWED_EVERY {
         door.recorder.commit(None, vec![lease(opened, now)], &[], now).await?;
         done.renewed_at = now;
+        let closed = if settled { close_lapsed(door, Whose::Lapsed, now).await? } else { 0 };
+        if closed > 0 {
+            tracing::warn!(closed, "closed transactions that another server had left open, as unknown");
+        }
     }
     if now.duration_since(done.swept_at) >= SWEPT_EVERY {
-        let closed = close_lapsed(door, Whose::Lapsed, now).await?;
         let cleaned = clean_up(door, None, now).await?;
-        if closed + cleaned > 0 {
-            tracing::info!(closed, cleaned, "swept");
+        if cleaned > 0 {
+            tracing::info!(cleaned, "swept");
         }
         done.swept_at = now;
     }

@@ -26,6 +26,7 @@ use super::watch::Seen;
 use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::config::{Config, Listen, Mode, Tls};
+use crate::flows::admit::end_doubtful;
 use crate::flows::close_lapsed::{Whose, close_lapsed};
 use crate::flows::policy::write_file_rules;
 use crate::flows::record::{Happened, What};
@@ -227,9 +228,9 @@ async fn try_open(
         running: running.clone(),
     });
 
-    // The lock says that no other server runs: what is open, a crash left open. Without it others may.
-    let whose = if lock.is_some() { Whose::AllOthers } else { Whose::Lapsed };
-    let closed = close_lapsed(&door, whose, now).await?;
+    // The lock says that no other server runs: what is open, a crash left open. Without it others may,
+    // and their leases are looked at once they have had the time to renew them.
+    let closed = if lock.is_some() { close_lapsed(&door, Whose::AllOthers, now).await? } else { 0 };
     if closed > 0 {
         tracing::warn!(closed, "closed transactions that a crash had left open, as unknown");
     }
@@ -237,7 +238,8 @@ async fn try_open(
         version: env!("CARGO_PKG_VERSION"),
         mode: config.mode.as_str().into(),
     });
-    // A crash before: nobody was let in. After it: the next start finds the lease and closes what is open.
+    // A crash before: nobody was let in. After it: whoever finds that the lease lapsed, or starts with the
+    // lock, closes what is open.
     door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(Failed::from)?;
 
     let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
@@ -339,6 +341,7 @@ async fn record_stop(
     }
     let now: Timestamp = clock.now()?;
     door.recorder.close_gap(now).await?;
+    end_doubtful(&door, now).await?;
     door.record_summaries(true, now).await?;
     // A crash from here on leaves a stop that was recorded or not, and nothing else undone.
     let stopped = Happened::done(What::Stopped { reason: why.0 });

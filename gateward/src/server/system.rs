@@ -1,6 +1,6 @@
 //! The clock and the random source of the operating system, read here and in `cli` alone.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
@@ -18,11 +18,16 @@ pub fn wall_clock() -> Timestamp {
 
 /// Makes the clock of a program: the system's, judged by its own monotonic timer.
 pub fn clock() -> Clock {
-    let steady = Mutex::new(SteadyClock::new(wall_clock(), Instant::now()));
-    Clock::new(move || {
-        let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(steady.read(wall_clock(), Instant::now())?)
-    })
+    let steady = Arc::new(Mutex::new(SteadyClock::new(wall_clock(), Instant::now())));
+    let doubted = Arc::clone(&steady);
+    Clock::judged(
+        move || Ok(locked(&steady).read(wall_clock(), Instant::now())?),
+        move || locked(&doubted).believe(wall_clock(), Instant::now()),
+    )
+}
+
+fn locked(steady: &Mutex<SteadyClock>) -> MutexGuard<'_, SteadyClock> {
+    steady.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes the random source of a program: the operating system's.

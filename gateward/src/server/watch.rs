@@ -1,15 +1,21 @@
 //! Watches the revocation counter, so that running answers end when their reasons do.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::flows::door::Door;
+use crate::store;
 use crate::store::revocation::{self, Revision};
 
 /// How often the counter is read: a revocation acts within one second with room to spare.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// How long a reading may take until running answers pause: with the time between two readings, less
+/// than the second within which a revocation acts.
+const SOON: Duration = Duration::from_millis(500);
 
 /// What is known of the counter.
 #[derive(Debug, Clone, Copy)]
@@ -27,25 +33,37 @@ pub async fn watch(door: Arc<Door>, seen: watch::Sender<Seen>) {
     loop {
         tick.tick().await;
         let before = *seen.borrow();
-        let now = match revocation::current(&door.store.reader).await {
-            Ok(revision) if revision == before.revision => Seen { revision, unreadable_since: None },
-            Ok(_) => match door.policy.refresh().await {
-                Ok(policy) => Seen { revision: policy.revision, unreadable_since: None },
-                Err(error) => unreadable(before, &error),
-            },
-            Err(error) => unreadable(before, &error),
+        let mut read = Box::pin(read(&door, before.revision));
+        let read = if let Ok(read) = tokio::time::timeout(SOON, &mut read).await {
+            read
+        } else {
+            note(&seen, Err(&format!("no answer within {} ms", SOON.as_millis())));
+            read.await
         };
-        seen.send_if_modified(|seen| {
-            let changed = seen.revision != now.revision || seen.unreadable_since != now.unreadable_since;
-            *seen = now;
-            changed
-        });
+        note(&seen, read.as_ref().map(|revision| *revision).map_err(|error| error as &dyn Display));
     }
 }
 
-fn unreadable(before: Seen, error: &crate::store::Error) -> Seen {
-    if before.unreadable_since.is_none() {
-        tracing::error!(%error, "the revocation counter cannot be read: running answers pause");
-    }
-    Seen { unreadable_since: before.unreadable_since.or_else(|| Some(Instant::now())), ..before }
+/// Reads the counter, and the policy if it has moved; returns the value that the policy has.
+async fn read(door: &Door, known: Revision) -> Result<Revision, store::Error> {
+    let revision = revocation::current(&door.store.reader).await?;
+    if revision == known { Ok(revision) } else { Ok(door.policy.refresh().await?.revision) }
+}
+
+/// Says what was read, or why nothing was, to those who wait for a change.
+fn note(seen: &watch::Sender<Seen>, read: Result<Revision, &dyn Display>) {
+    seen.send_if_modified(|seen| {
+        let before = *seen;
+        *seen = match read {
+            Ok(revision) => Seen { revision, unreadable_since: None },
+            Err(_) => Seen { unreadable_since: before.unreadable_since.or(Some(Instant::now())), ..before },
+        };
+        let changed = seen.revision != before.revision || seen.unreadable_since != before.unreadable_since;
+        if let Err(error) = read
+            && changed
+        {
+            tracing::error!(%error, "the revocation counter cannot be read: running answers pause");
+        }
+        changed
+    });
 }

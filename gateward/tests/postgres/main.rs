@@ -4,8 +4,14 @@
 //! a right is missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+#[path = "../faults/client.rs"]
+#[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]
+mod client;
 mod cluster;
 mod disk;
+mod installation;
+mod load;
+mod log;
 mod pair;
 mod patroni;
 mod store_under_test;
@@ -16,6 +22,9 @@ mod disks;
 mod failover;
 mod failover_by_patroni;
 mod networks;
+mod replicas;
+mod server_trouble;
 mod servers;
 mod store;
+mod under_load;
 mod unknown;

@@ -338,3 +338,13 @@ async fn over_tcp_the_server_is_verified_and_the_password_comes_from_its_file() 
     let refused = Store::open(&address(&elsewhere), clock_off_by(0)).await.unwrap_err();
     assert!(refused.to_string().contains("certificate"), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_asked_for_because_it_takes_writes_is_read_from() {
+    let cluster = Cluster::shared();
+    let url = cluster.tcp_url(&cluster.database("read_write")) + "&target_session_attrs=read-write";
+    gateward::store::migrate(&address(&url)).await.unwrap();
+    let replica = Replica::on(&url).await;
+    replica.record("written").await.unwrap();
+    assert_eq!(replica.count("written").await, 1);
+}

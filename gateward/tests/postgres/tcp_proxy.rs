@@ -115,10 +115,14 @@ impl TcpProxy {
 
     /// Ends every connection with RST. New ones are let in.
     pub fn reset(&self) {
-        for connection in self.network.connections() {
+        let connections = self.network.connections();
+        for connection in &connections {
             connection.reset();
         }
-        let all_gone = || self.network.connections().is_empty().then_some(());
+        // Those who were in may have come back already.
+        let reset: Vec<_> = connections.iter().map(Arc::downgrade).collect();
+        drop(connections);
+        let all_gone = || reset.iter().all(|connection| connection.strong_count() == 0).then_some(());
         wait("connections are reset", Duration::from_secs(10), all_gone);
     }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Who;
-use super::running::{Admitted, Ending};
+use super::running::Admitted;
 use crate::base::address::ClientAddress;
 use crate::base::id::{LoginName, TransactionId};
 use crate::base::name::ServiceName;
@@ -34,9 +34,6 @@ pub struct Permit {
     pub(super) decided_under: Revision,
     pub(super) decided_at: Timestamp,
 }
-
-/// How often it is tried to close what may not be open.
-const ATTEMPTS_TO_CLOSE: usize = 5;
 
 /// A login that is used is prolonged, but not written at every request: an hour's grain will do.
 const PROLONGED_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -185,14 +182,9 @@ impl Permit {
         // A crash after the commit leaves the transaction open; the next start closes it as unknown.
         match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
             Ok(()) => Ok(admitted),
-            // It may stand there as open; `end` closes it only if it does. Each attempt waits for the
-            // store itself; what stays open all the same, the next start closes.
+            // It may stand there as open, and nobody is going to carry it.
             Err(CommitError::Unknown(reason)) => {
-                for _ in 0..ATTEMPTS_TO_CLOSE {
-                    if admitted.end(door, Ending::nothing_left(503, Delivery::Cut), now).await.is_ok() {
-                        break;
-                    }
-                }
+                door.doubtful.note(admitted);
                 Err(CommitError::Unavailable(reason))
             }
             Err(error) => Err(error),

@@ -24,23 +24,25 @@ impl DatabaseClock {
         Self { machine, ahead: Arc::default() }
     }
 
-    /// This machine's own time.
-    ///
-    /// # Errors
-    ///
-    /// [`Unbelieved::Stepped`].
-    pub fn machine(&self) -> Result<Timestamp, Unbelieved> {
-        self.machine.now()
+    /// What this machine's clock shows. It needs nobody's belief: the database's is there to judge it.
+    pub fn machine(&self) -> Timestamp {
+        self.machine.now().unwrap_or_else(|unbelieved| unbelieved.shown())
     }
 
     /// Notes that the database's clock showed `database` between `before` and `after` of this machine's.
     ///
-    /// What took long says little and is not noted, unless nothing is known yet.
+    /// What took long says little and is not noted, unless nothing is known yet. A clock that stepped
+    /// and shows the same as the database's now was set right.
     pub fn observe(&self, before: Timestamp, database: Timestamp, after: Timestamp) {
         let took = after.duration_since(before);
         let middle = before.saturating_add(took / 2).unwrap_or(after);
-        if took < SignedDuration::from_secs(1) || self.ahead.load().is_none() {
-            self.ahead.store(Some(Arc::new(database.duration_since(middle))));
+        let quick = took.abs() < SignedDuration::from_secs(1);
+        let ahead = database.duration_since(middle);
+        if quick && near(ahead, after).is_ok() && self.machine.now().is_err() {
+            self.machine.believe();
+        }
+        if quick || self.ahead.load().is_none() {
+            self.ahead.store(Some(Arc::new(ahead)));
         }
     }
 
@@ -50,7 +52,7 @@ impl DatabaseClock {
     ///
     /// [`Unbelieved`]: it and this machine's are further apart than is allowed.
     pub fn check(&self, database: Timestamp) -> Result<(), Unbelieved> {
-        let machine = self.machine.now()?;
+        let machine = self.machine();
         near(database.duration_since(machine), machine)
     }
 
@@ -58,9 +60,11 @@ impl DatabaseClock {
     pub fn clock(&self) -> Clock {
         let Self { machine, ahead } = self.clone();
         Clock::new(move || {
-            let now = machine.now()?;
+            let now = machine.now();
             let ahead = ahead.load().as_deref().copied().unwrap_or_default();
-            near(ahead, now)?;
+            near(ahead, now.unwrap_or_else(|stepped| stepped.shown()))?;
+            // One that stepped is believed once it was compared with the database's.
+            let now = now?;
             Ok(now.saturating_add(ahead).unwrap_or(now))
         })
     }
@@ -72,7 +76,10 @@ fn near(ahead: SignedDuration, machine: Timestamp) -> Result<(), Unbelieved> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::base::steady::SteadyClock;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
@@ -95,6 +102,33 @@ mod tests {
             clock.observe(at(100), at(101), at(100));
             assert_eq!(clock.clock().now(), Ok(at(101)), "set right, it decides again");
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_is_believed_as_soon_as_the_database_shows_the_same() {
+        let steady = Arc::new(std::sync::Mutex::new((SteadyClock::new(at(4000), Instant::now()), at(4000))));
+        let doubted = Arc::clone(&steady);
+        let machine = Clock::judged(
+            move || {
+                let (steady, shown) = &mut *steady.lock().unwrap();
+                Ok(steady.read(*shown, Instant::now())?)
+            },
+            {
+                let steady = Arc::clone(&doubted);
+                move || {
+                    let (steady, shown) = &mut *steady.lock().unwrap();
+                    steady.believe(*shown, Instant::now());
+                }
+            },
+        );
+        let clock = DatabaseClock::new(machine);
+        clock.observe(at(4000), at(100), at(4000));
+        assert!(matches!(clock.clock().now(), Err(Unbelieved::Apart { .. })));
+        doubted.lock().unwrap().1 = at(100);
+        assert!(clock.clock().now().is_err(), "nobody has looked since");
+        assert_eq!(clock.machine(), at(100));
+        clock.observe(at(100), at(101), at(100));
+        assert_eq!(clock.clock().now(), Ok(at(101)));
     }
 
     #[test]

@@ -38,6 +38,9 @@ const SETTINGS: &[&str] = &[
 /// How long anything before COMMIT may take, the wait for the head included.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a COMMIT may take even if its callers have waited long already.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long lies between two looks for what a commit of unknown end left.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -150,7 +153,9 @@ impl Engine {
             .unwrap_or_else(|_| Err(Trouble::Lost(format!("no answer within {} s", PATIENCE.as_secs()))))?;
         // A crash before COMMIT arrives leaves nothing of the batch; after it, all of it. Nobody has
         // been told anything yet.
-        let left = batch.deadline().saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        let left = batch.deadline().saturating_duration_since(Instant::now());
+        // Whoever waits waits also while it is looked for what a silent COMMIT left.
+        let left = left.saturating_sub(PATIENCE).max(COMMITTED_WITHIN);
         timeout(left, commit(&mut connection, &prepared))
             .await
             .unwrap_or_else(|_| Err(Trouble::Unknown("COMMIT has not answered".into())))?;

@@ -29,8 +29,11 @@ const READERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sessions that only read, and that the server ends when nobody waits for them any more.
-const SETTINGS: &[&str] =
-    &["default_transaction_read_only=on", "statement_timeout=5s", "idle_in_transaction_session_timeout=5s"];
+const SETTINGS: &[&str] = &["statement_timeout=5s", "idle_in_transaction_session_timeout=5s"];
+
+/// Said after the login: a session that begins so is taken for one of a server that takes no writes
+/// (`target_session_attrs=read-write`).
+const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Makes the connections of a pool.
 #[derive(Debug)]
@@ -41,7 +44,9 @@ impl managed::Manager for Connections {
     type Error = ConnectError;
 
     async fn create(&self) -> Result<Connection, ConnectError> {
-        self.0.connect().await
+        let connection = self.0.connect().await?;
+        connection.client.batch_execute(READ_ONLY).await?;
+        Ok(connection)
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectError> {
@@ -88,13 +93,11 @@ impl Reader {
     ///
     /// [`Error::Unreachable`]; what was known stays.
     pub async fn measure_clock(&self) -> Result<(), Error> {
-        let Ok(before) = self.clock.machine() else { return Ok(()) };
+        let before = self.clock.machine();
         let query = Query::of("gateward_now", "SELECT gateward_now()", Vec::new());
         let database = self.all(&query, |row| row.string(0)).await?.pop().unwrap_or_default();
         let database = from_stored(&database).map_err(|error| unreachable(&self.url, error))?;
-        if let Ok(after) = self.clock.machine() {
-            self.clock.observe(before, database, after);
-        }
+        self.clock.observe(before, database, self.clock.machine());
         Ok(())
     }
 
