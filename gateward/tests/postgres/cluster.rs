@@ -433,8 +433,8 @@ impl Cluster {
 
     /// Writes who comes in.
     fn write_access(&self) {
-        append(&self.data.join("pg_ident.conf"), &self.names().join("\n"));
-        std::fs::write(self.data.join("pg_hba.conf"), ACCESS.join("\n")).unwrap();
+        append(&self.data.join("pg_ident.conf"), &(self.names().join("\n") + "\n"));
+        std::fs::write(self.data.join("pg_hba.conf"), ACCESS.join("\n") + "\n").unwrap();
     }
 
     /// Lines of `pg_ident.conf`: we are anybody, the server's user is the superuser.

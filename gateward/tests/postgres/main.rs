@@ -21,6 +21,7 @@ mod copy;
 mod disks;
 mod failover;
 mod failover_by_patroni;
+mod guide;
 mod networks;
 mod replicas;
 mod server_trouble;

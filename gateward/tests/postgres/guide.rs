@@ -1,0 +1,219 @@
+//! docs/postgresql.md, followed to the letter: every command of it, in its order, and every URL.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::unistd::{Uid, User};
+use tempfile::TempDir;
+
+use crate::cluster::folder::{eventually, free_port};
+use crate::cluster::{Cluster, PROGRAMS, ROLE};
+
+const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
+
+/// The machine that the page is about, as far as it names it.
+struct Machine {
+    cluster: Cluster,
+    outer: TempDir,
+    page: String,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/postgresql.md");
+        let machine = Self {
+            cluster: Cluster::start(),
+            outer: tempfile::tempdir().unwrap(),
+            page: std::fs::read_to_string(page).unwrap(),
+        };
+        // The page makes it.
+        machine.cluster.psql("postgres", &format!("DROP ROLE {ROLE}"));
+        for folder in ["etc", "state", "bin"] {
+            std::fs::create_dir(machine.at(folder)).unwrap();
+        }
+        // Certificates are the reader's own.
+        for (from, to) in [("server.pem", "public.pem"), ("server.key", "public.key")] {
+            let from = machine.cluster.socket_folder().join(from);
+            std::fs::copy(&from, machine.at("etc").join(to)).unwrap();
+            let mine = machine.cluster.data().join(from.file_name().unwrap());
+            std::fs::copy(&from, &mine).unwrap();
+            machine.cluster.folder().give(&mine);
+        }
+        std::fs::copy(machine.cluster.ca(), machine.at("etc/db-ca.pem")).unwrap();
+        machine.write_programs();
+        machine
+    }
+
+    /// What the page's commands find instead of the system's: nobody becomes somebody else, nothing is
+    /// installed, and the one service is our PostgreSQL.
+    fn write_programs(&self) {
+        let pid = self.cluster.pid().unwrap();
+        let etc = self.at("etc").display().to_string();
+        for (name, text) in [
+            ("apt", "exit 0".to_owned()),
+            ("sudo", "if [ \"$1\" = -u ]; then export PGUSER=\"$2\"; shift 2; fi\nexec \"$@\"".to_owned()),
+            (
+                "systemctl",
+                format!("[ \"$1 $2\" != \"reload postgresql\" ] || {{ kill -HUP {pid}; sleep 0.5; }}"),
+            ),
+            ("gateward", format!("[ \"$1\" != init ] || set -- \"$@\" --dir {etc}\nexec {GATEWARD} \"$@\"")),
+        ] {
+            let path = self.at("bin").join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.outer.path().join(name)
+    }
+
+    /// The page's text with the names that things have here.
+    fn here(&self, text: &str) -> String {
+        let us = User::from_uid(Uid::effective()).unwrap().unwrap().name;
+        let port = self.cluster.address().port();
+        let socket = format!("@/gateward?host={}&port={port}", self.cluster.socket_folder().display());
+        let names = [
+            ("gateward root gateward_owner", format!("gateward {us} gateward_owner")),
+            ("@/gateward", socket),
+            // Of two hosts, the first is not there.
+            ("db1.example.org,db2.example.org", format!("localhost:{},localhost:{port}", free_port())),
+            ("db1.example.org", format!("localhost:{port}")),
+            ("192.0.2.0/24", "127.0.0.1/32".into()),
+            ("%d/pg.pass", self.at("etc/pg.pass").display().to_string()),
+            ("/etc/postgresql/15/main", self.cluster.data().display().to_string()),
+            ("/etc/gateward", self.at("etc").display().to_string()),
+            ("/var/lib/gateward", self.at("state").display().to_string()),
+        ];
+        names.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
+    }
+
+    /// The page's commands, block by block.
+    fn blocks(&self) -> Vec<String> {
+        let blocks = self.page.split("```sh\n").skip(1);
+        blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    }
+
+    /// Runs commands of the page; returns what they say.
+    #[track_caller]
+    fn run(&self, block: &str) -> String {
+        let mut shell = self.command("bash");
+        let output = shell.args(["-euo", "pipefail", "-c", &self.here(block)]).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{block}: {said}");
+        said
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new(program);
+        command
+            .env("PATH", format!("{}:{PROGRAMS}:{path}", self.at("bin").display()))
+            .env("PGHOST", self.cluster.socket_folder())
+            .env("PGPORT", self.cluster.address().port().to_string())
+            .env("GATEWARD_CONFIG", self.config())
+            .env_remove("GATEWARD_STORE")
+            .env_remove("GATEWARD_KEYRING")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn config(&self) -> PathBuf {
+        self.at("etc/gateward.toml")
+    }
+
+    /// Writes the configuration again with `from` replaced by `to`.
+    #[track_caller]
+    fn configure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
+    /// Serves until the door is open, and stops.
+    fn serve(&self) {
+        let log = self.at("log");
+        let stderr = std::fs::File::create(&log).unwrap();
+        let mut server = self.command(GATEWARD).arg("serve").stderr(stderr).spawn().unwrap();
+        eventually("the door is open", Duration::from_secs(20), || {
+            let said = std::fs::read_to_string(&log).unwrap();
+            assert!(server.try_wait().unwrap().is_none(), "{said}");
+            said.contains("the door is open").then_some(())
+        });
+        let pid = nix::unistd::Pid::from_raw(server.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert!(server.wait().unwrap().success());
+    }
+
+    /// The URLs of the page that begin with `beginning`.
+    fn urls(&self, beginning: &str) -> Vec<String> {
+        let urls = self.page.match_indices(beginning).map(|(at, _)| &self.page[at..]);
+        let until_quote = |url: &str| url.split(['"', '\'', '`', '\n']).next().unwrap().to_owned();
+        urls.map(until_quote).collect()
+    }
+}
+
+#[test]
+fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
+    let machine = Machine::new();
+    let blocks = machine.blocks();
+    let [roles, access, tables, init, tls, password, upgrade, there, back] = &blocks[..] else {
+        panic!("the page has other commands: {blocks:?}")
+    };
+    machine.run(roles);
+    machine.run(access);
+    let said = machine.run(tables);
+    assert!(said.contains("migrated from schema version 0"), "{said}");
+    let said = machine.run(init);
+    assert!(said.contains("operator   admin") && said.contains("(PostgreSQL)"), "{said}");
+    assert!(said.contains("events    1,"), "the first operator: {said}");
+    for listener in ["0.0.0.0:443", "127.0.0.1:9443"] {
+        machine.configure(listener, "127.0.0.1:0");
+    }
+    machine.serve();
+
+    machine.run(tls);
+    machine.run(password);
+    let urls = machine.urls("postgres://gateward@db1.example.org");
+    assert_eq!(urls.len(), 3, "by TLS, from a credential, and of two hosts: {urls:?}");
+    for url in urls {
+        let said = machine.run(&format!("gateward store status --store '{url}'"));
+        assert!(said.contains("running   no server"), "{said}");
+        let weaker = url.replace("sslmode=verify-full&", "sslmode=require&");
+        let refused =
+            machine.command(GATEWARD).args(["store", "status", "--store", &weaker]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{weaker}");
+    }
+    let said = machine.run(upgrade);
+    assert!(said.contains("nothing to do"), "{said}");
+
+    // An installation that has a file, before the same empty database.
+    machine.run("sudo -u postgres dropdb gateward");
+    machine.run(roles.lines().last().unwrap());
+    let dir = machine.at("demo");
+    let demo = ["demo", "--once", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--dir"];
+    assert!(machine.command(GATEWARD).args(demo).arg(&dir).output().unwrap().status.success());
+    copy_folder(&dir, &machine.at("etc"));
+    std::fs::rename(dir.join("gateward.db"), machine.at("state/gateward.db")).unwrap();
+    let said = machine.run(there);
+    assert!(said.contains("7 events copied"), "{said}");
+    machine.run(tables);
+    machine.configure("store = \"gateward.db\"", &machine.here("store = \"postgres://gateward@/gateward\""));
+    machine.serve();
+    let said = machine.run(back);
+    assert!(said.contains("events copied"), "{said}");
+    machine.configure(
+        &machine.here("postgres://gateward@/gateward"),
+        &machine.here("/var/lib/gateward/back.db"),
+    );
+    machine.serve();
+    let log = machine.run("gateward audit search");
+    assert_eq!(log.matches("store_copied").count(), 2, "{log}");
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(copied.success());
+}
