@@ -22,7 +22,7 @@ pub(super) enum Store {
     /// A server does so itself with a SQLite file. With a PostgreSQL database it never does: the tables'
     /// owner runs this once, and programs that the new tables still serve go on.
     Migrate,
-    Copy(copy::Copy),
+    Copy(Box<copy::Copy>),
 }
 
 impl Store {

@@ -100,17 +100,17 @@ impl Machine {
     #[track_caller]
     fn run(&self, block: &str) -> String {
         let mut shell = self.command("bash");
-        let output = shell.args(["-euo", "pipefail", "-c", &self.here(block)]).output().unwrap();
+        let found_first = format!("PATH={}:{PROGRAMS}:$PATH", self.at("bin").display());
+        let script = format!("{found_first}\n{}", self.here(block));
+        let output = shell.args(["-euo", "pipefail", "-c", &script]).output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(output.status.success(), "{block}: {said}");
         said
     }
 
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let path = std::env::var("PATH").unwrap();
         let mut command = Command::new(program);
         command
-            .env("PATH", format!("{}:{PROGRAMS}:{path}", self.at("bin").display()))
             .env("PGHOST", self.cluster.socket_folder())
             .env("PGPORT", self.cluster.address().port().to_string())
             .env("GATEWARD_CONFIG", self.config())

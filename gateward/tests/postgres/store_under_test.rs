@@ -32,6 +32,7 @@ pub enum StoreUnderTest {
 use StoreUnderTest::{Postgres, Sqlite};
 
 /// Whether this run of the tests is on PostgreSQL.
+#[expect(clippy::disallowed_methods, reason = "whoever starts the tests says on which engine they run")]
 pub fn is_postgres() -> bool {
     match std::env::var("GATEWARD_TEST_STORE").as_deref() {
         Err(_) | Ok("sqlite") => false,

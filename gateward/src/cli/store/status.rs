@@ -18,8 +18,8 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
     let store = context.store()?;
     become_owner(&[&store])?;
     let (schema, found) = block_on(look(&store))??;
-    let text = format!("store     {store} ({})\n{}", engine(&store), lines(&schema, found.as_ref()));
-    context.print(out, text.trim_end(), &json(&store, &schema, found.as_ref()))?;
+    let text = lines(&store, &schema, found.as_ref()).join("\n");
+    context.print(out, &text, &json(&store, &schema, found.as_ref()))?;
     Ok(if verdict(&schema).is_none() { YES } else { no() })
 }
 
@@ -59,27 +59,29 @@ fn engine(store: &StoreAddress) -> &'static str {
     }
 }
 
-fn lines(schema: &Schema, found: Option<&Found>) -> String {
+/// What is said for people.
+fn lines(store: &StoreAddress, schema: &Schema, found: Option<&Found>) -> Vec<String> {
     let Schema { version, oldest_binary, known } = schema;
-    let mut lines = format!(
-        "schema    version {version}; serves programs that know {oldest_binary} or later; this one knows {known}\n"
-    );
+    let mut lines = vec![
+        format!("store     {store} ({})", engine(store)),
+        format!(
+            "schema    version {version}; serves programs that know {oldest_binary} or later; this one knows {known}"
+        ),
+    ];
     if let Some(Found { length, running, now }) = found {
-        lines += &match length {
-            Some(Length { events, newest }) => format!("events    {events}, the newest of {newest:.0}\n"),
-            None => "events    none\n".to_owned(),
-        };
+        lines.push(match length {
+            Some(Length { events, newest }) => format!("events    {events}, the newest of {newest:.0}"),
+            None => "events    none".to_owned(),
+        });
         if running.is_empty() {
-            lines += "running   no server\n";
+            lines.push("running   no server".to_owned());
         }
-        for Leased { id, started_at, until } in running {
+        lines.extend(running.iter().map(|Leased { id, started_at, until }| {
             let left = until.duration_since(*now).as_secs();
-            lines += &format!("running   {id} since {started_at:.0}, believed to for {left} s more\n");
-        }
+            format!("running   {id} since {started_at:.0}, believed to for {left} s more")
+        }));
     }
-    if let Some(verdict) = verdict(schema) {
-        lines += &format!("verdict   {verdict}\n");
-    }
+    lines.extend(verdict(schema).map(|verdict| format!("verdict   {verdict}")));
     lines
 }
 
