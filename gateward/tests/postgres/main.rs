@@ -9,6 +9,7 @@
 mod client;
 mod cluster;
 mod disk;
+mod download;
 mod installation;
 mod load;
 mod log;
@@ -20,7 +21,9 @@ mod disks;
 mod failover;
 mod failover_by_patroni;
 mod networks;
+mod replica_trouble;
 mod replicas;
+mod revocations;
 mod server_trouble;
 mod servers;
 mod store;
