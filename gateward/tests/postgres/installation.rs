@@ -2,13 +2,11 @@
 //! needs: the same keys and configuration but for their ports.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gateward::server::system;
 use jiff::SignedDuration;
@@ -19,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::cluster::folder::{eventually, free_port};
+use crate::download::start_endless;
 
 /// The program under test.
 const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
@@ -31,9 +30,6 @@ pub const SMALL: &str = "/files/restricted.txt";
 
 /// A file above it.
 pub const LARGE: &str = "/files/large.bin";
-
-/// An answer without end, in small pieces, each as soon as it is there.
-pub const ENDLESS: &str = "/endless/stream";
 
 /// How long a start, an end, or a change of mind may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,7 +67,7 @@ impl Installation {
         std::fs::remove_file(dir.path().join("gateward.db")).unwrap();
         File::create(dir.path().join("files/large.bin")).unwrap().set_len(200 * 1024).unwrap();
         let text = std::fs::read_to_string(dir.path().join("gateward.toml")).unwrap();
-        let (upstream, service) = (endless(), "endless");
+        let (upstream, service) = (start_endless(), "endless");
         let configuration = text.replace("\"gateward.db\"", "\"STORE\"").replace(&public, "PUBLIC")
             + &format!(
                 "[[service]]\nname = \"{service}\"\nkind = \"plain\"\npath = \"/{service}\"\n\
@@ -263,78 +259,5 @@ fn run(command: &mut Command) -> Said {
         status: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-/// An answer that is read as it comes, in a thread of its own.
-pub struct Download {
-    thread: std::thread::JoinHandle<bool>,
-    newest: Arc<Mutex<Instant>>,
-}
-
-impl Download {
-    /// Begins one that must be let in.
-    #[track_caller]
-    pub fn begin(client: &Client, path: &str, login: &Login) -> Self {
-        let (mut connection, head) = client.begin(path, login).unwrap();
-        assert_eq!(head.status, 200);
-        let newest = Arc::new(Mutex::new(Instant::now()));
-        let noted = Arc::clone(&newest);
-        let thread = std::thread::spawn(move || connection.pour(&head, &mut Noting(&noted)).is_ok());
-        Self { thread, newest }
-    }
-
-    /// When its newest piece came.
-    pub fn newest(&self) -> Instant {
-        *self.newest.lock().unwrap()
-    }
-
-    /// Waits for its end; returns whether it came whole.
-    #[track_caller]
-    pub fn ended(self, within: Duration) -> bool {
-        eventually("the download ends", within, || self.thread.is_finished().then_some(()));
-        self.thread.join().unwrap()
-    }
-}
-
-/// Notes when something came.
-struct Noting<'a>(&'a Mutex<Instant>);
-
-impl io::Write for Noting<'_> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        *self.0.lock().unwrap() = Instant::now();
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// How long lies between two pieces of an endless answer.
-pub const PIECES: Duration = Duration::from_millis(20);
-
-/// Starts an upstream whose answers have no end; it lasts as long as the test program.
-fn endless() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || answer_without_end(stream));
-        }
-    });
-    address
-}
-
-/// Until whoever asked is gone.
-fn answer_without_end(mut stream: TcpStream) -> io::Result<()> {
-    let mut asked = [0; 4096];
-    let _ = stream.read(&mut asked)?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-    // More than is held back until it is known whether an answer is small.
-    stream.write_all(format!("{:x}\r\n{}\r\n", 1 << 17, "x".repeat(1 << 17)).as_bytes())?;
-    loop {
-        stream.write_all(b"8\r\na piece\n\r\n")?;
-        std::thread::sleep(PIECES);
     }
 }

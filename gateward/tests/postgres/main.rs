@@ -9,6 +9,7 @@
 mod client;
 mod cluster;
 mod disk;
+mod download;
 mod installation;
 mod load;
 mod log;
@@ -23,7 +24,9 @@ mod failover;
 mod failover_by_patroni;
 mod guide;
 mod networks;
+mod replica_trouble;
 mod replicas;
+mod revocations;
 mod server_trouble;
 mod servers;
 mod store;

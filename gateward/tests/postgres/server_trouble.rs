@@ -9,7 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use crate::cluster::folder::eventually;
 use crate::cluster::{Cluster, ROLE, program};
 use crate::disk::{SmallDisk, run_where_we_may_mount};
-use crate::installation::{Download, ENDLESS, Installation, LARGE, SMALL};
+use crate::download::{Download, ENDLESS};
+use crate::installation::{Installation, LARGE, SMALL};
 use crate::load::Load;
 use crate::log::Log;
 use crate::tcp_proxy::{Fate, TcpProxy};
@@ -29,7 +30,10 @@ struct Others(Vec<Child>);
 impl Others {
     fn take_all(cluster: &Cluster, database: &str) -> Self {
         let mut others = Self(Vec::new());
-        while cluster.psql("postgres", &format!("SELECT count(*) < current_setting('max_connections')::int - 3 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))[0][0] == "t" {
+        // Three places are kept for superusers, such as the one who counts.
+        let is_room = "SELECT count(*) < current_setting('max_connections')::int - 3 FROM pg_stat_activity \
+                       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        while cluster.psql("postgres", is_room) == [["t"]] {
             let mut psql = Command::new(program("psql"));
             psql.args(["--no-psqlrc", "--quiet", "--username", ROLE, "--dbname", database, "--host"])
                 .arg(cluster.socket_folder())
