@@ -22,6 +22,7 @@ mod disks;
 mod failover;
 mod failover_by_patroni;
 mod networks;
+mod plans;
 mod replicas;
 mod server_trouble;
 mod servers;
