@@ -24,6 +24,7 @@ mod failover;
 mod failover_by_patroni;
 mod guide;
 mod networks;
+mod plans;
 mod replica_trouble;
 mod replicas;
 mod revocations;

@@ -1,0 +1,143 @@
+//! What the store costs: our writer beside the best raw way, from one caller to many, from one
+//! machine to four, and at size.
+//!
+//! `cargo bench -p gateward --bench store` writes events of about 1 KB durably through
+//! [`gateward::store::Writer`], and in turns the same rows, computed beforehand, into the same
+//! tables of a second database, one commit for 256: prepared statements on SQLite, `INSERT ...
+//! SELECT unnest` on PostgreSQL. It prints both rates and their ratio; then the rate with 1, 8, 64
+//! and 512 callers, and with 1, 2 and 4 machines on one database. Needs `postgresql-15`.
+//!
+//! `EVENTS=10000000` fills each engine with so many instead, and prints how long a search takes and
+//! how many bytes an event has on the disk (some 2 KB each, so mind the room in `TMPDIR`).
+//! `ENGINE=sqlite` or `ENGINE=postgres` for one of them, `ONLY=ratio`, `callers` or `machines` for a
+//! part, `ROUNDS=n` for more turns.
+
+#![expect(clippy::cast_precision_loss, reason = "counts and seconds, printed with three digits")]
+
+use gateward::base::store_address::StoreAddress;
+use gateward::store::Store;
+
+use crate::cluster::Cluster;
+use crate::events::Source;
+use crate::raw::Raw;
+
+#[path = "../../tests/postgres/cluster.rs"]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark without its server may stop there")]
+mod cluster;
+mod events;
+mod raw;
+mod size;
+mod speed;
+
+/// What a benchmark's step comes to.
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Where databases are made.
+enum Engine {
+    Sqlite(tempfile::TempDir),
+    Postgres(Box<Cluster>),
+}
+
+impl Engine {
+    fn named(name: &str) -> Outcome<Self> {
+        match name {
+            "sqlite" => Ok(Self::Sqlite(tempfile::tempdir()?)),
+            // As an operator gives a database of this size on a machine of this size.
+            "postgres" => Ok(Self::Postgres(Box::new(Cluster::with_settings(&[
+                ("shared_buffers", "1GB"),
+                ("max_wal_size", "2GB"),
+            ])))),
+            name => Err(format!("there is no engine {name}").into()),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Makes an empty store.
+    async fn database(&self, name: &str) -> Outcome<Database> {
+        let (address, raw) = match self {
+            Self::Sqlite(dir) => {
+                let path = dir.path().join(name);
+                (StoreAddress::Sqlite(path.clone()), raw::Place::Sqlite(path))
+            }
+            Self::Postgres(cluster) => {
+                let database = cluster.database(name);
+                let address = cluster.socket_url(&database).parse()?;
+                (address, raw::Place::Postgres(Box::new(raw::config(cluster, &database))))
+            }
+        };
+        drop(Store::create(&address, gateward::server::system::clock()).await?);
+        Ok(Database { address, raw })
+    }
+}
+
+/// A store of our own schema, and how to reach past our code into it.
+struct Database {
+    address: StoreAddress,
+    raw: raw::Place,
+}
+
+impl Database {
+    async fn open(&self) -> Outcome<Store> {
+        Ok(Store::open(&self.address, gateward::server::system::clock()).await?)
+    }
+
+    async fn raw(&self) -> Outcome<Raw> {
+        Raw::open(&self.raw).await
+    }
+}
+
+fn main() -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    for name in ["sqlite", "postgres"] {
+        if argument("ENGINE").is_none_or(|only| only == name) {
+            runtime.block_on(measure(&Engine::named(name)?))?;
+        }
+    }
+    Ok(())
+}
+
+async fn measure(engine: &Engine) -> Outcome<()> {
+    let source = Source::new();
+    println!("{}", engine.name());
+    if let Some(events) = number("EVENTS") {
+        return size::measure(engine, &source, events).await;
+    }
+    let rounds = number("ROUNDS").unwrap_or(7);
+    if wanted("ratio") {
+        speed::beside_raw(engine, &source, rounds).await?;
+    }
+    if wanted("callers") {
+        speed::by_callers(engine, &source).await?;
+    }
+    // One server serves on a SQLite file.
+    if wanted("machines") && matches!(engine, Engine::Postgres(_)) {
+        speed::by_machines(engine, &source, rounds).await?;
+    }
+    Ok(())
+}
+
+/// The value of `name=value` among the arguments.
+fn argument(name: &str) -> Option<String> {
+    std::env::args().find_map(|argument| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+}
+
+fn number(name: &str) -> Option<usize> {
+    argument(name)?.parse().ok()
+}
+
+fn wanted(part: &str) -> bool {
+    argument("ONLY").is_none_or(|only| only == part)
+}
+
+/// The one in the middle.
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
