@@ -33,6 +33,8 @@ mod server;
 #[path = "../clients/statement.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod statement;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
 #[path = "../postgres/tcp_proxy.rs"]
 mod tcp_proxy;
 #[path = "../clients/tools.rs"]
