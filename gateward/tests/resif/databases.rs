@@ -26,6 +26,7 @@ fn password_file() -> PathBuf {
     if !file.exists() {
         let own = folder.path().join(format!("{:?}", std::thread::current().id()));
         std::fs::write(&own, PASSWORD).unwrap();
+        std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         std::fs::rename(own, &file).unwrap();
     }
     file
