@@ -109,12 +109,16 @@ impl Installation {
         self.path("gateward.toml")
     }
 
-    /// Closes what killed servers left open, as the next start does: at once on SQLite, where no other
-    /// server can run; on PostgreSQL, where they might, once their leases have lapsed, which is not
+    /// Closes what killed servers left open, as the next one does: at its start on SQLite, where no other
+    /// server can run; on PostgreSQL, where they might, soon after their leases have lapsed, which is not
     /// waited for here.
     pub fn close_what_the_killed_left(&self) {
         self.store().execute("UPDATE instance SET lease_until = started_at");
-        self.serve().stop();
+        let server = self.serve();
+        eventually("all that was open is closed", Duration::from_secs(30), || {
+            (self.store().value("SELECT count(*) FROM open_transaction") == "0").then_some(())
+        });
+        server.stop();
     }
 
     /// Writes the configuration again with `from` replaced by `to`.
