@@ -13,7 +13,7 @@ use super::cluster::Cluster;
 
 /// The role of `eidaws-auth`: it owns nothing.
 pub const ROLE: &str = "eidawsauth";
-const PASSWORD: &str = "of the drop-in";
+pub const PASSWORD: &str = "of the drop-in";
 
 /// The password of the role `reader`: a data service that looks who comes.
 pub const READERS_PASSWORD: &str = "of-readers";
