@@ -238,6 +238,59 @@ fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
     assert_eq!(log.matches("store_copied").count(), 2, "{log}");
 }
 
+/// Makes an installation in `folder`; returns the exit status and what was said.
+fn init(folder: &Path, store: &str) -> (i32, String) {
+    let mut init = Command::new(GATEWARD);
+    init.args(["init", "--listen", "unix:/run/gateward/http.sock", "--store", store, "--dir"]).arg(folder);
+    let output = init.env_remove("GATEWARD_STORE").output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn init_makes_an_installation_on_a_database_that_a_password_opens() {
+    let cluster = Cluster::shared();
+    let folder = tempfile::tempdir().unwrap();
+    for url in [cluster.tcp_url(&cluster.database("init")), cluster.tls_url(&cluster.database("init"))] {
+        let folder = folder.path().join(if url.contains("verify-full") { "tls" } else { "tcp" });
+        let (status, said) = init(&folder, &url);
+        assert_eq!(status, 0, "{said}");
+        let config = std::fs::read_to_string(folder.join("gateward.toml")).unwrap();
+        assert!(config.contains(&format!("store = \"{url}\"")), "{config}");
+        let mut users = Command::new(GATEWARD);
+        users.args(["audit", "search", "--config"]).arg(folder.join("gateward.toml"));
+        let said = String::from_utf8(users.output().unwrap().stdout).unwrap();
+        assert!(said.contains("user_created"), "{said}");
+    }
+}
+
+#[test]
+fn init_leaves_nothing_where_the_database_is_not_there_or_not_empty_or_not_to_be_opened() {
+    let cluster = Cluster::shared();
+    let outer = tempfile::tempdir().unwrap();
+    let taken = cluster.socket_url(&cluster.database("taken"));
+    assert_eq!(init(&outer.path().join("first"), &taken).0, 0);
+    let nowhere = cluster.socket_url("nowhere");
+    let password = outer.path().join("password");
+    std::fs::write(&password, "wrong\n").unwrap();
+    let fresh = cluster.database("refused");
+    let tcp = cluster.tcp_url(&fresh);
+    let exposed = tcp.replace(cluster.password_file().to_str().unwrap(), password.to_str().unwrap());
+    for (store, mode, why) in [
+        (&taken, 0o600, "holds an installation already"),
+        (&nowhere, 0o600, "does not exist"),
+        (&exposed, 0o600, "password authentication failed"),
+        (&exposed, 0o604, "can be read by everybody"),
+    ] {
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(mode)).unwrap();
+        let folder = outer.path().join("second");
+        let (status, said) = init(&folder, store);
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains(why), "{said}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{why}");
+    }
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-r").arg(from.join(".")).arg(to).status().unwrap();
     assert!(copied.success());
