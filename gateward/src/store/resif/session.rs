@@ -1,5 +1,7 @@
 //! One connection to one of the databases, with what was prepared on it.
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Statement, Transaction};
 
 use super::{Database, Error};
@@ -10,6 +12,9 @@ use crate::store::postgres::connect::{Connection, Server, described};
 /// that we write are read by others who take it as it is.
 const LIMITS: &[&str] =
     &["statement_timeout=10s", "lock_timeout=5s", "idle_in_transaction_session_timeout=10s"];
+
+/// The longest of them.
+pub(super) const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
 
 /// A connection to one of the databases.
 pub(super) struct Session {
