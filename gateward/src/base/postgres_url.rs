@@ -43,17 +43,23 @@ pub struct PostgresUrl {
 pub enum Error {
     /// Not a URL of PostgreSQL's, or one without a database.
     #[error(
-        "{0:?} is no PostgreSQL URL: postgres://USER@HOST/DATABASE, or postgres://USER@/DATABASE?host=/run/postgresql"
+        "this is no PostgreSQL URL: postgres://USER@HOST/DATABASE, or postgres://USER@/DATABASE?host=/run/postgresql"
     )]
-    Form(String),
+    Form,
     /// Secrets do not stand where they are seen.
     #[error("a password does not stand in a URL: put it into a file and add password_file=FILE")]
     Password,
+    /// The first that answers may be a standby, which takes no writes and lags in what it says.
+    #[error("several servers: add target_session_attrs=read-write, so that only the primary is taken")]
+    AnyOfSeveral,
     /// A parameter that is not known, or whose value is not.
     #[error(
         "{0} is not taken in a PostgreSQL URL: there are host, port, sslmode, sslrootcert, password_file and target_session_attrs"
     )]
     Parameter(String),
+    /// A URL has no folder of its own.
+    #[error("{0} must be an absolute path in a PostgreSQL URL")]
+    NotAbsolute(String),
     /// Whatever is sent could be read or changed on the way.
     #[error(
         "{0} is reached over a network: add sslmode=verify-full&sslrootcert=FILE; only a Unix socket and loopback go without TLS"
@@ -77,7 +83,13 @@ impl FromStr for PostgresUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let form = || Error::Form(text.to_owned());
+        // Never with the text: it may hold a password that should not stand in it.
+        let form = || Error::Form;
+        if text.contains("password=")
+            || text.contains("://") && text.rsplit_once('@').is_some_and(has_password)
+        {
+            return Err(Error::Password);
+        }
         let (scheme, rest) = text.split_once("://").ok_or_else(form)?;
         if !matches!(scheme, "postgres" | "postgresql") {
             return Err(form());
@@ -85,7 +97,6 @@ impl FromStr for PostgresUrl {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = rest.split_once('/').ok_or_else(form)?;
         let (user, servers) = match authority.rsplit_once('@') {
-            Some((user, _)) if user.contains(':') => return Err(Error::Password),
             Some((user, servers)) => (Some(decoded(user).ok_or_else(form)?), servers),
             None => (None, authority),
         };
@@ -93,11 +104,14 @@ impl FromStr for PostgresUrl {
         let mut asked =
             Asked { servers: servers.split(',').map(str::to_owned).collect(), ..Asked::default() };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').ok_or_else(|| Error::Parameter(pair.to_owned()))?;
+            let (name, value) = pair.split_once('=').ok_or_else(form)?;
             asked.take(name, &decoded(value).ok_or_else(form)?)?;
         }
         let hosts = asked.hosts().ok_or_else(form)?;
         let root_certificates = asked.tls(&hosts)?;
+        if hosts.len() > 1 && !asked.read_write {
+            return Err(Error::AnyOfSeveral);
+        }
         Ok(Self {
             text: text.to_owned(),
             hosts,
@@ -108,6 +122,11 @@ impl FromStr for PostgresUrl {
             read_write: asked.read_write,
         })
     }
+}
+
+/// Whether there is a password between the scheme and the last `@`, whatever else is wrong with it.
+fn has_password((before, _): (&str, &str)) -> bool {
+    before.split_once("://").is_some_and(|(_, user)| user.contains(':'))
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -139,10 +158,10 @@ impl Asked {
                 self.password_file = Some(file.into());
             }
             ("sslrootcert" | "password_file", _) => {
-                return Err(Error::Parameter(format!("{name}={value} (it must be an absolute path)")));
+                return Err(Error::NotAbsolute(name.to_owned()));
             }
             ("target_session_attrs", "read-write" | "any") => self.read_write = value == "read-write",
-            _ => return Err(Error::Parameter(format!("{name}={value}"))),
+            _ => return Err(Error::Parameter(name.to_owned())),
         }
         Ok(())
     }
@@ -251,12 +270,21 @@ mod tests {
         let url = parsed("postgres://g@127.0.0.1:5001,127.0.0.2:5002/log?target_session_attrs=read-write");
         assert_eq!(url.hosts.iter().map(|(_, port)| *port).collect::<Vec<_>>(), [5001, 5002]);
         assert!(url.read_write);
+        assert_eq!(refused("postgres://g@127.0.0.1:5001,127.0.0.2:5002/log"), Error::AnyOfSeveral);
     }
 
     #[test]
     fn no_password_stands_in_a_url() {
         assert_eq!(refused("postgres://g:secret@/log"), Error::Password);
-        assert!(matches!(refused("postgres://g@/log?password=secret"), Error::Parameter(_)));
+        for text in [
+            "postgres://g@/log?password=secret",
+            "postgres://g:secret@db",
+            "postgres://g:p/w@db/log",
+            "postgres://g:p?w@db/log",
+            "postgres://g:%ff@db/log",
+        ] {
+            assert_eq!(refused(text), Error::Password, "{text}");
+        }
         assert_eq!(parsed("postgres://g@/log?password_file=/etc/pg").password_file, Some("/etc/pg".into()));
     }
 
@@ -265,8 +293,8 @@ mod tests {
         for text in
             ["postgres://", "postgres://g@db", "postgres://g@db/", "mysql://g@/log", "postgres:///a%00b"]
         {
-            assert!(matches!(refused(text), Error::Form(_)), "{text}");
+            assert_eq!(refused(text), Error::Form, "{text}");
         }
-        assert!(matches!(refused("postgres:///log?password_file=pg.pass"), Error::Parameter(_)));
+        assert!(matches!(refused("postgres:///log?password_file=pg.pass"), Error::NotAbsolute(_)));
     }
 }

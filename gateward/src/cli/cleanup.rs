@@ -12,7 +12,7 @@ use crate::flows::clean_up::clean_up;
 use crate::flows::placement::{Pending, find_orphans, sweep, take_orphans};
 use crate::store::resif::Orphans;
 
-/// Delete expired logins now, here and in RESIF's databases; the server does so every minute anyway.
+/// Delete expired logins now, here and in RESIF's databases; a server does so anyway, within two minutes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Cleanup {
     /// Delete also what earlier software left in RESIF's databases: logins without hash or privileges,

@@ -30,7 +30,7 @@ use crate::flows::keyring;
 use crate::flows::record::Recorder;
 use crate::flows::users::{self, Role};
 use crate::server::system;
-use crate::store::Store;
+use crate::store::{self, Store, event};
 
 /// Write a configuration file, a keyring and the first operator.
 ///
@@ -157,6 +157,7 @@ impl Init {
         }
         users::check_name(&self.operator)?;
         let server = ServerUser::of(&store).with_context(|| format!("the folder of {store}"))?;
+        server.act(|| check_database(&store))?;
         let keyring = keyring::generate(now, &system::random());
         create(&dir.join("keyring.toml"), keyring.expose(), Readable::ByOwner)?;
         let admin = certificates::for_admin(now)?;
@@ -209,6 +210,17 @@ fn absolute(path: &Path) -> anyhow::Result<String> {
 
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
+}
+
+/// Checks that a PostgreSQL database is there and holds no installation yet, and makes its tables.
+fn check_database(address: &StoreAddress) -> anyhow::Result<()> {
+    let StoreAddress::Postgres(_) = address else { return Ok(()) };
+    block_on(store::migrate(address))??;
+    let (reader, _) = store::look(address, system::clock())?;
+    if block_on(event::length(&reader))??.is_some() {
+        bail!("{address} holds an installation already: nothing was changed");
+    }
+    Ok(())
 }
 
 /// Makes the database and its first operator.

@@ -34,6 +34,11 @@ impl ServerUser {
         })
     }
 
+    /// The group that files have which they make.
+    pub(super) fn group(self) -> u32 {
+        self.gid.as_raw()
+    }
+
     /// Acts as this user: in a folder that is somebody else's, root would follow whatever links they
     /// put there, and leave files that they cannot open.
     pub(super) fn act<T>(self, act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {

@@ -1,6 +1,7 @@
 //! `gateward store`
 
 mod copy;
+mod ownership;
 mod status;
 
 use std::io::Write;

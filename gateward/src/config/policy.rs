@@ -21,8 +21,14 @@ pub fn text(file: &str) -> String {
     for option in OPTIONS {
         decides.extend(file.get(option).map(|value| (option.to_owned(), value.clone())));
     }
-    if let Some(path) = file.get("exchange").and_then(|exchange| exchange.get("path")) {
-        decides.insert("exchange.path".into(), path.clone());
+    // Who makes a login that another one does not write into the same databases makes one that is
+    // refused there.
+    if let Some(Value::Table(mut exchange)) = file.get("exchange").cloned() {
+        exchange.remove("htdigest");
+        if let Some(resif) = exchange.get_mut("resif").and_then(Value::as_table_mut) {
+            resif.remove("password_file");
+        }
+        decides.insert("exchange".into(), exchange.into());
     }
     for (list, places) in LISTS {
         let mut entries: Vec<Value> = file.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -57,6 +63,8 @@ mod tests {
             FILE.replace("/b", "/c"),
             FILE.replace("name = \"s\"", "name = \"s\"\nunlisted = \"open\""),
             format!("realm = \"X\"\n{FILE}"),
+            format!("{FILE}[exchange]\nstatus_style = \"resif\"\n"),
+            format!("{FILE}[exchange.resif]\nauth = \"postgres:///a\"\n"),
             format!("{FILE}[[issuer]]\nkey = \"k\"\nfingerprint = \"F\"\n"),
         ] {
             assert_ne!(text(FILE), text(&other), "{other}");

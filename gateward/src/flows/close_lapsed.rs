@@ -40,13 +40,20 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
             if open.is_empty() {
                 break;
             }
+            let mut any = false;
             for transaction in open {
-                closed += u64::from(close(door, &transaction, now).await?);
+                let is_closed = close(door, &transaction, expect_lapsed(whose, &instance, now), now).await?;
+                any |= is_closed;
+                closed += u64::from(is_closed);
+            }
+            if !any {
+                break;
             }
         }
-        let retire = Change::RetireInstance(instance::Retire { instance });
-        match door.recorder.commit(None, vec![retire], &[], now).await {
-            // Another program noticed, too.
+        let mut changes: Vec<Change> = expect_lapsed(whose, &instance, now).into_iter().collect();
+        changes.push(Change::RetireInstance(instance::Retire { instance }));
+        match door.recorder.commit(None, changes, &[], now).await {
+            // Another program noticed, too; or it is not gone at all and has renewed its lease.
             Ok(()) | Err(CommitError::Precondition) => {}
             Err(error) => return Err(error.into()),
         }
@@ -54,7 +61,23 @@ pub async fn close_lapsed(door: &Door, whose: Whose, now: Timestamp) -> Result<u
     Ok(closed)
 }
 
-async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Result<bool, CommitError> {
+/// An instance that was thought to be gone may renew its lease at any moment; not so where the lock of
+/// the one server is ours.
+fn expect_lapsed(whose: Whose, instance: &str, by: Timestamp) -> Option<Change> {
+    match whose {
+        Whose::AllOthers => None,
+        Whose::Lapsed => {
+            Some(Change::ExpectLapsed(instance::ExpectLapsed { instance: instance.to_owned(), by }))
+        }
+    }
+}
+
+async fn close(
+    door: &Door,
+    transaction: &OpenTransaction,
+    expected: Option<Change>,
+    now: Timestamp,
+) -> Result<bool, CommitError> {
     let delivery = Delivery::Unknown;
     let what =
         What::Ended(Carried { status: 0, bytes: 0, duration_us: 0, delivery, inspected: None, detail: None });
@@ -65,8 +88,9 @@ async fn close(door: &Door, transaction: &OpenTransaction, now: Timestamp) -> Re
         transaction: Some(transaction.id),
         ..Happened::done(what)
     };
-    let change = Change::CloseTransaction(instance::Close(transaction.id));
-    match door.recorder.commit(None, vec![change], &[happened], now).await {
+    let close = Change::CloseTransaction(instance::Close(transaction.id));
+    let changes = expected.into_iter().chain([close]).collect();
+    match door.recorder.commit(None, changes, &[happened], now).await {
         Ok(()) => Ok(true),
         Err(CommitError::Precondition) => Ok(false),
         Err(error) => Err(error),

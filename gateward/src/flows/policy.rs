@@ -317,7 +317,7 @@ impl PolicyCache {
 ///
 /// # Errors
 ///
-/// [`Failed`]; nothing was changed then.
+/// [`Failed`]; nothing was changed then. [`CommitError::Stale`]: somebody else changed policy; again.
 pub async fn write_file_rules(
     reader: &Reader,
     recorder: &Recorder,
@@ -326,6 +326,8 @@ pub async fn write_file_rules(
     digest: &str,
     now: Timestamp,
 ) -> Result<(), Failed> {
+    // Two that start at once with different files do not mix them: the later one looks again.
+    let decided_under = Some(revocation::current(reader).await?);
     let wanted: HashMap<String, GrantRow> =
         rules.iter().map(|rule| rule.row(Origin::File, None)).map(|row| (row.id.clone(), row)).collect();
     let present: HashMap<String, GrantRow> = grant::all(reader)
@@ -361,6 +363,6 @@ pub async fn write_file_rules(
     changes.push(Change::AdvanceRevocation(revocation::Advance));
     happened.push(Happened::done(What::PolicyLoaded { issuers: trusted.into_iter().collect() }));
     // A crash before the commit leaves the policy of the last start; after it, the file's.
-    recorder.commit(None, changes, &happened, now).await?;
+    recorder.commit(decided_under, changes, &happened, now).await?;
     Ok(())
 }

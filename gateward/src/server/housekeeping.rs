@@ -39,7 +39,7 @@ pub fn lease(opened: &Opened, now: Timestamp) -> Change {
 pub async fn keep_house(opened: Arc<Opened>, started_at: Timestamp) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut done = Done { renewed_at: started_at, swept_at: started_at };
+    let mut done = Done { renewed_at: started_at, closed_at: started_at, swept_at: started_at };
     let (mut troubled, mut steady_since) = (false, Instant::now());
     loop {
         tick.tick().await;
@@ -61,6 +61,7 @@ pub async fn keep_house(opened: Arc<Opened>, started_at: Timestamp) {
 /// When things were done last.
 struct Done {
     renewed_at: Timestamp,
+    closed_at: Timestamp,
     swept_at: Timestamp,
 }
 
@@ -78,10 +79,13 @@ async fn turn(
     if now.duration_since(done.renewed_at) >= RENEWED_EVERY {
         door.recorder.commit(None, vec![lease(opened, now)], &[], now).await?;
         done.renewed_at = now;
-        let closed = if settled { close_lapsed(door, Whose::Lapsed, now).await? } else { 0 };
+    }
+    if settled && now.duration_since(done.closed_at) >= RENEWED_EVERY {
+        let closed = close_lapsed(door, Whose::Lapsed, now).await?;
         if closed > 0 {
             tracing::warn!(closed, "closed transactions that another server had left open, as unknown");
         }
+        done.closed_at = now;
     }
     if now.duration_since(done.swept_at) >= SWEPT_EVERY {
         let cleaned = clean_up(door, None, now).await?;

@@ -121,6 +121,25 @@ impl Renew {
     }
 }
 
+/// Holds only while the lease of an instance has lapsed: what others do to it, they do not do to one
+/// that has just renewed.
+#[derive(Debug)]
+pub struct ExpectLapsed {
+    /// Which instance.
+    pub instance: String,
+    /// By when.
+    pub by: Timestamp,
+}
+
+impl ExpectLapsed {
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::one(
+            "UPDATE instance SET lease_until = lease_until WHERE id = ?1 AND lease_until < ?2",
+            values![&self.instance, self.by],
+        )
+    }
+}
+
 /// Takes an instance off the list once nothing of it is open; refused while something is.
 #[derive(Debug)]
 pub struct Retire {

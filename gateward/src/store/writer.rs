@@ -63,6 +63,7 @@ pub enum Change {
     RevokeIssuer(issuer::Revoke),
     StateFilePolicy(file_policy::State),
     RenewLease(instance::Renew),
+    ExpectLapsed(instance::ExpectLapsed),
     RetireInstance(instance::Retire),
     OpenTransaction(instance::Open),
     CloseTransaction(instance::Close),
@@ -90,6 +91,7 @@ impl Change {
             Self::RevokeIssuer(change) => vec![change.statement()],
             Self::StateFilePolicy(change) => vec![change.statement()],
             Self::RenewLease(change) => vec![change.statement()],
+            Self::ExpectLapsed(change) => vec![change.statement()],
             Self::RetireInstance(change) => vec![change.statement()],
             Self::OpenTransaction(change) => vec![change.statement()],
             Self::CloseTransaction(change) => vec![change.statement()],
@@ -295,12 +297,7 @@ impl WritingThread {
     async fn write(&mut self, mut batch: Vec<Submission>, queue: &mut mpsc::Receiver<Submission>) {
         loop {
             match self.engine.attempt(Batch(&batch)).await {
-                Attempt::Done(answers) => {
-                    for (submission, answer) in batch.into_iter().zip(answers) {
-                        submission.tell(answer);
-                    }
-                    return;
-                }
+                Attempt::Done(answers) => return tell_each(batch, answers),
                 Attempt::Busy => {
                     batch = dismiss_impatient(batch);
                     fill(&mut batch, queue);
@@ -325,26 +322,31 @@ impl WritingThread {
     }
 
     /// Writes each of a batch by itself, so that the one that the engine refuses fails alone.
-    async fn write_alone(&mut self, batch: Vec<Submission>, reason: &str) {
-        let alone = batch.len() == 1;
-        for submission in batch {
-            let one = std::slice::from_ref(&submission);
-            let attempt = if alone {
-                Attempt::Refused(reason.to_owned())
-            } else {
-                self.engine.attempt(Batch(one)).await
-            };
-            match attempt {
-                Attempt::Done(mut answers) => {
-                    submission.tell(answers.pop().expect("one proposal has one answer"));
-                }
+    async fn write_alone(&mut self, mut batch: Vec<Submission>, reason: &str) {
+        if batch.len() == 1 {
+            return tell_all(batch, &CommitError::Unavailable(reason.to_owned()));
+        }
+        loop {
+            batch = dismiss_impatient(batch);
+            if batch.is_empty() {
+                return;
+            }
+            let one = vec![batch.remove(0)];
+            match self.engine.attempt(Batch(&one)).await {
+                Attempt::Done(answers) => tell_each(one, answers),
+                Attempt::Refused(reason) => tell_all(one, &CommitError::Unavailable(reason)),
+                // No one's fault: it is the same for all who still wait.
                 Attempt::Busy => {
-                    submission.tell(Err(CommitError::Unavailable("another process holds the log".into())));
+                    tell_all(one, &CommitError::Unavailable("another process holds the write lock".into()));
                 }
-                Attempt::Refused(reason) | Attempt::Failed(reason) => {
-                    submission.tell(Err(CommitError::Unavailable(reason)));
+                Attempt::Failed(reason) => {
+                    tell_all(one, &CommitError::Unavailable(reason.clone()));
+                    return tell_all(batch, &CommitError::Unavailable(reason));
                 }
-                Attempt::Unknown(reason) => self.find_out(vec![submission], &reason).await,
+                Attempt::Unknown(reason) => {
+                    self.find_out(one, &reason).await;
+                    return tell_all(batch, &CommitError::Unavailable(reason));
+                }
             }
         }
     }
@@ -356,11 +358,12 @@ impl WritingThread {
         let deadline = Batch(&batch).deadline();
         match self.engine.find_out(&ids, deadline).await {
             Ok(found) => {
-                for (submission, found) in batch.into_iter().zip(found) {
-                    submission.tell(if found {
-                        Ok(())
-                    } else {
-                        Err(CommitError::Unavailable(reason.to_owned()))
+                for ((submission, id), found) in batch.into_iter().zip(ids).zip(found) {
+                    submission.tell(match (id, found) {
+                        // Nothing to look for.
+                        (None, _) => Err(CommitError::Unknown(reason.to_owned())),
+                        (Some(_), true) => Ok(()),
+                        (Some(_), false) => Err(CommitError::Unavailable(reason.to_owned())),
                     });
                 }
             }
@@ -373,6 +376,12 @@ impl Submission {
     /// Answers; whoever hung up meanwhile finds the record of it in the log.
     fn tell(self, answer: Result<(), CommitError>) {
         drop(self.answer.send(answer));
+    }
+}
+
+fn tell_each(batch: Vec<Submission>, answers: Vec<Result<(), CommitError>>) {
+    for (submission, answer) in batch.into_iter().zip(answers) {
+        submission.tell(answer);
     }
 }
 

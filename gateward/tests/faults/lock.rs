@@ -60,12 +60,12 @@ fn a_lock_held_too_long_shuts_the_door_and_the_gap_is_recorded_afterwards() {
         }
     });
     let reason = installation.wait_until_not_ready();
-    assert!(reason.contains("head of the log"), "{reason}");
+    assert!(reason.contains("write lock"), "{reason}");
     held.release();
 
     let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(15));
     assert!(gap.body["refused"].as_u64().unwrap() >= 3, "{gap:?}");
-    assert!(gap.text("reason").contains("head of the log"), "{gap:?}");
+    assert!(gap.text("reason").contains("write lock"), "{gap:?}");
     installation.wait_until_ready();
     client.exchange(token.as_bytes()).unwrap().login();
     assert_eq!(client.get(&large, &login).unwrap().status, 200);

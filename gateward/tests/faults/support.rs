@@ -109,16 +109,16 @@ impl Installation {
         self.path("gateward.toml")
     }
 
-    /// Closes what killed servers left open, as the next start does: at once on SQLite, where no other
-    /// server can run; once their leases have lapsed on PostgreSQL, where they might.
+    /// Closes what killed servers left open, as the next one does: at its start on SQLite, where no other
+    /// server can run; on PostgreSQL, where they might, soon after their leases have lapsed, which is not
+    /// waited for here.
     pub fn close_what_the_killed_left(&self) {
-        if self.store().has_a_clock() {
-            eventually("the leases lapse", Duration::from_secs(30), || {
-                let running = "SELECT count(*) FROM instance WHERE lease_until >= gateward_now()";
-                (self.store().value(running) == "0").then_some(())
-            });
-        }
-        self.serve().stop();
+        self.store().execute("UPDATE instance SET lease_until = started_at");
+        let server = self.serve();
+        eventually("all that was open is closed", Duration::from_secs(30), || {
+            (self.store().value("SELECT count(*) FROM open_transaction") == "0").then_some(())
+        });
+        server.stop();
     }
 
     /// Writes the configuration again with `from` replaced by `to`.

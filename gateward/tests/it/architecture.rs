@@ -46,8 +46,11 @@ fn imports_run_downwards_only() {
 
 #[test]
 fn third_party_crates_keep_to_their_floors() {
-    let homes: [(&str, &[&str]); 6] = [
+    let homes: [(&str, &[&str]); 9] = [
         ("rusqlite::", &["store/"]),
+        ("tokio_postgres::", &["store/"]),
+        ("tokio_postgres_rustls::", &["store/"]),
+        ("deadpool::", &["store/"]),
         ("hyper::", &["server/", "cli/demo/client.rs"]),
         ("tokio_rustls::", &["server/", "cli/demo/client.rs"]),
         ("pgp::", &[]),

@@ -1,6 +1,7 @@
 //! docs/postgresql.md, followed to the letter: every command of it, in its order, and every URL.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -33,6 +34,11 @@ impl Machine {
         for folder in ["etc", "state", "bin"] {
             std::fs::create_dir(machine.at(folder)).unwrap();
         }
+        // Who serves is not who administers: where root runs the tests, the state is somebody else's.
+        std::fs::set_permissions(machine.outer.path(), Permissions::from_mode(0o755)).unwrap();
+        let server = machine.server();
+        chown(machine.at("state"), Some(server.uid.as_raw()), Some(server.gid.as_raw())).unwrap();
+        std::fs::set_permissions(machine.at("state"), Permissions::from_mode(0o700)).unwrap();
         // Certificates are the reader's own.
         for (from, to) in [("server.pem", "public.pem"), ("server.key", "public.key")] {
             let from = machine.cluster.socket_folder().join(from);
@@ -62,7 +68,20 @@ impl Machine {
         ] {
             let path = self.at("bin").join(name);
             std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    /// Who is `gateward` here: not root.
+    fn server(&self) -> &User {
+        self.cluster.folder().owner()
+    }
+
+    /// Whoever is to serve can open what the commands of root left in the folder of the state.
+    #[track_caller]
+    fn state_is_the_servers(&self) {
+        for entry in std::fs::read_dir(self.at("state")).unwrap().map(Result::unwrap) {
+            assert_eq!(entry.metadata().unwrap().uid(), self.server().uid.as_raw(), "{entry:?}");
         }
     }
 
@@ -82,6 +101,7 @@ impl Machine {
             ("db1.example.org,db2.example.org", format!("localhost:{},localhost:{port}", free_port())),
             ("db1.example.org", format!("localhost:{port}")),
             ("192.0.2.0/24", "127.0.0.1/32".into()),
+            ("chown gateward", format!("chown {}", self.server().name)),
             ("%d/pg.pass", self.at("etc/pg.pass").display().to_string()),
             ("/etc/postgresql/15/main", self.cluster.data().display().to_string()),
             ("/etc/gateward", self.at("etc").display().to_string()),
@@ -176,6 +196,8 @@ fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
 
     machine.run(tls);
     machine.run(password);
+    let password = std::fs::metadata(machine.at("etc/pg.pass")).unwrap();
+    assert_eq!((password.uid(), password.mode() & 0o777), (machine.server().uid.as_raw(), 0o600));
     let urls = machine.urls("postgres://gateward@db1.example.org");
     assert_eq!(urls.len(), 3, "by TLS, from a credential, and of two hosts: {urls:?}");
     for url in urls {
@@ -197,13 +219,16 @@ fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
     assert!(machine.command(GATEWARD).args(demo).arg(&dir).output().unwrap().status.success());
     copy_folder(&dir, &machine.at("etc"));
     std::fs::rename(dir.join("gateward.db"), machine.at("state/gateward.db")).unwrap();
+    machine.cluster.folder().give(&machine.at("state/gateward.db"));
     let said = machine.run(there);
     assert!(said.contains("7 events copied"), "{said}");
     machine.run(tables);
     machine.configure("store = \"gateward.db\"", &machine.here("store = \"postgres://gateward@/gateward\""));
     machine.serve();
+    machine.state_is_the_servers();
     let said = machine.run(back);
     assert!(said.contains("events copied"), "{said}");
+    machine.state_is_the_servers();
     machine.configure(
         &machine.here("postgres://gateward@/gateward"),
         &machine.here("/var/lib/gateward/back.db"),
@@ -211,6 +236,59 @@ fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
     machine.serve();
     let log = machine.run("gateward audit search");
     assert_eq!(log.matches("store_copied").count(), 2, "{log}");
+}
+
+/// Makes an installation in `folder`; returns the exit status and what was said.
+fn init(folder: &Path, store: &str) -> (i32, String) {
+    let mut init = Command::new(GATEWARD);
+    init.args(["init", "--listen", "unix:/run/gateward/http.sock", "--store", store, "--dir"]).arg(folder);
+    let output = init.env_remove("GATEWARD_STORE").output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn init_makes_an_installation_on_a_database_that_a_password_opens() {
+    let cluster = Cluster::shared();
+    let folder = tempfile::tempdir().unwrap();
+    for url in [cluster.tcp_url(&cluster.database("init")), cluster.tls_url(&cluster.database("init"))] {
+        let folder = folder.path().join(if url.contains("verify-full") { "tls" } else { "tcp" });
+        let (status, said) = init(&folder, &url);
+        assert_eq!(status, 0, "{said}");
+        let config = std::fs::read_to_string(folder.join("gateward.toml")).unwrap();
+        assert!(config.contains(&format!("store = \"{url}\"")), "{config}");
+        let mut users = Command::new(GATEWARD);
+        users.args(["audit", "search", "--config"]).arg(folder.join("gateward.toml"));
+        let said = String::from_utf8(users.output().unwrap().stdout).unwrap();
+        assert!(said.contains("user_created"), "{said}");
+    }
+}
+
+#[test]
+fn init_leaves_nothing_where_the_database_is_not_there_or_not_empty_or_not_to_be_opened() {
+    let cluster = Cluster::shared();
+    let outer = tempfile::tempdir().unwrap();
+    let taken = cluster.socket_url(&cluster.database("taken"));
+    assert_eq!(init(&outer.path().join("first"), &taken).0, 0);
+    let nowhere = cluster.socket_url("nowhere");
+    let password = outer.path().join("password");
+    std::fs::write(&password, "wrong\n").unwrap();
+    let fresh = cluster.database("refused");
+    let tcp = cluster.tcp_url(&fresh);
+    let exposed = tcp.replace(cluster.password_file().to_str().unwrap(), password.to_str().unwrap());
+    for (store, mode, why) in [
+        (&taken, 0o600, "holds an installation already"),
+        (&nowhere, 0o600, "does not exist"),
+        (&exposed, 0o600, "password authentication failed"),
+        (&exposed, 0o604, "can be read by everybody"),
+    ] {
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(mode)).unwrap();
+        let folder = outer.path().join("second");
+        let (status, said) = init(&folder, store);
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains(why), "{said}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{why}");
+    }
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -3,7 +3,7 @@
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use super::cluster::folder::free_port;
 use super::databases::Databases;
 use super::drop_in::{eventually, installation, token};
 use super::gnupg::Gnupg;
+use super::guide::{Machine, blocks};
 use super::installation::Installation;
 use super::server::{Credentials, PATIENCE, Server, curl, wait};
 use super::tools::{run, send, start};
@@ -136,31 +137,27 @@ fn apache_lets_in_by_the_htdigest_file() {
     let gnupg = Gnupg::new();
     let issuer = gnupg.issuer();
     let installation = Installation::believing(&issuer);
-    let folder = tempfile::tempdir().unwrap();
-    // Apache's user is in our group, elsewhere; here it is nobody's.
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let file = folder.path().join("logins");
-    installation.append(&format!("[exchange.htdigest]\npath = \"{}\"\n", file.display()));
+    let machine = Machine::new();
+    machine.run(&blocks("A data service that reads a file", "sh").concat());
+    let more = machine.here(&blocks("A data service that reads a file", "toml").concat());
+    installation.append(&more);
+    let check = installation.command(&["config", "check"]);
+    assert!(!check.text().contains("htdigest"), "{}", check.text());
+    let more: toml::Table = more.parse().unwrap();
+    let file = PathBuf::from(more["exchange"]["htdigest"]["path"].as_str().unwrap());
     let server = Server::start(installation);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
-    let readable = folder.path().join("readable");
-    let copy = || {
-        std::fs::copy(&file, &readable).unwrap();
-        std::fs::set_permissions(&readable, PermissionsExt::from_mode(0o644)).unwrap();
-    };
     let login = server.exchange(&token(&issuer, "/epos/demo"));
-    copy();
     let apache = Apache::asking(&format!(
         "<Location /data>\nAuthType Digest\nAuthName FDSN\nAuthDigestProvider file\nAuthUserFile {}\n\
          Require valid-user\n</Location>",
-        readable.display()
+        file.display()
     ));
     apache.lets_in(&login);
     let ends = |login: &Credentials| {
         let begun = Instant::now();
         eventually("it leaves the file", || !std::fs::read_to_string(&file).unwrap().contains(&login.login));
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-        copy();
         assert_eq!(apache.answers(login).0, 401);
     };
     server.command(&["login", "revoke", &login.login]).good();
@@ -173,10 +170,35 @@ fn apache_lets_in_by_the_htdigest_file() {
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
     let login = Credentials { login: text("login"), password: text("password") };
     eventually("it follows", || std::fs::read_to_string(&file).unwrap().contains(&login.login));
-    copy();
     apache.lets_in(&login);
     server.command(&["issuer", "revoke", &issuer.fingerprint]).good();
     ends(&login);
+}
+
+#[test]
+fn a_folder_that_the_data_service_cannot_enter_is_found_before_anybody_serves() {
+    let installation = Installation::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("inside").join("logins");
+    installation.append(&format!("[exchange.htdigest]\npath = \"{}\"\n", file.display()));
+    let finding = || {
+        let check = installation.command(&["config", "check"]);
+        check.text().lines().find(|line| line.contains("htdigest")).map(str::to_owned)
+    };
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    assert!(finding().unwrap().contains("there is no folder"));
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    mode(folder.path(), 0o755);
+    mode(file.parent().unwrap(), 0o2700);
+    let shut = format!("cannot enter {}", file.parent().unwrap().display());
+    assert!(finding().unwrap().ends_with(&shut), "{:?}", finding());
+    mode(file.parent().unwrap(), 0o2750);
+    assert_eq!(finding(), None);
+    mode(folder.path(), 0o700);
+    let shut = format!("cannot enter {}", folder.path().display());
+    assert!(finding().unwrap().ends_with(&shut), "{:?}", finding());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::cluster::Cluster;
 
 /// The role of `eidaws-auth`: it owns nothing.
 pub const ROLE: &str = "eidawsauth";
-const PASSWORD: &str = "of the drop-in";
+pub const PASSWORD: &str = "of the drop-in";
 
 /// The password of the role `reader`: a data service that looks who comes.
 pub const READERS_PASSWORD: &str = "of-readers";
@@ -26,6 +26,7 @@ fn password_file() -> PathBuf {
     if !file.exists() {
         let own = folder.path().join(format!("{:?}", std::thread::current().id()));
         std::fs::write(&own, PASSWORD).unwrap();
+        std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         std::fs::rename(own, &file).unwrap();
     }
     file

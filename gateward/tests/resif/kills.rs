@@ -10,6 +10,7 @@ use super::drop_in::{eventually, found, installation, token};
 use super::gnupg::Gnupg;
 use super::installation::{Installation, gateward};
 use super::server::{Credentials, Server};
+use super::store_under_test::StoreUnderTest;
 use super::tools::start;
 
 /// A table that nobody can write to, as long as this lives.
@@ -43,13 +44,10 @@ impl Drop for Locked {
     }
 }
 
-/// Our own store, to be looked at, and held shut.
-fn store(installation: &Installation) -> rusqlite::Connection {
-    rusqlite::Connection::open(installation.file("gateward.db")).unwrap()
-}
-
-fn count(store: &rusqlite::Connection, sql: &str) -> i64 {
-    store.query_row(sql, [], |row| row.get(0)).unwrap()
+/// Reads a number out of our own store.
+#[track_caller]
+fn count(store: &StoreUnderTest, sql: &str) -> u32 {
+    store.value(sql).parse().unwrap()
 }
 
 const PENDING: &str = "SELECT count(*) FROM placement WHERE state = 'pending'";
@@ -74,7 +72,7 @@ fn stop_after(
     enters: impl FnOnce(),
     kill: impl FnOnce(),
 ) {
-    let store = store(installation);
+    let store = installation.store();
     let names = databases.in_privileges(NEW_NAMES).concat();
     let is_named = || databases.in_privileges(NEW_NAMES).concat() != names;
     let users = Locked::table(databases, &databases.auth, "users");
@@ -93,11 +91,11 @@ fn stop_after(
         users.release();
         return;
     }
-    store.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let held = store.hold();
     users.release();
     eventually("it is a user", || databases.in_auth(NEW_USERS).concat() == ["1"]);
     kill();
-    store.execute_batch("ROLLBACK").unwrap();
+    held.release();
 }
 
 #[test]
@@ -128,7 +126,7 @@ fn a_kill_in_the_middle_of_an_exchange_is_completed_by_one_sweep() {
 
         let swept = folder.command(&["cleanup"]).good();
         assert!(swept.text().contains("completed 1, taken away 0"), "{after:?}: {}", swept.text());
-        assert_eq!(count(&store(&folder), ACTIVE), 1, "{after:?}");
+        assert_eq!(count(&folder.store(), ACTIVE), 1, "{after:?}");
         let orphans = folder.json(&["cleanup", "--orphans", "--dry-run"]);
         assert!(orphans.is_empty(), "{after:?}: {orphans:?}");
         // The holder asks once more, and what was completed is theirs.
@@ -159,7 +157,7 @@ fn a_kill_in_the_middle_of_an_exchange_is_completed_by_the_next_start() {
     assert_eq!(databases.in_auth(NEW_USERS).concat(), ["0"]);
     let server = Server::start(installation);
     eventually("it is completed", || databases.in_auth(NEW_USERS).concat() == ["1"]);
-    let store = store(&server);
+    let store = server.store();
     eventually("it is noted", || count(&store, PENDING) == 0 && count(&store, ACTIVE) == 1);
 }
 
@@ -173,7 +171,7 @@ fn a_kill_in_the_middle_of_a_revocation_is_completed_by_one_sweep() {
         let login = server.exchange(&token(&issuer, "/epos/alparray")).login;
         // A server would take it up at once.
         assert_eq!(server.stop(), 0);
-        let store = store(&server);
+        let store = server.store();
         let users =
             (after == After::OurOwnRecord).then(|| Locked::table(&databases, &databases.auth, "users"));
         let privileges = Locked::table(&databases, &databases.privileges, "aut_user");
@@ -187,11 +185,11 @@ fn a_kill_in_the_middle_of_a_revocation_is_completed_by_one_sweep() {
             eventually("it is no user", || databases.in_auth(NEW_USERS).concat() == ["0"]);
         }
         if after == After::Privileges {
-            store.execute_batch("BEGIN IMMEDIATE").unwrap();
+            let held = store.hold();
             privileges.release();
             eventually("it has no privileges", || databases.in_privileges(NEW_NAMES).concat() == ["2"]);
             revoke.kill().unwrap();
-            store.execute_batch("ROLLBACK").unwrap();
+            held.release();
         } else {
             revoke.kill().unwrap();
             privileges.release();

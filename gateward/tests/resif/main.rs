@@ -8,6 +8,7 @@ mod databases;
 
 mod consumers;
 mod drop_in;
+mod guide;
 mod kills;
 mod load;
 mod placing;

@@ -1,11 +1,15 @@
 //! `gateward config check`
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
+use nix::unistd::Group;
 use serde_json::json;
 
 use crate::cli::access::{block_on, unreadable};
+use crate::cli::server_user::ServerUser;
 use crate::cli::{Context, YES, no};
 use crate::config::service::{Inventory, InventorySource};
 use crate::config::{self, Config};
@@ -61,11 +65,35 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings
 }
 
-/// Says that the folder of the htdigest file is not there.
+/// Says why a data service cannot come at the htdigest file: its folder is not there, or one above it, or
+/// itself, lets the file's group not in.
 fn htdigest(config: &Config) -> Option<String> {
-    let path = &config.exchange.htdigest.as_ref()?.path;
-    let folder = path.parent()?;
-    (!folder.is_dir()).then(|| format!("exchange.htdigest: there is no folder {}", folder.display()))
+    let folder = config.exchange.htdigest.as_ref()?.path.parent()?;
+    let Some(metadata) = std::fs::metadata(folder).ok().filter(std::fs::Metadata::is_dir) else {
+        return Some(format!("exchange.htdigest: there is no folder {}", folder.display()));
+    };
+    // A folder with this bit gives its group to new files, any other that of whoever makes them.
+    let inherited = metadata.mode() & SET_GROUP_ID != 0;
+    let group = if inherited { metadata.gid() } else { ServerUser::of(&config.store).ok()?.group() };
+    let shut = folder.ancestors().find(|folder| !lets_in(folder, group))?;
+    let name = Group::from_gid(group.into()).ok().flatten().map_or(group.to_string(), |group| group.name);
+    Some(format!(
+        "exchange.htdigest: the group {name}, which may read the file, cannot enter {}",
+        shut.display()
+    ))
+}
+
+/// The bits of a mode (inode(7)).
+const SET_GROUP_ID: u32 = 0o2000;
+const GROUP_ENTERS: u32 = 0o010;
+const OTHERS_ENTER: u32 = 0o001;
+
+/// Whether members of `group` may enter a folder that is not theirs otherwise.
+fn lets_in(folder: &Path, group: u32) -> bool {
+    // The first ancestor of a relative path is nowhere.
+    let Ok(metadata) = std::fs::metadata(folder) else { return true };
+    let bit = if metadata.gid() == group { GROUP_ENTERS } else { OTHERS_ENTER };
+    metadata.mode() & bit != 0
 }
 
 /// Says what is missing in RESIF's databases, each with what mends it.

@@ -1,6 +1,6 @@
 //! The file for a data centre of EIDA: an FDSN data service, and gateward in front of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::eida::{Options, Unlisted};
 use super::public::Public;
@@ -58,7 +58,8 @@ impl DataCentre {
             Decided::Upstream(_) => "",
             Decided::Gateward { .. } => GRANTS,
         };
-        Ok([&self.head(init, store)?, &self.drop_in(), &self.services(&init.eida), grants].concat())
+        let drop_in = self.drop_in(init.eida.resif_password_file.as_deref())?;
+        Ok([&self.head(init, store)?, &drop_in, &self.services(&init.eida), grants].concat())
     }
 
     fn head(&self, init: &Init, store: &StoreAddress) -> anyhow::Result<String> {
@@ -68,7 +69,7 @@ impl DataCentre {
              # that it names, `gateward config show` prints every option there is; a restart takes changes up.\n\
              mode = \"{mode}\"\n\n\
              {public}\n\
-             # The record, the logins and the grants: one SQLite file.\n\
+             # The record, the logins and the grants: {kind}.\n\
              store = {store}\n\
              # The keys that lie outside it: back this file up apart from it.\n\
              keyring = \"keyring.toml\"\n\n\
@@ -81,6 +82,10 @@ impl DataCentre {
              allow_sha1 = true\n",
             mode = init.mode.word(),
             public = self.public.text()?,
+            kind = match store {
+                StoreAddress::Sqlite(_) => "one SQLite file",
+                StoreAddress::Postgres(_) => "one PostgreSQL database",
+            },
             store = quoted(&store.to_string()),
             admin = init.admin(),
             issuer = issuer(&absolute(key)?, fingerprint),
@@ -88,25 +93,28 @@ impl DataCentre {
     }
 
     /// Where the data service finds our logins, or how it could.
-    fn drop_in(&self) -> String {
-        match &self.digest {
+    fn drop_in(&self, password_file: Option<&Path>) -> anyhow::Result<String> {
+        Ok(match &self.digest {
             Decided::Gateward { .. } => String::new(),
             Decided::Upstream(Some(resif)) => format!(
                 "\n# Each login is written into RESIF's databases, too, where the data service looks; `gateward config\n\
-                 # check` says what is missing there.\n[exchange.resif]\nauth = {}\nprivileges = {}\n\
-                 # password_file = \"pg.pass\"\n",
+                 # check` says what is missing there.\n[exchange.resif]\nauth = {}\nprivileges = {}\n{}\n",
                 quoted(&resif.auth.to_string()),
                 quoted(&resif.privileges.to_string()),
+                match password_file {
+                    Some(file) => format!("password_file = {}", absolute(file)?),
+                    None => "# password_file = \"/etc/gateward/resif.pass\"".to_owned(),
+                },
             ),
             Decided::Upstream(None) => {
                 "\n# The data service knows the logins of tokens once they are written where it looks: into\n\
                  # RESIF's databases, or into a file for Apache.\n# [exchange.resif]\n\
                  # auth = \"postgres://eidawsauth@localhost/resifAuth\"\n\
                  # privileges = \"postgres://eidawsauth@localhost/resifInv-Prod\"\n\
-                 # [exchange.htdigest]\n# path = \"/var/lib/gateward/logins.htdigest\"\n"
+                 # [exchange.htdigest]\n# path = \"/var/lib/gateward-logins/htdigest\"  # see eidaws-auth.md for the folder\n"
                     .into()
             }
-        }
+        })
     }
 
     fn services(&self, options: &Options) -> String {

@@ -34,6 +34,9 @@ pub(super) struct Options {
     /// RESIF's database of networks and privileges, if it is another one.
     #[arg(long, requires = "resif_auth", value_name = "URL")]
     resif_privileges: Option<PostgresUrl>,
+    /// The file whose first line is the role's password; readable for who serves alone.
+    #[arg(long, requires = "resif_auth", value_name = "FILE")]
+    pub(super) resif_password_file: Option<PathBuf>,
     /// The data service has fdsnws-availability, too.
     #[arg(long, requires = "purpose")]
     pub(super) availability: bool,

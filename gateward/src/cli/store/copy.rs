@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::json;
 
+use super::ownership::{NewFiles, step_down};
 use crate::base::store_address::StoreAddress;
-use crate::cli::access::{become_owner, block_on, operating_system_user};
+use crate::cli::access::{block_on, operating_system_user};
 use crate::cli::{Context, Named, YES, no, store_address};
 use crate::flows::copy_store::copy_store;
 use crate::server::system;
@@ -39,11 +40,13 @@ impl Copy {
             bail!("--from and --to name the same store");
         }
         let by = operating_system_user();
-        become_owner(&[from, to])?;
+        step_down(from, to)?;
+        let new = NewFiles::make(from, to)?;
         let mut line = Line::default();
         let show = |progress: Progress| line.show(progress);
         let copied = block_on(copy_store(from, to, &by, &system::clock(), &system::random(), show))?;
         line.end();
+        new.remove_unless_used()?;
         match copied {
             Ok(extent) => {
                 let said = format!(

@@ -2,7 +2,9 @@
 //! settings.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +13,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -38,7 +42,7 @@ pub enum Error {
         reason: String,
     },
     /// Somebody answered the call and said nothing.
-    #[error("no server let us in within {0} s")]
+    #[error("no server answered and let us in within {0} s")]
     Silent(u64),
     /// The server, or the way to it.
     #[error("{}", described(.0))]
@@ -110,29 +114,34 @@ impl Server {
     pub async fn connect(&self) -> Result<Connection, Error> {
         let mut config = self.config.clone();
         if let Some(path) = &self.url.password_file {
-            let file = |reason: String| Error::File { path: path.display().to_string(), reason };
-            let metadata = tokio::fs::metadata(path).await.map_err(|error| file(error.to_string()))?;
-            if metadata.permissions().mode() & 0o007 != 0 {
-                return Err(file("it can be read by everybody on this machine: chmod o-rwx it".into()));
-            }
-            let text = tokio::fs::read_to_string(path).await.map_err(|error| file(error.to_string()))?;
-            let password = text.lines().next().filter(|line| !line.is_empty());
-            config.password(password.ok_or_else(|| file("its first line should be the password".into()))?);
+            config.password(password(path).await?);
         }
-        let mut ended = Err(Error::Silent(LOGIN_TIMEOUT.as_secs()));
+        let silent = || Err(Error::Silent(LOGIN_TIMEOUT.as_secs()));
+        let mut ended = silent();
         for (host, port) in &self.url.hosts {
             let mut config = config.clone();
-            match host {
-                Host::Socket(folder) => config.host_path(folder),
-                Host::Tcp(name) => config.host(name),
-            };
             config.port(*port);
-            // A server that takes the call and then says nothing is not there either.
-            ended = tokio::time::timeout(LOGIN_TIMEOUT, Box::pin(self.log_in(&config)))
-                .await
-                .unwrap_or(Err(Error::Silent(LOGIN_TIMEOUT.as_secs())));
-            if ended.is_ok() {
-                break;
+            let addresses = match host {
+                Host::Socket(folder) => {
+                    config.host_path(folder);
+                    vec![None]
+                }
+                Host::Tcp(name) => {
+                    config.host(name);
+                    addresses(name, *port).await.into_iter().map(Some).collect()
+                }
+            };
+            for address in addresses {
+                let mut config = config.clone();
+                if let Some(address) = address {
+                    config.hostaddr(address);
+                }
+                // A server that takes the call and then says nothing is not there either.
+                let logged_in = timeout(LOGIN_TIMEOUT, Box::pin(self.log_in(&config))).await;
+                ended = logged_in.unwrap_or_else(|_| silent());
+                if ended.is_ok() {
+                    return ended;
+                }
             }
         }
         ended
@@ -146,6 +155,30 @@ impl Server {
             let (client, connection) = config.connect(NoTls).await?;
             Connection::driving(client, connection)
         })
+    }
+}
+
+/// Reads the password from its file; refuses one that everybody can read.
+async fn password(path: &Path) -> Result<String, Error> {
+    let file = |reason: String| Error::File { path: path.display().to_string(), reason };
+    let metadata = tokio::fs::metadata(path).await.map_err(|error| file(error.to_string()))?;
+    if metadata.permissions().mode() & 0o007 != 0 {
+        return Err(file("it can be read by everybody on this machine: chmod o-rwx it".into()));
+    }
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| file(error.to_string()))?;
+    let password = text.lines().next().filter(|line| !line.is_empty());
+    Ok(password.ok_or_else(|| file("its first line should be the password".into()))?.to_owned())
+}
+
+/// Returns the addresses of `name`, each of which is given its own time; none while it has none.
+async fn addresses(name: &str, port: u16) -> Vec<IpAddr> {
+    match timeout(LOGIN_TIMEOUT, tokio::net::lookup_host((name, port))).await {
+        Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
+        Ok(Err(error)) => {
+            tracing::debug!(name, %error, "a name of PostgreSQL's server has no address");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
     }
 }
 
@@ -170,9 +203,20 @@ impl Connection {
         Self { client, driver, prepared: HashMap::new(), warned }
     }
 
-    /// Whether the server has sent a warning since this was asked last.
-    pub fn has_warned(&self) -> bool {
-        self.warned.swap(false, Ordering::Relaxed)
+    /// Commits. `Ok` means that the server says so without a word of doubt.
+    ///
+    /// # Errors
+    ///
+    /// Whether it is committed is not known, and why.
+    pub async fn commit(&self) -> Result<(), String> {
+        // What the server warned of when we logged in is not about this.
+        self.warned.store(false, Ordering::Relaxed);
+        self.client.batch_execute("COMMIT").await.map_err(|error| described(&error))?;
+        if self.warned.load(Ordering::Relaxed) {
+            // Somebody cancelled the wait for the standby: committed here, and perhaps nowhere else.
+            return Err("the server warns that its commit is not on the standby".into());
+        }
+        Ok(())
     }
 
     /// Prepares `sql`, whose parameters are `?1`, `?2` and so on; once for each connection.
@@ -206,7 +250,8 @@ where
 {
     while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
         match message {
-            Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
+            // Not by its name, which is in the server's language.
+            Ok(AsyncMessage::Notice(notice)) if notice.parsed_severity() == Some(Severity::Warning) => {
                 tracing::warn!(warning = notice.message(), "from PostgreSQL");
                 warned.store(true, Ordering::Relaxed);
             }
@@ -220,7 +265,7 @@ where
 }
 
 /// Verifies servers by the certificates in the file at `path`, by their name and their chain.
-fn verifying(path: &std::path::Path) -> Result<MakeRustlsConnect, Error> {
+fn verifying(path: &Path) -> Result<MakeRustlsConnect, Error> {
     let wrong = |reason: String| Error::File { path: path.display().to_string(), reason };
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {

@@ -8,10 +8,11 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join3, join4, maybe_done};
+use futures_util::future::{join, join3, maybe_done};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
+use super::append::Append;
 use super::clock::DatabaseClock;
 use super::connect::{Connection, Error as ConnectError, Server, described};
 use crate::base::id::EventId;
@@ -49,18 +50,6 @@ pub(super) const HEAD: &str = "SELECT next_position, recorded_at FROM log_head F
 /// After the head is ours: what stands here, no other machine changes until we are done.
 const STATE: &str = "SELECT counter, gateward_now(), current_setting('fsync'), current_setting('synchronous_commit') \
                      FROM revocation";
-
-const APPEND: &str = "INSERT INTO event (position, id, format_version, instance, occurred_at, recorded_at, salt, \
-     body, personal_salt, personal, personal_hash, entry) \
-     SELECT * FROM unnest(?1::bigint[], ?2::text[], ?3::bigint[], ?4::text[], ?5::text[], ?6::text[], \
-     ?7::bytea[], ?8::text[], ?9::bytea[], ?10::text[], ?11::bytea[], ?12::bytea[])";
-
-const APPEND_SEARCH: &str = "INSERT INTO search (position, recorded_at, kind, outcome, service, who, transaction_id, \
-     reference) \
-     SELECT * FROM unnest(?1::bigint[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], \
-     ?8::text[])";
-
-const MOVE_HEAD: &str = "UPDATE log_head SET next_position = ?1, recorded_at = ?2";
 
 const FOUND: &str = "SELECT id FROM event WHERE id = ANY(?1)";
 
@@ -102,9 +91,22 @@ impl From<tokio_postgres::Error> for Trouble {
             code if code.starts_with("57P") || code.starts_with("25P03") || code.starts_with("08") => {
                 Self::Lost(reason)
             }
-            // Data that does not fit, or that a constraint refuses.
-            code if code.starts_with("22") || code.starts_with("23") => Self::Refused(reason),
-            _ => Self::Failed(reason),
+            // The server is out of something, or broken: the same for every statement.
+            code if ["53", "54", "58", "XX", "25"].iter().any(|class| code.starts_with(class)) => {
+                Self::Failed(reason)
+            }
+            // Data that does not fit, a constraint, a table that was not granted: one statement's.
+            _ => Self::Refused(reason),
+        }
+    }
+}
+
+impl Trouble {
+    /// Says that what was refused is refused for every proposal alike.
+    fn of_all(self) -> Self {
+        match self {
+            Self::Refused(reason) => Self::Failed(reason),
+            other => other,
         }
     }
 }
@@ -143,20 +145,21 @@ impl Engine {
 
     async fn try_write(&mut self, batch: Batch<'_>) -> Result<Vec<Result<(), CommitError>>, Trouble> {
         // Taken out: whatever fails or is given up below leaves no half-used connection behind.
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.server.connect().await?,
+        let silent = || Trouble::Lost("the server does not answer".into());
+        let mut connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let connecting = async { Ok(self.server.connect().await?) };
+            timeout(left(batch).min(PATIENCE), connecting).await.unwrap_or_else(|_| Err(silent()))?
         };
         let before_commit = prepare(&mut connection, &self.clock, batch);
-        let prepared = timeout(PATIENCE, before_commit)
-            .await
-            .unwrap_or_else(|_| Err(Trouble::Lost(format!("no answer within {} s", PATIENCE.as_secs()))))?;
+        let before_commit = timeout(left(batch).min(PATIENCE), before_commit).await;
+        let prepared = before_commit.unwrap_or_else(|_| Err(silent()))?;
         // A crash before COMMIT arrives leaves nothing of the batch; after it, all of it. Nobody has
         // been told anything yet.
-        let left = batch.deadline().saturating_duration_since(Instant::now());
         // Whoever waits waits also while it is looked for what a silent COMMIT left.
-        let left = left.saturating_sub(PATIENCE).max(COMMITTED_WITHIN);
-        timeout(left, commit(&mut connection, &prepared))
+        let for_commit = left(batch).saturating_sub(PATIENCE).max(COMMITTED_WITHIN);
+        timeout(for_commit, commit(&mut connection, &prepared))
             .await
             .unwrap_or_else(|_| Err(Trouble::Unknown("COMMIT has not answered".into())))?;
         self.connection = Some(connection);
@@ -212,13 +215,15 @@ impl Engine {
         client.query_one(&head, &[]).await?;
         let found = client.query(&found, &[&ids]).await?.iter().map(|row| row.get(0)).collect();
         client.execute(&turn, &[]).await?;
-        client.batch_execute("COMMIT").await?;
-        if connection.has_warned() {
-            return Err(Trouble::Unknown("the server warns that its commit is not on the standby".into()));
-        }
+        connection.commit().await.map_err(Trouble::Unknown)?;
         self.connection = Some(connection);
         Ok(found)
     }
+}
+
+/// How long those who wait for `batch` still wait; a moment at least.
+fn left(batch: Batch<'_>) -> Duration {
+    batch.deadline().saturating_duration_since(Instant::now()).max(Duration::from_secs(1))
 }
 
 /// Whatever the server's default: a change is looked at after the head is ours, not before.
@@ -258,7 +263,7 @@ async fn try_prepare<'a>(
     batch: Batch<'a>,
     refused: &mut [bool],
 ) -> Result<Option<Prepared<'a>>, Trouble> {
-    let (head, revision, now) = take_head(connection, clock).await?;
+    let (head, revision, now) = take_head(connection, clock).await.map_err(Trouble::of_all)?;
     let recorded_at = stored(head.next_time(now).map_err(|behind| Trouble::Failed(behind.to_string()))?);
     let mut answers: Vec<Result<(), CommitError>> = Vec::with_capacity(batch.len());
     let mut statements: Vec<Vec<Statement<'a>>> = Vec::with_capacity(batch.len());
@@ -373,151 +378,12 @@ async fn commit(connection: &mut Connection, prepared: &Prepared<'_>) -> Result<
         .zip(head.next_position..)
         .map(|(new, position)| Row::new(position, recorded_at, new))
         .collect();
-    if rows.is_empty() {
-        return commit_alone(connection).await;
-    }
-    let end = head.next_position + i64::try_from(rows.len()).expect("a batch is small");
-    let append = connection.prepare(APPEND).await?;
-    let append_search = connection.prepare(APPEND_SEARCH).await?;
-    let move_head = connection.prepare(MOVE_HEAD).await?;
-    let columns = Columns::of(&rows);
-    let (events, search) = (columns.event(), columns.search());
-    let client = &connection.client;
-    let (events, search, moved, committed) = join4(
-        client.execute(&append, &events),
-        client.execute(&append_search, &search),
-        client.execute(&move_head, &[&end, recorded_at]),
-        client.batch_execute("COMMIT"),
-    )
-    .await;
-    for appended in [events, search, moved] {
-        // What the server refuses, its COMMIT takes back; what it did not answer, it may have committed.
-        appended.map_err(|error| match error.as_db_error() {
-            Some(_) => Trouble::from(error),
-            None => Trouble::Unknown(described(&error)),
-        })?;
-    }
-    committed_for_sure(connection, committed)
-}
-
-/// Appends `rows`, which come next, and moves the head behind them.
-///
-/// # Errors
-///
-/// What PostgreSQL says; the transaction is good for nothing then.
-pub(super) async fn append(
-    connection: &mut Connection,
-    rows: &[Row<'_>],
-) -> Result<(), tokio_postgres::Error> {
-    let Some(last) = rows.last() else { return Ok(()) };
-    let append = connection.prepare(APPEND).await?;
-    let append_search = connection.prepare(APPEND_SEARCH).await?;
-    let move_head = connection.prepare(MOVE_HEAD).await?;
-    let columns = Columns::of(rows);
-    let client = &connection.client;
-    client.execute(&append, &columns.event()).await?;
-    client.execute(&append_search, &columns.search()).await?;
-    client.execute(&move_head, &[&(last.position + 1), &last.recorded_at]).await?;
-    Ok(())
-}
-
-async fn commit_alone(connection: &Connection) -> Result<(), Trouble> {
-    let committed = connection.client.batch_execute("COMMIT").await;
-    committed_for_sure(connection, committed)
-}
-
-fn committed_for_sure(
-    connection: &Connection,
-    committed: Result<(), tokio_postgres::Error>,
-) -> Result<(), Trouble> {
-    committed.map_err(|error| Trouble::Unknown(described(&error)))?;
-    if connection.has_warned() {
-        // Somebody cancelled the wait for the standby: committed here, and perhaps nowhere else.
-        return Err(Trouble::Unknown("the server warns that its commit is not on the standby".into()));
-    }
-    Ok(())
-}
-
-type Parameters<'a> = Vec<&'a (dyn tokio_postgres::types::ToSql + Sync)>;
-
-/// The rows of a batch, column by column.
-#[derive(Default)]
-struct Columns<'a> {
-    position: Vec<i64>,
-    id: Vec<&'a str>,
-    format_version: Vec<i64>,
-    instance: Vec<&'a str>,
-    occurred_at: Vec<&'a str>,
-    recorded_at: Vec<&'a str>,
-    salt: Vec<&'a [u8]>,
-    body: Vec<&'a str>,
-    personal_salt: Vec<&'a [u8]>,
-    personal: Vec<&'a str>,
-    personal_hash: Vec<&'a [u8]>,
-    entry: Vec<&'a [u8]>,
-    kind: Vec<&'a str>,
-    outcome: Vec<&'a str>,
-    service: Vec<Option<&'a str>>,
-    who: Vec<Option<&'a str>>,
-    transaction: Vec<Option<&'a str>>,
-    reference: Vec<Option<&'a str>>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(rows: &'a [Row<'a>]) -> Self {
-        let mut columns = Self::default();
-        for row in rows {
-            columns.position.push(row.position);
-            columns.id.push(&row.id);
-            columns.format_version.push(row.format_version);
-            columns.instance.push(&row.instance);
-            columns.occurred_at.push(&row.occurred_at);
-            columns.recorded_at.push(row.recorded_at);
-            columns.salt.push(row.salt);
-            columns.body.push(row.body);
-            columns.personal_salt.push(row.personal_salt);
-            columns.personal.push(row.personal);
-            columns.personal_hash.push(&row.personal_hash);
-            columns.entry.push(&row.entry);
-            columns.kind.push(&row.search.kind);
-            columns.outcome.push(row.search.outcome);
-            columns.service.push(row.search.service.as_deref());
-            columns.who.push(row.search.who.as_deref());
-            columns.transaction.push(row.transaction.as_deref());
-            columns.reference.push(row.reference.as_deref());
-        }
-        columns
-    }
-
-    /// The parameters of [`APPEND`].
-    fn event(&self) -> Parameters<'_> {
-        vec![
-            &self.position,
-            &self.id,
-            &self.format_version,
-            &self.instance,
-            &self.occurred_at,
-            &self.recorded_at,
-            &self.salt,
-            &self.body,
-            &self.personal_salt,
-            &self.personal,
-            &self.personal_hash,
-            &self.entry,
-        ]
-    }
-
-    /// The parameters of [`APPEND_SEARCH`].
-    fn search(&self) -> Parameters<'_> {
-        vec![
-            &self.position,
-            &self.recorded_at,
-            &self.kind,
-            &self.outcome,
-            &self.service,
-            &self.who,
-            &self.transaction,
-            &self.reference,
-        ]
-    }
+    let append = Append::prepare(connection).await?;
+    let (appended, committed) = join(append.send(&connection.client, &rows), connection.commit()).await;
+    // What the server refuses, its COMMIT takes back; what it did not answer, it may have committed.
+    appended.map_err(|error| match error.as_db_error() {
+        Some(_) => Trouble::from(error),
+        None => Trouble::Unknown(described(&error)),
+    })?;
+    committed.map_err(Trouble::Unknown)
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
+use super::append::Append;
 use super::connect::{Connection, Error as ConnectError, Server, described};
 use super::{engine, schema, unreachable};
 use crate::base::postgres_url::PostgresUrl;
@@ -21,8 +22,17 @@ pub(in crate::store) struct Held {
 }
 
 /// Unlike a server's: what is held here takes as long as it takes.
-const SETTINGS: &[&str] =
-    &["statement_timeout=0", "lock_timeout=10s", "idle_in_transaction_session_timeout=0"];
+const SETTINGS: &[&str] = &[
+    "statement_timeout=0",
+    "lock_timeout=10s",
+    "idle_in_transaction_session_timeout=0",
+    // If our machine dies, the servers shall not wait for it.
+    "tcp_user_timeout=10s",
+    "tcp_keepalives_idle=5",
+    "tcp_keepalives_interval=2",
+    "tcp_keepalives_count=3",
+    "client_connection_check_interval=2s",
+];
 
 impl Held {
     pub async fn take(url: &PostgresUrl) -> Result<Self, Error> {
@@ -109,16 +119,16 @@ impl Held {
     }
 
     pub async fn append(&mut self, row: &event::Row<'_>) -> Result<(), Error> {
-        let appended = engine::append(&mut self.connection, std::slice::from_ref(row)).await;
+        let append = Append::prepare(&mut self.connection).await;
+        let appended = match append {
+            Ok(append) => append.send(&self.connection.client, std::slice::from_ref(row)).await,
+            Err(error) => Err(error),
+        };
         appended.map_err(|error| unreachable(&self.url, described(&error)))
     }
 
     pub async fn commit(self) -> Result<(), String> {
-        self.connection.client.batch_execute("COMMIT").await.map_err(|error| described(&error))?;
-        if self.connection.has_warned() {
-            return Err("the server warns that its commit is not on the standby".into());
-        }
-        Ok(())
+        self.connection.commit().await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What only PostgreSQL does: connecting, migrating, its clock, reading and writing.
 
+mod append;
 mod clock;
 pub(super) mod connect;
 mod engine;
