@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::door::Door;
 use super::record::{Happened, What};
 use crate::base::id::LoginName;
+use crate::store::revocation::Revision;
 use crate::store::temporary_login::{self, Delete};
 use crate::store::{Change, CommitError, Failed};
 
@@ -25,7 +26,7 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
         if logins.is_empty() {
             return Ok(total);
         }
-        match delete(door, logins.clone(), Some(now), by, now).await {
+        match delete(door, logins.clone(), Some(now), None, by, now).await {
             Ok(()) => total += logins.len() as u64,
             // Another sweep took some, or one was exchanged again: look anew.
             Err(CommitError::Precondition) => {}
@@ -37,10 +38,16 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
 /// Deletes the logins of issuers that are believed no more. Here they open nothing already; others, who
 /// look only whether a login stands in their database or file, must not find them either.
 ///
+/// Only by the policy in force: a command, whose configuration file may be another one, does nothing, and
+/// what was decided under an older policy is left to the next sweep.
+///
 /// # Errors
 ///
 /// [`Failed`]; what was done before is recorded.
 pub async fn end_unbelieved(door: &Door, by: Option<&str>, now: Timestamp) -> Result<(), Failed> {
+    if !door.policy.is_in_force() {
+        return Ok(());
+    }
     let policy = door.policy.up_to_date().await?;
     for issuer in temporary_login::issuers(&door.store.reader).await? {
         if policy.believes(&issuer, now) {
@@ -49,9 +56,10 @@ pub async fn end_unbelieved(door: &Door, by: Option<&str>, now: Timestamp) -> Re
         let all = temporary_login::all(&door.store.reader).await?;
         let theirs: Vec<_> = all.into_iter().filter(|login| login.issuer == issuer).collect();
         for login in theirs {
-            match delete(door, vec![login.login], None, by, now).await {
+            match delete(door, vec![login.login], None, Some(policy.revision), by, now).await {
                 // Somebody else ended it.
                 Ok(()) | Err(CommitError::Precondition) => {}
+                Err(CommitError::Stale(_)) => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -63,6 +71,7 @@ async fn delete(
     door: &Door,
     logins: Vec<LoginName>,
     ended_by: Option<Timestamp>,
+    decided: Option<Revision>,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), CommitError> {
@@ -71,5 +80,5 @@ async fn delete(
     let happened =
         Happened { who: by.map(str::to_owned), ..Happened::done(What::LoginsCleanedUp { logins }) };
     // A crash leaves these logins to the next sweep, or deleted and named.
-    door.recorder.commit(None, changes, &[happened], now).await
+    door.recorder.commit(decided, changes, &[happened], now).await
 }

@@ -14,7 +14,8 @@ pub struct Listing {
     /// A line `login:realm:HA1` for each living login, in the order of names. Whoever reads a line can
     /// log in as that login.
     pub lines: Secret,
-    /// When the first of these logins ends.
+    /// When the first of these logins ends; the end of an issuer's key, which ends all of its logins, is
+    /// not in it.
     pub until: Option<Timestamp>,
 }
 

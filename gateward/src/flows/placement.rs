@@ -14,6 +14,7 @@ use super::door::Door;
 use super::record::{Happened, What};
 use crate::base::id::LoginName;
 use crate::base::secret::Secret;
+use crate::base::time::Unbelieved;
 use crate::store::placement::{self, Confirm, Forget, Note, Taken};
 use crate::store::resif::{self, Admission, Meant, Orphans, Resif};
 use crate::store::temporary_login::{self, TemporaryLogin};
@@ -24,7 +25,8 @@ const AT_ONCE: u32 = 200;
 
 /// For how long an exchange is left alone with what it is placing, and how long after a login was
 /// taken away it is looked whether somebody placed it late: longer than any placing can take.
-const UNDISTURBED: SignedDuration = SignedDuration::from_secs(60);
+const UNDISTURBED: SignedDuration = SignedDuration::from_secs(90);
+const _: () = assert!(UNDISTURBED.as_secs().unsigned_abs() > resif::LONGEST_PLACING.as_secs());
 
 /// Why something is not placed, or not taken away: the operator's, and the sweep goes on trying.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum Error {
     /// The key that the login's password is made with is not in the keyring.
     #[error("key {0:?} is missing from the keyring")]
     KeyMissing(String),
+    /// It is not known when it was done.
+    #[error(transparent)]
+    Clock(#[from] Unbelieved),
     /// Our own store.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -48,6 +53,19 @@ impl From<store::Failed> for Error {
         match failed {
             store::Failed::Read(error) => error.into(),
             store::Failed::Write(error) => error.into(),
+        }
+    }
+}
+
+impl Error {
+    /// Whether it is about one login, and others may be placed all the same.
+    fn is_of_one_login(&self) -> bool {
+        match self {
+            Self::KeyMissing(_) | Self::Resif(resif::Error::Taken(_) | resif::Error::Refused { .. }) => true,
+            Self::Resif(resif::Error::Unreachable { .. } | resif::Error::Unfit { .. })
+            | Self::Clock(_)
+            | Self::Store(_)
+            | Self::Commit(_) => false,
         }
     }
 }
@@ -126,7 +144,9 @@ pub async fn take_away(
     // A crash before or between these leaves our note, by which the sweep does it again.
     resif.dismiss(logins).await?;
     resif.deprive(logins).await?;
-    let taken = |login: &LoginName| Change::TakenFromPlace(Taken { login: login.clone(), at: now });
+    // Not `now`: whatever was waited for since is not part of the time that late comers have.
+    let at = door.store.clock.now()?;
+    let taken = |login: &LoginName| Change::TakenFromPlace(Taken { login: login.clone(), at });
     door.recorder.commit(None, logins.iter().map(taken).collect(), &[], now).await?;
     Ok(())
 }
@@ -171,7 +191,8 @@ pub struct Swept {
 ///
 /// # Errors
 ///
-/// [`Error`]; what was done before stays done.
+/// [`Error`]; what was done before stays done. Where single logins cannot be placed, the first of these
+/// errors, and all else is done.
 pub async fn sweep(door: &Door, which: Pending, by: Option<&str>, now: Timestamp) -> Result<Swept, Error> {
     let Some(resif) = &door.resif else { return Ok(Swept::default()) };
     let reader = &door.store.reader;
@@ -186,12 +207,13 @@ pub async fn sweep(door: &Door, which: Pending, by: Option<&str>, now: Timestamp
         swept.taken += gone.len() as u64;
     }
     look_once_more(door, resif, now).await?;
-    swept.placed = place_pending(door, resif, which, now).await?;
+    let (placed, unplaced) = place_pending(door, resif, which, now).await?;
+    swept.placed = placed;
     swept.others = take_ended(door, resif, by, now).await?;
-    Ok(swept)
+    unplaced.map_or(Ok(swept), Err)
 }
 
-/// Takes away once more what was taken away a minute ago: an exchange that was placing it then has
+/// Takes away once more what was taken away a while ago: an exchange that was placing it then has
 /// come to its end.
 async fn look_once_more(door: &Door, resif: &Resif, now: Timestamp) -> Result<(), Error> {
     let then = now.saturating_sub(UNDISTURBED).unwrap_or(Timestamp::MIN);
@@ -208,36 +230,43 @@ async fn look_once_more(door: &Door, resif: &Resif, now: Timestamp) -> Result<()
     }
 }
 
-async fn place_pending(door: &Door, resif: &Resif, which: Pending, now: Timestamp) -> Result<u64, Error> {
+/// Places what is pending; returns how many, and why the first of those could not be that could not.
+async fn place_pending(
+    door: &Door,
+    resif: &Resif,
+    which: Pending,
+    now: Timestamp,
+) -> Result<(u64, Option<Error>), Error> {
     let then = match which {
         Pending::All => Timestamp::MAX,
         Pending::Stale => now.saturating_sub(UNDISTURBED).unwrap_or(Timestamp::MIN),
     };
-    let (mut after, mut placed) = (String::new(), 0);
+    let (mut after, mut placed, mut unplaced) = (String::new(), 0, None);
     loop {
         let pending = placement::pending_since(&door.store.reader, then, &after, AT_ONCE).await?;
-        let Some(last) = pending.last() else { return Ok(placed) };
+        let Some(last) = pending.last() else { return Ok((placed, unplaced)) };
         last.as_str().clone_into(&mut after);
         for name in &pending {
-            // Ended meanwhile: the next sweep takes it away.
-            let Some(login) = temporary_login::find(&door.store.reader, name).await? else { continue };
-            if place_again(door, resif, &login, now).await? == Placed::Stands {
-                placed += 1;
+            match place_again(door, resif, name, now).await {
+                Ok(Placed::Stands) => placed += 1,
+                Ok(Placed::EndedMeanwhile) => {}
+                Err(error) if error.is_of_one_login() => drop(unplaced.get_or_insert(error)),
+                Err(error) => return Err(error),
             }
         }
     }
 }
 
-async fn place_again(
-    door: &Door,
-    resif: &Resif,
-    login: &TemporaryLogin,
-    now: Timestamp,
-) -> Result<Placed, Error> {
+async fn place_again(door: &Door, resif: &Resif, name: &LoginName, now: Timestamp) -> Result<Placed, Error> {
+    let find = || temporary_login::find(&door.store.reader, name);
+    // Ended meanwhile: the next sweep takes it away.
+    let Some(login) = find().await? else { return Ok(Placed::EndedMeanwhile) };
     let password = door.keyring.login_password(&login.key_id, &login.salt, &login.identity);
     let password = password.ok_or_else(|| Error::KeyMissing(login.key_id.clone()))?;
-    let meant = resif.mean(login.groups.clone()).await?;
-    place(door, resif, (login, &password), &meant, login.expires_at, now).await
+    let meant = resif.mean(login.groups).await?;
+    // Once more: what its groups mean was waited for, and who ended it then does not wait for us.
+    let Some(login) = find().await? else { return Ok(Placed::EndedMeanwhile) };
+    place(door, resif, (&login, &password), &meant, login.expires_at, now).await
 }
 
 /// Takes temporary logins of others away whose end has passed.
@@ -249,27 +278,59 @@ async fn take_ended(door: &Door, resif: &Resif, by: Option<&str>, now: Timestamp
         if ended.is_empty() {
             return Ok(taken);
         }
-        taken += ended.len() as u64;
-        take_others(door, resif, ended, by, now).await?;
+        match take_others(door, resif, &ended, by, now).await? {
+            // Another sweep took them, or the database lets nobody: once is enough.
+            0 => return Ok(taken),
+            went => taken += went,
+        }
     }
 }
 
 /// Takes logins away that are none of ours: privileges first, so that the login stands, and is found
-/// again, until nothing else of it does.
+/// again, until nothing else of it does. Returns how many went.
 async fn take_others(
     door: &Door,
     resif: &Resif,
+    logins: &[LoginName],
+    by: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    resif.deprive(logins).await?;
+    let mut went = 0;
+    // They are deleted and not committed yet when they are named: a crash in between leaves them to the
+    // next sweep, which names them again; what did not go is not named.
+    resif
+        .dismiss_named(logins, |gone| {
+            went = gone.len() as u64;
+            name_others(door, gone, by, now)
+        })
+        .await?;
+    Ok(went)
+}
+
+/// Takes the privileges of names away that no user has.
+async fn take_nobodies(
+    door: &Door,
+    resif: &Resif,
+    names: &[LoginName],
+    by: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    resif.deprive_named(names, |gone| name_others(door, gone, Some(by), now)).await
+}
+
+async fn name_others(
+    door: &Door,
     logins: Vec<LoginName>,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let what = What::OthersLoginsCleanedUp { logins: logins.clone() };
+    if logins.is_empty() {
+        return Ok(());
+    }
+    let what = What::OthersLoginsCleanedUp { logins };
     let happened = Happened { who: by.map(str::to_owned), ..Happened::done(what) };
-    // Named before they go: a crash after this line leaves them to the next sweep, which names them again.
-    door.recorder.commit(None, Vec::new(), &[happened], now).await?;
-    resif.deprive(&logins).await?;
-    resif.dismiss(&logins).await?;
-    Ok(())
+    Ok(door.recorder.commit(None, Vec::new(), &[happened], now).await?)
 }
 
 /// Looks for what other programs left behind; `None` where no other database is configured.
@@ -280,7 +341,10 @@ async fn take_others(
 pub async fn find_orphans(door: &Door) -> Result<Option<Orphans>, Error> {
     let Some(resif) = &door.resif else { return Ok(None) };
     let ours = placement::all(&door.store.reader).await?;
-    Ok(Some(resif.orphans(&ours).await?))
+    let mut orphans = resif.orphans(&ours).await?;
+    // What was placed since is ours, too, and noted before anything of it stood there.
+    orphans.retain_others(&placement::all(&door.store.reader).await?);
+    Ok(Some(orphans))
 }
 
 /// Takes away what other programs left behind; returns what it was.
@@ -290,8 +354,12 @@ pub async fn find_orphans(door: &Door) -> Result<Option<Orphans>, Error> {
 /// [`Error`]; what was done before stays done.
 pub async fn take_orphans(door: &Door, by: &str, now: Timestamp) -> Result<Option<Orphans>, Error> {
     let (Some(resif), Some(orphans)) = (&door.resif, find_orphans(door).await?) else { return Ok(None) };
-    for some in orphans.all().chunks(AT_ONCE as usize) {
-        take_others(door, resif, some.to_vec(), Some(by), now).await?;
+    let users: Vec<_> = [&orphans.ended, &orphans.halves].into_iter().flatten().cloned().collect();
+    for some in users.chunks(AT_ONCE as usize) {
+        take_others(door, resif, some, Some(by), now).await?;
+    }
+    for some in orphans.nobodies.chunks(AT_ONCE as usize) {
+        take_nobodies(door, resif, some, by, now).await?;
     }
     Ok(Some(orphans))
 }

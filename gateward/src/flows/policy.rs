@@ -256,6 +256,11 @@ impl PolicyCache {
         self.own.store(Some(Arc::new(digest)));
     }
 
+    /// Whether this goes only by the policy that servers follow; a command's file may say something else.
+    pub fn is_in_force(&self) -> bool {
+        self.own.load().is_some()
+    }
+
     /// Why the policy could not be read last time; `None` when it could.
     pub fn trouble(&self) -> Option<Arc<String>> {
         self.trouble.load_full()

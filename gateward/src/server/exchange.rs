@@ -3,20 +3,26 @@
 //! Clients of EIDA read one form of answer and nothing else, so that is what everybody gets who does
 //! not ask for JSON by name. `?check` does everything but create.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::header::{ALLOW, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::accept::prefers_json;
 use super::answer::{self, Answered, Form, Problem};
+use super::gate::Opened;
+use super::htdigest;
 use super::public::Public;
 use super::request_body;
 use super::resif_style;
 use crate::base::address::ClientAddress;
 use crate::config::StatusStyle;
-use crate::flows::exchange::{self, Exchanged, From, Insight, Worth};
+use crate::flows::exchange::{self, Exchanged, From, Insight, Refusal, Worth};
 
 impl Public {
     /// Answers a request to the exchange.
@@ -53,25 +59,37 @@ impl Public {
         let Ok(opened) = self.gate.opened() else {
             return Problem::shut(answer::NOT_READY).answer_in(form);
         };
-        let door = &opened.door;
         let told = if check {
-            exchange::check(door, &token, address, now).await.map(|insight| checked(&insight, json))
+            let insight = exchange::check(&opened.door, &token, address, now).await;
+            insight.map(|insight| checked(&insight, json))
         } else {
-            let from = From::Address(address);
-            let exchanged = exchange::exchange(door, &token, &from, now).await;
-            // Whoever is told of a login can use it: it stands in the file before.
-            if let (Ok(_), Some(htdigest)) = (&exchanged, &opened.htdigest)
-                && let Err(error) = htdigest.refresh(door, now).await
-            {
-                return answer::not_placed(&error).answer_in(form);
+            // A task of its own: a client who leaves breaks nothing off, and what is being placed elsewhere
+            // is seen to its end, or taken away again.
+            match tokio::spawn(make(opened, token, address, now)).await {
+                Ok(Ok(exchanged)) => exchanged.map(|exchanged| self.made(&exchanged, json)),
+                Ok(Err(unlisted)) => return answer::not_placed(&unlisted).answer_in(form),
+                Err(error) => return answer::shut(&error).answer_in(form),
             }
-            exchanged.map(|exchanged| self.made(&exchanged, json))
         };
         told.unwrap_or_else(|refusal| match self.status_style {
             StatusStyle::Resif if !json => resif_style::refused(&refusal, form),
             StatusStyle::Resif | StatusStyle::Gateward => answer::exchange_refused(&refusal).answer_in(form),
         })
     }
+}
+
+/// Makes a login. Whoever is told of it can use it: it stands in the file before.
+async fn make(
+    opened: Arc<Opened>,
+    token: Bytes,
+    address: ClientAddress,
+    now: Timestamp,
+) -> Result<Result<Exchanged, Refusal>, htdigest::Error> {
+    let exchanged = exchange::exchange(&opened.door, &token, &From::Address(address), now).await;
+    if let (Ok(_), Some(htdigest)) = (&exchanged, &opened.htdigest) {
+        htdigest.refresh(&opened.door, now).await?;
+    }
+    Ok(exchanged)
 }
 
 impl Public {

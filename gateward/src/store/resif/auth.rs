@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use self::sql::Sql;
 use super::gather::Job;
-use super::schema::{Does, Wanted, inspect};
+use super::schema::{Does, Wanted, open};
 use super::session::{Session, failed};
 use super::{Admission, Database, Error, Network};
 use crate::base::id::LoginName;
@@ -47,9 +47,8 @@ impl Auth {
 
     /// Connects, and checks that everything is there.
     pub async fn open(&self) -> Result<Opened, Error> {
-        let session = Session::open(DATABASE, &self.url).await?;
         let Tables { users, credentials, epos_fdsn, .. } = &*self.tables;
-        let inspected = [
+        let wanted = [
             Wanted {
                 option: "users",
                 table: &users.table,
@@ -65,7 +64,12 @@ impl Auth {
                 option: "credentials",
                 table: &credentials.table,
                 columns: credentials.columns(),
-                does: &[Does::Select, Does::Insert(&["user_index", "hash"]), Does::Delete],
+                does: &[
+                    Does::Select,
+                    Does::Insert(&["user_index", "hash"]),
+                    Does::Update(&["hash"]),
+                    Does::Delete,
+                ],
             },
             Wanted {
                 option: "epos_fdsn",
@@ -74,16 +78,8 @@ impl Auth {
                 does: &[Does::Select],
             },
         ];
-        let mut columns = Vec::new();
-        let mut lacks = Vec::new();
-        for wanted in &inspected {
-            match inspect(session.client(), DATABASE, wanted).await? {
-                Ok(found) => columns.push(found),
-                Err(missing) => lacks.extend(missing),
-            }
-        }
-        let [u, c, g] = columns.as_slice() else { return Err(Error::Unfit { database: DATABASE, lacks }) };
-        let sql = Sql::of(&self.tables, u, c, g);
+        let (session, [u, c, g]) = open(DATABASE, &self.url, wanted).await?;
+        let sql = Sql::of(&self.tables, &u, &c, &g);
         Ok(Opened { session, sql })
     }
 }
@@ -133,18 +129,23 @@ impl Opened {
         Ok(admitted)
     }
 
-    /// Takes logins and hashes away, in one transaction.
-    pub async fn dismiss(&mut self, logins: &[LoginName]) -> Result<(), Error> {
+    /// Takes logins and hashes away, in one transaction; `named` is told who goes before they do.
+    pub async fn dismiss<E: From<Error>, F: Future<Output = Result<(), E>>>(
+        &mut self,
+        logins: &[LoginName],
+        named: impl FnOnce(Vec<LoginName>) -> F,
+    ) -> Result<(), E> {
         let logins = names(logins);
         let hashes = self.session.statement(&self.sql.forget_hashes).await?;
         let users = self.session.statement(&self.sql.forget_users).await?;
         let said = |error: tokio_postgres::Error| failed(DATABASE, &error);
         let transaction = self.session.begin(&logins).await?;
         transaction.execute(&hashes, &[&logins]).await.map_err(said)?;
-        transaction.execute(&users, &[&logins]).await.map_err(said)?;
-        // A crash before this line leaves all as it was; after it, privileges of a name that nobody can
+        let gone = transaction.query(&users, &[&logins]).await.map_err(said)?;
+        named(gone.iter().filter_map(|row| parse(row.get(0))).collect()).await?;
+        // A crash before this line leaves all as it was, named or not; after it, privileges of a name that nobody can
         // use. Our own record goes last, so either is taken up again.
-        transaction.commit().await.map_err(said)
+        Ok(transaction.commit().await.map_err(said)?)
     }
 
     /// Returns temporary logins whose end has passed, by the clock that others judge them by.

@@ -2,20 +2,41 @@
 //!
 //! Whoever asks first starts the work; what comes meanwhile waits for the next turn and shares its
 //! commit. An asker who leaves takes nothing along: the work is a task of its own.
+//!
+//! Nobody waits for ever, and nothing is begun late: what was not begun within [`TURN`] never is.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::{Database, Error};
 
 /// How many askers share a turn.
 const MOST: usize = 256;
 
-/// How long one turn may take, with its connecting and one repetition.
+/// How many askers wait at once; one more is refused.
+const MOST_WAITING: usize = 16 * MOST;
+
+/// How long one turn may take, with its connecting and its repetitions; and how long one may wait for
+/// its turn.
 pub(in crate::store) const TURN: Duration = Duration::from_secs(15);
+
+/// Gives up after [`TURN`]: a server that is frozen tells nobody that it is.
+pub(super) async fn in_time<T, E: From<Error>>(
+    database: Database,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let done = tokio::time::timeout(TURN, work).await;
+    done.unwrap_or_else(|_| Err(unanswered(database).into()))
+}
+
+fn unanswered(database: Database) -> Error {
+    let reason = format!("nothing answered in {} s", TURN.as_secs());
+    Error::Unreachable { database, reason }
+}
 
 /// What is done for those who ask. Doing it twice is as good as once.
 pub(super) trait Job: fmt::Debug + Send + Sync + 'static {
@@ -40,6 +61,8 @@ pub(super) trait Job: fmt::Debug + Send + Sync + 'static {
 
 struct Asked<J: Job> {
     item: J::Item,
+    /// When it is too late to begin.
+    until: Instant,
     answer: oneshot::Sender<Result<J::Answer, Error>>,
 }
 
@@ -96,16 +119,19 @@ impl<J: Job> Gather<J> {
     /// Asks, and waits for the answer.
     pub async fn ask(&self, item: J::Item) -> Result<J::Answer, Error> {
         let (answer, answered) = oneshot::channel();
+        let unreachable = |reason: &str| Error::Unreachable { database: J::DATABASE, reason: reason.into() };
         let starts = {
             let mut state = self.0.state();
-            state.waiting.push(Asked { item, answer });
+            if state.waiting.len() >= MOST_WAITING {
+                return Err(unreachable("too many wait for it"));
+            }
+            state.waiting.push(Asked { item, until: Instant::now() + TURN, answer });
             !std::mem::replace(&mut state.running, true)
         };
         if starts {
             tokio::spawn(take_turns(Turns { shared: Arc::clone(&self.0), over: false }));
         }
-        let ended = || Error::Unreachable { database: J::DATABASE, reason: "the program ends".into() };
-        answered.await.map_err(|_| ended())?
+        answered.await.map_err(|_| unreachable("the program ends"))?
     }
 }
 
@@ -125,9 +151,21 @@ async fn take_turns<J: Job>(mut turns: Turns<J>) {
             let count = state.waiting.len().min(MOST);
             state.waiting.drain(..count).collect()
         };
+        let now = Instant::now();
+        let (batch, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|asked| asked.until > now);
+        refuse(late, &unanswered(J::DATABASE));
         let (items, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|asked| (asked.item, asked.answer)).unzip();
+        if items.is_empty() {
+            continue;
+        }
         let told = one_turn(&shared.job, &mut session, &items).await;
+        let unreachable = told.iter().find_map(|told| told.as_ref().err().filter(|error| error.may_pass()));
+        if let Some(error) = unreachable {
+            // Whoever waited behind it would wait as long, for the same.
+            let behind = std::mem::take(&mut shared.state().waiting);
+            refuse(behind, error);
+        }
         for (answer, told) in answers.into_iter().zip(told) {
             // Whoever left does not listen.
             drop(answer.send(told));
@@ -135,18 +173,28 @@ async fn take_turns<J: Job>(mut turns: Turns<J>) {
     }
 }
 
-/// Answers all of `items`; where the database refuses them together, each alone.
+/// Tells all of `asked` why it was not begun.
+fn refuse<J: Job>(asked: Vec<Asked<J>>, why: &Error) {
+    for asked in asked {
+        // Whoever left does not listen.
+        drop(asked.answer.send(Err(why.clone())));
+    }
+}
+
+/// Answers all of `items`; where the database refuses them together, each alone, as far as there is
+/// time.
 async fn one_turn<J: Job>(
     job: &J,
     session: &mut Option<J::Session>,
     items: &[J::Item],
 ) -> Vec<Result<J::Answer, Error>> {
-    match attempt(job, session, items).await {
+    let until = Instant::now() + TURN;
+    match attempt(job, session, items, until).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(Error::Refused { .. }) if items.len() > 1 => {
             let mut told = Vec::with_capacity(items.len());
             for item in items {
-                let answers = attempt(job, session, std::slice::from_ref(item)).await;
+                let answers = attempt(job, session, std::slice::from_ref(item), until).await;
                 told.push(answers.and_then(|mut answers| answers.pop().ok_or_else(nothing::<J>)));
             }
             told
@@ -159,12 +207,16 @@ fn nothing<J: Job>() -> Error {
     Error::Refused { database: J::DATABASE, reason: "it answered nothing".into() }
 }
 
-/// Does it on the kept connection; where that breaks, once more on a new one.
+/// Does it on the kept connection; where that breaks, once more on a new one; not after `until`.
 async fn attempt<J: Job>(
     job: &J,
     session: &mut Option<J::Session>,
     items: &[J::Item],
+    until: Instant,
 ) -> Result<Vec<J::Answer>, Error> {
+    if until <= Instant::now() {
+        return Err(unanswered(J::DATABASE));
+    }
     let work = async {
         if session.as_ref().is_none_or(J::is_closed) {
             *session = None;
@@ -184,11 +236,8 @@ async fn attempt<J: Job>(
             }
         }
     };
-    let done = tokio::time::timeout(TURN, work).await;
-    let done = done.unwrap_or_else(|_| {
-        let reason = format!("nothing answered in {} s", TURN.as_secs());
-        Err(Error::Unreachable { database: J::DATABASE, reason })
-    });
+    let done = tokio::time::timeout_at(until, work).await;
+    let done = done.unwrap_or_else(|_| Err(unanswered(J::DATABASE)));
     if matches!(done, Err(Error::Unreachable { .. })) {
         *session = None;
     }

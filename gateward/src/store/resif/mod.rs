@@ -13,8 +13,11 @@ mod privileges;
 mod schema;
 mod session;
 
+use std::collections::HashSet;
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -22,7 +25,12 @@ use crate::base::id::LoginName;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::Tables;
 use crate::base::secret::Secret;
-use gather::Gather;
+use gather::{Gather, TURN, in_time};
+
+/// How long a login may be in the placing, once its networks are known: to be granted and to be
+/// admitted each wait for a turn and take one, and a server may go on for a while with what nobody waits
+/// for any more.
+pub const LONGEST_PLACING: Duration = TURN.saturating_mul(4).saturating_add(session::LONGEST_STATEMENT);
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,9 +149,12 @@ pub struct Orphans {
 }
 
 impl Orphans {
-    /// Every name, each once.
-    pub fn all(&self) -> Vec<LoginName> {
-        [&self.ended, &self.halves, &self.nobodies].into_iter().flatten().cloned().collect()
+    /// Drops those that are `ours` after all.
+    pub fn retain_others(&mut self, ours: &[LoginName]) {
+        let ours: HashSet<&str> = ours.iter().map(LoginName::as_str).collect();
+        for found in [&mut self.ended, &mut self.halves, &mut self.nobodies] {
+            found.retain(|login| !ours.contains(login.as_str()));
+        }
     }
 }
 
@@ -176,8 +187,8 @@ impl Resif {
 
     /// Checks tables, columns and privileges of both.
     pub async fn check(&self) -> Vec<Error> {
-        let auth = self.auth.open().await.err();
-        let privileges = self.privileges.open().await.err();
+        let auth = in_time(Database::Auth, self.auth.open()).await.err();
+        let privileges = in_time(Database::Privileges, self.privileges.open()).await.err();
         auth.into_iter().chain(privileges).collect()
     }
 
@@ -227,7 +238,21 @@ impl Resif {
     ///
     /// [`Error`].
     pub async fn dismiss(&self, logins: &[LoginName]) -> Result<(), Error> {
-        self.auth.open().await?.dismiss(logins).await
+        self.dismiss_named(logins, |_| ready(Ok(()))).await
+    }
+
+    /// The same; `named` records who goes before it is committed, and keeps them by its error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], and those of `named`.
+    pub async fn dismiss_named<E: From<Error>, F: Future<Output = Result<(), E>>>(
+        &self,
+        logins: &[LoginName],
+        named: impl FnOnce(Vec<LoginName>) -> F,
+    ) -> Result<(), E> {
+        let dismissed = async { self.auth.open().await?.dismiss(logins, named).await };
+        in_time(Database::Auth, dismissed).await
     }
 
     /// Takes every privilege of `logins` away; committed when this returns.
@@ -236,7 +261,21 @@ impl Resif {
     ///
     /// [`Error`].
     pub async fn deprive(&self, logins: &[LoginName]) -> Result<(), Error> {
-        self.privileges.open().await?.deprive(logins).await
+        self.deprive_named(logins, |_| ready(Ok(()))).await
+    }
+
+    /// The same; `named` records whose privileges go before it is committed, and keeps them by its error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], and those of `named`.
+    pub async fn deprive_named<E: From<Error>, F: Future<Output = Result<(), E>>>(
+        &self,
+        logins: &[LoginName],
+        named: impl FnOnce(Vec<LoginName>) -> F,
+    ) -> Result<(), E> {
+        let deprived = async { self.privileges.open().await?.deprive(logins, named).await };
+        in_time(Database::Privileges, deprived).await
     }
 
     /// Returns temporary logins whose end has passed by the database's clock, `most` of them, without
@@ -246,7 +285,7 @@ impl Resif {
     ///
     /// [`Error`].
     pub async fn ended(&self, ours: &[LoginName], most: u32) -> Result<Vec<LoginName>, Error> {
-        self.auth.open().await?.ended(ours, most).await
+        in_time(Database::Auth, async { self.auth.open().await?.ended(ours, most).await }).await
     }
 
     /// Looks for what somebody else left behind; nothing of `ours` is among it.
@@ -255,10 +294,12 @@ impl Resif {
     ///
     /// [`Error`].
     pub async fn orphans(&self, ours: &[LoginName]) -> Result<Orphans, Error> {
-        let (mut auth, mut privileges) = (self.auth.open().await?, self.privileges.open().await?);
-        let temporary = auth.temporary(ours).await?;
-        let named = privileges.names(ours).await?;
-        let with_user = auth.users_among(&named).await?;
+        let temporary = async { self.auth.open().await?.temporary(ours).await };
+        let temporary = in_time(Database::Auth, temporary).await?;
+        let named = async { self.privileges.open().await?.names(ours).await };
+        let named = in_time(Database::Privileges, named).await?;
+        let with_user = async { self.auth.open().await?.users_among(&named).await };
+        let with_user = in_time(Database::Auth, with_user).await?;
         let mut orphans = Orphans::default();
         for found in temporary {
             if found.ended {

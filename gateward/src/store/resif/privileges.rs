@@ -8,7 +8,7 @@ use std::sync::Arc;
 use self::sql::Sql;
 use super::auth::parse;
 use super::gather::Job;
-use super::schema::{Does, Wanted, inspect};
+use super::schema::{Does, Wanted, open};
 use super::session::{Session, failed};
 use super::{Database, Error, Network, Numbered};
 use crate::base::id::LoginName;
@@ -37,9 +37,8 @@ impl Privileges {
 
     /// Connects, and checks that everything is there.
     pub async fn open(&self) -> Result<Opened, Error> {
-        let session = Session::open(DATABASE, &self.url).await?;
         let Tables { networks, privileges, .. } = &*self.tables;
-        let inspected = [
+        let wanted = [
             Wanted {
                 option: "networks",
                 table: &networks.table,
@@ -57,16 +56,8 @@ impl Privileges {
                 ],
             },
         ];
-        let mut columns = Vec::new();
-        let mut lacks = Vec::new();
-        for wanted in &inspected {
-            match inspect(session.client(), DATABASE, wanted).await? {
-                Ok(found) => columns.push(found),
-                Err(missing) => lacks.extend(missing),
-            }
-        }
-        let [n, p] = columns.as_slice() else { return Err(Error::Unfit { database: DATABASE, lacks }) };
-        let sql = Sql::of(&self.tables, n, p);
+        let (session, [n, p]) = open(DATABASE, &self.url, wanted).await?;
+        let sql = Sql::of(&self.tables, &n, &p);
         Ok(Opened { session, sql })
     }
 }
@@ -107,15 +98,23 @@ impl Opened {
         transaction.commit().await.map_err(said)
     }
 
-    /// Takes every privilege of `logins` away.
-    pub async fn deprive(&mut self, logins: &[LoginName]) -> Result<(), Error> {
+    /// Takes every privilege of `logins` away; `named` is told whose go before they do.
+    pub async fn deprive<E: From<Error>, F: Future<Output = Result<(), E>>>(
+        &mut self,
+        logins: &[LoginName],
+        named: impl FnOnce(Vec<LoginName>) -> F,
+    ) -> Result<(), E> {
         let logins: Vec<&str> = logins.iter().map(LoginName::as_str).collect();
         let statement = self.session.statement(&self.sql.take_all).await?;
         let said = |error: tokio_postgres::Error| failed(DATABASE, &error);
         let transaction = self.session.begin(&logins).await?;
-        transaction.execute(&statement, &[&logins]).await.map_err(said)?;
+        let gone = transaction.query(&statement, &[&logins]).await.map_err(said)?;
+        let mut gone: Vec<LoginName> = gone.iter().filter_map(|row| parse(row.get(0))).collect();
+        gone.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        gone.dedup();
+        named(gone).await?;
         // A crash on either side of this line leaves our own record, by which it is done again.
-        transaction.commit().await.map_err(said)
+        Ok(transaction.commit().await.map_err(said)?)
     }
 
     /// Returns the names of temporary logins that have privileges, without those of `ours`.

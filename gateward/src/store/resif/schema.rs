@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
-use super::session::failed;
+use super::session::{Session, failed};
 use super::{Database, Error};
+use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::{Column, Place};
 use crate::base::sql_name::{TableName, quoted};
 
@@ -79,8 +80,30 @@ const COLUMNS: &str = "SELECT a.attname::text, t.typcategory = 'S', \
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid \
     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
+/// Connects, and finds the columns of each of `wanted`.
+///
+/// # Errors
+///
+/// [`Error::Unfit`] names everything that is missing, in all of them.
+pub(super) async fn open<const TABLES: usize>(
+    database: Database,
+    url: &PostgresUrl,
+    wanted: [Wanted<'_>; TABLES],
+) -> Result<(Session, [Columns; TABLES]), Error> {
+    let session = Session::open(database, url).await?;
+    let (mut columns, mut lacks) = (Vec::new(), Vec::new());
+    for wanted in &wanted {
+        match inspect(session.client(), database, wanted).await? {
+            Ok(found) => columns.push(found),
+            Err(missing) => lacks.extend(missing),
+        }
+    }
+    let columns = columns.try_into().map_err(|_| Error::Unfit { database, lacks })?;
+    Ok((session, columns))
+}
+
 /// Finds the columns of `wanted`, or what is missing.
-pub(super) async fn inspect(
+async fn inspect(
     client: &Client,
     database: Database,
     wanted: &Wanted<'_>,

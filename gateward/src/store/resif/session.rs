@@ -1,5 +1,7 @@
 //! One connection to one of the databases, with what was prepared on it.
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Statement, Transaction};
 
 use super::{Database, Error};
@@ -15,6 +17,9 @@ const LIMITS: &[&str] = &[
     // A plan made while the tables were small serves badly when they have grown.
     "plan_cache_mode=force_custom_plan",
 ];
+
+/// The longest of them.
+pub(super) const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
 
 /// A connection to one of the databases.
 pub(super) struct Session {

@@ -57,7 +57,9 @@ impl Sql {
                  hashes AS (INSERT INTO {credentials} ({owner}, {hash}) \
                             SELECT made.number, w.hash FROM made JOIN w ON w.login = made.login \
                             UNION ALL SELECT number, hash FROM known WHERE NOT EXISTS \
-                            (SELECT 1 FROM {credentials} AS c WHERE c.{owner} = known.number)) \
+                            (SELECT 1 FROM {credentials} AS c WHERE c.{owner} = known.number)), \
+                 corrected AS (UPDATE {credentials} AS c SET {hash} = known.hash FROM known \
+                               WHERE c.{owner} = known.number AND c.{hash} IS DISTINCT FROM known.hash) \
                  SELECT login::text FROM made UNION ALL SELECT login::text FROM known"
             ),
             forget_hashes: format!(
@@ -65,7 +67,8 @@ impl Sql {
                  (SELECT u.{index} FROM {users} AS u WHERE u.{login} = ANY ($1::text[]) AND {temporary})"
             ),
             forget_users: format!(
-                "DELETE FROM {users} AS u WHERE u.{login} = ANY ($1::text[]) AND {temporary}"
+                "DELETE FROM {users} AS u WHERE u.{login} = ANY ($1::text[]) AND {temporary} \
+                 RETURNING u.{login}::text"
             ),
             ended: format!(
                 "SELECT u.{login}::text FROM {users} AS u WHERE u.{ends} < now() AND {temporary} \

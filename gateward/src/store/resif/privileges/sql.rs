@@ -43,7 +43,9 @@ impl Sql {
                 "DELETE FROM {privileges} AS p WHERE p.{name} = ANY ($5::text[]) AND NOT EXISTS \
                  (SELECT 1 FROM {WANTED}) AS w (name, network, start_year, end_year) WHERE {same})"
             ),
-            take_all: format!("DELETE FROM {privileges} WHERE {name} = ANY ($1::text[])"),
+            take_all: format!(
+                "DELETE FROM {privileges} WHERE {name} = ANY ($1::text[]) RETURNING {name}::text"
+            ),
             names: format!(
                 "SELECT DISTINCT {name}::text FROM {privileges} \
                  WHERE {name} ~ '^[A-Z0-9]{{14}}$' AND {name} <> ALL ($1::text[])"
