@@ -39,7 +39,7 @@ pub fn lease(opened: &Opened, now: Timestamp) -> Change {
 pub async fn keep_house(opened: Arc<Opened>, started_at: Timestamp) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut done = Done { renewed_at: started_at, closed_at: started_at, swept_at: started_at };
+    let mut done = Done { renewed: started_at, closed: started_at, swept: started_at };
     let (mut troubled, mut steady_since) = (false, Instant::now());
     loop {
         tick.tick().await;
@@ -60,9 +60,9 @@ pub async fn keep_house(opened: Arc<Opened>, started_at: Timestamp) {
 
 /// When things were done last.
 struct Done {
-    renewed_at: Timestamp,
-    closed_at: Timestamp,
-    swept_at: Timestamp,
+    renewed: Timestamp,
+    closed: Timestamp,
+    swept: Timestamp,
 }
 
 async fn turn(
@@ -76,23 +76,23 @@ async fn turn(
     door.recorder.close_gap(now).await?;
     end_doubtful(door, now).await?;
     door.record_summaries(false, now).await?;
-    if now.duration_since(done.renewed_at) >= RENEWED_EVERY {
+    if now.duration_since(done.renewed) >= RENEWED_EVERY {
         door.recorder.commit(None, vec![lease(opened, now)], &[], now).await?;
-        done.renewed_at = now;
+        done.renewed = now;
     }
-    if settled && now.duration_since(done.closed_at) >= RENEWED_EVERY {
+    if settled && now.duration_since(done.closed) >= RENEWED_EVERY {
         let closed = close_lapsed(door, Whose::Lapsed, now).await?;
         if closed > 0 {
             tracing::warn!(closed, "closed transactions that another server had left open, as unknown");
         }
-        done.closed_at = now;
+        done.closed = now;
     }
-    if now.duration_since(done.swept_at) >= SWEPT_EVERY {
+    if now.duration_since(done.swept) >= SWEPT_EVERY {
         let cleaned = clean_up(door, None, now).await?;
         if cleaned > 0 {
             tracing::info!(cleaned, "swept");
         }
-        done.swept_at = now;
+        done.swept = now;
     }
     Ok(())
 }
