@@ -92,7 +92,7 @@ pub struct Config {
     /// Who may reach what.
     #[serde(default)]
     pub grant: Vec<Grant>,
-    /// What the file itself says about who may reach what, see [`policy::text`].
+    /// What the file itself says about who may reach what, as `policy.rs` takes it.
     #[serde(skip)]
     pub policy_text: String,
 }

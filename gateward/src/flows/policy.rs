@@ -317,7 +317,7 @@ impl PolicyCache {
 ///
 /// # Errors
 ///
-/// [`Failed`]; nothing was changed then. [`CommitError::Stale`]: somebody else changed policy; again.
+/// [`Failed`]; nothing was changed then. [`store::CommitError::Stale`]: somebody else changed policy; again.
 pub async fn write_file_rules(
     reader: &Reader,
     recorder: &Recorder,
