@@ -62,8 +62,8 @@ fn what_makes_no_sense_is_found() {
     finds("group = \"/epos/demo\"", "group = \"demo\"", "not a group");
     finds("group = \"/epos/demo\"", "mail_domain = \"a@b\"", "no mail domain");
     finds("fingerprint = \"", "fingerprint = \"00", "not a full fingerprint");
-    finds("store = \"gateward.db\"", "store = \"mysql://x\"", "is no store");
-    finds("store = \"gateward.db\"", "store = \"postgres://x\"", "is no PostgreSQL URL");
+    finds("\nstore = \"", "\nstore = \"mysql://x\" #", "is no store");
+    finds("\nstore = \"", "\nstore = \"postgres://x\" #", "is no PostgreSQL URL");
 }
 
 #[test]

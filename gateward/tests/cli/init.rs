@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use nix::pty::openpty;
 
 use super::support::{Installation, Ran, gateward};
+use crate::cluster::Cluster;
+use crate::store_under_test::is_postgres;
 
 const INVENTORY: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fdsn/tests/golden/stationxml/epochs.xml");
@@ -155,6 +157,21 @@ fn availability_and_station_come_along_when_asked_for() {
             .collect();
         assert_eq!(paths, ["/fdsnws/availability/1", "/fdsnws/station/1", "/fdsnws/dataselect/1"]);
     }
+}
+
+#[test]
+fn the_file_says_what_kind_of_store_it_names() {
+    let asked = Asked::new();
+    let (store, kind) = if is_postgres() {
+        let cluster = Cluster::shared();
+        (cluster.socket_url(&cluster.database("init")), "one PostgreSQL database")
+    } else {
+        (asked.demo.path("other.db"), "one SQLite file")
+    };
+    let ran = asked.init_with_issuer(&[&UPSTREAM[..], &["--digest", "upstream", "--store", &store]].concat());
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let written = std::fs::read_to_string(asked.config()).unwrap();
+    assert!(written.contains(&format!("grants: {kind}.\nstore = \"{store}\"\n")), "{written}");
 }
 
 #[test]

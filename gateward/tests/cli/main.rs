@@ -1,12 +1,17 @@
-//! What commands say, and what their exit status means. Needs nothing but cargo.
+//! What commands say, and what their exit status means. Needs nothing but cargo, on SQLite.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod configuration;
 mod exit_status;
 mod help;
 mod init;
+mod on_sqlite;
 mod output;
 mod show;
-mod store;
 mod support;
 mod words;
+
+#[path = "../postgres/cluster.rs"]
+mod cluster;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;

@@ -92,7 +92,7 @@ fn the_store_is_named_in_the_same_order() {
     };
     let named = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
     let environment = [("GATEWARD_STORE", "postgres:///gateward")];
-    assert_eq!(store(&[], &[]), named(&installation.path("gateward.db"), &format!("{config}:5")));
+    assert_eq!(store(&[], &[]), named(&installation.store(), &format!("{config}:5")));
     assert_eq!(store(&[], &environment), named("postgres:///gateward", "environment GATEWARD_STORE"));
     assert_eq!(store(&["--store", "sqlite:/a.db"], &environment), named("/a.db", "flag --store"));
 }

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::store_under_test::{is_postgres, settle};
+
 /// The names that reach out of nothing: no login, no key, no reference is called so.
 pub const NOBODY: &str = "AAAAAAAAAAAAAA";
 pub const NO_FINGERPRINT: &str = "0000000000000000000000000000000000000000";
@@ -53,7 +55,15 @@ impl Installation {
         let demo = ["demo", "--once", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--dir", dir];
         let made = gateward(&demo, &[], b"");
         assert_eq!(made.status, 0, "{}", made.stderr);
+        settle(&folder.path().join("gateward.toml"));
         Self(folder)
+    }
+
+    /// The store that the configuration names, as commands say it.
+    pub fn store(&self) -> String {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let store = text.lines().find_map(|line| line.strip_prefix("store = ")).unwrap().trim_matches('"');
+        if is_postgres() { store.to_owned() } else { self.path(store) }
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

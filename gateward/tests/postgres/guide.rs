@@ -282,7 +282,7 @@ fn init_leaves_nothing_where_the_database_is_not_there_or_not_empty_or_not_to_be
         (&exposed, 0o600, "password authentication failed"),
         (&exposed, 0o604, "can be read by everybody"),
     ] {
-        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::set_permissions(&password, Permissions::from_mode(mode)).unwrap();
         let folder = outer.path().join("second");
         let (status, said) = init(&folder, store);
         assert_eq!(status, 2, "{said}");

@@ -149,13 +149,13 @@ fn an_operator_cleans_up_by_a_post_and_nobody_else() {
     let issuer = gnupg.issuer();
     let server = Server::start(installation(&databases, &issuer));
     let before = databases.users();
-    earlier(&databases, "EXPIREDEARLIER", "-1 hour", true, &["FR"], true);
     let operator = std::fs::read_to_string(server.file("operator.txt")).unwrap();
     let operator = operator.trim();
     assert_eq!(server.operators("/cleanup", &["--request", "POST"]).status, 401);
     assert_eq!(server.operators("/cleanup", &["--user", operator]).status, 405);
     assert_eq!(server.curl("/cleanup", &["--request", "POST"], b"").status, 404);
-    assert_eq!(databases.users().len(), before.len() + 1);
+    // Now, or the server's own sweep would come first.
+    earlier(&databases, "EXPIREDEARLIER", "-1 hour", true, &["FR"], true);
     let done = server.operators("/cleanup", &["--request", "POST", "--user", operator]);
     assert_eq!((done.status, done.text().as_str()), (200, "Deleted 1 temporary accounts.\n"));
     assert_eq!(databases.users(), before);

@@ -10,8 +10,13 @@ use crate::store::postgres::connect::{Connection, Server, described};
 
 /// What no statement of ours may exceed. `TimeZone` stays what the server gives everybody: the times
 /// that we write are read by others who take it as it is.
-const LIMITS: &[&str] =
-    &["statement_timeout=10s", "lock_timeout=5s", "idle_in_transaction_session_timeout=10s"];
+const LIMITS: &[&str] = &[
+    "statement_timeout=10s",
+    "lock_timeout=5s",
+    "idle_in_transaction_session_timeout=10s",
+    // A plan made while the tables were small serves badly when they have grown.
+    "plan_cache_mode=force_custom_plan",
+];
 
 /// The longest of them.
 pub(super) const LONGEST_STATEMENT: Duration = Duration::from_secs(10);

@@ -40,15 +40,19 @@ impl Sql {
                 start = &g["start_year"],
                 end = &g["end_year"],
             ),
+            // Who is there already is looked for once: `login` need have no index.
             admit: format!(
                 "WITH w AS (SELECT login, hash, ends::timestamptz FROM unnest($1::text[], $2::text[], $3::text[]) \
                             AS given (login, hash, ends)), \
+                 present AS MATERIALIZED (SELECT u.{index} AS number, u.{login}::text AS login FROM {users} AS u \
+                                          WHERE u.{login} = ANY ($1::text[])), \
                  known AS (UPDATE {users} AS u SET {ends} = CASE WHEN u.{ends}::timestamptz < w.ends THEN {local} \
-                           ELSE u.{ends} END FROM w WHERE u.{login} = w.login AND {temporary} \
+                           ELSE u.{ends} END FROM present JOIN w ON w.login = present.login \
+                           WHERE u.{index} = present.number AND {temporary} \
                            RETURNING u.{index} AS number, w.login, w.hash), \
                  made AS (INSERT INTO {users} ({login}, {first}, {last}, {email}, {ends}) \
                           SELECT w.login, 'Temp', 'EIDA', w.login || '@eida', {local} FROM w \
-                          WHERE NOT EXISTS (SELECT 1 FROM {users} AS other WHERE other.{login} = w.login) \
+                          WHERE NOT EXISTS (SELECT 1 FROM present WHERE present.login = w.login) \
                           RETURNING {index} AS number, {login} AS login), \
                  hashes AS (INSERT INTO {credentials} ({owner}, {hash}) \
                             SELECT made.number, w.hash FROM made JOIN w ON w.login = made.login \

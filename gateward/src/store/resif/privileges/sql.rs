@@ -33,10 +33,11 @@ impl Sql {
                 &n["network_id"], &n["network"], &n["start_year"], &n["end_year"]
             ),
             add: format!(
-                "INSERT INTO {privileges} ({name}, {network}, {start}, {end}, {id}) \
+                "WITH p AS MATERIALIZED (SELECT * FROM {privileges} AS a WHERE a.{name} = ANY ($1::text[])) \
+                 INSERT INTO {privileges} ({name}, {network}, {start}, {end}, {id}) \
                  SELECT DISTINCT w.name, w.network, w.start_year, w.end_year, w.id \
                  FROM {WANTED}, $5::int8[]) AS w (name, network, start_year, end_year, id) \
-                 WHERE NOT EXISTS (SELECT 1 FROM {privileges} AS p WHERE {same}) ON CONFLICT DO NOTHING"
+                 WHERE NOT EXISTS (SELECT 1 FROM p WHERE {same}) ON CONFLICT DO NOTHING"
             ),
             take_others: format!(
                 "DELETE FROM {privileges} AS p WHERE p.{name} = ANY ($5::text[]) AND NOT EXISTS \

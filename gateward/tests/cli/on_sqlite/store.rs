@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::support::{Installation, Ran, gateward, objects};
+use crate::support::{Installation, Ran, gateward, objects};
 
 fn copy(from: &str, to: &str) -> Ran {
     gateward(&["store", "copy", "--from", from, "--to", to], &[], b"")
@@ -68,7 +68,7 @@ fn the_status_says_what_the_store_is_and_holds() {
 fn an_old_store_is_said_to_be_old_until_it_is_migrated_and_looking_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("old.db").display().to_string();
-    let first = include_str!("../../src/store/migrations/sqlite/0001.sql");
+    let first = include_str!("../../../src/store/migrations/sqlite/0001.sql");
     Connection::open(&store).unwrap().execute_batch(first).unwrap();
     let known = known();
     let named = ["--store", store.as_str()];
