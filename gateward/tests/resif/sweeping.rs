@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::databases::Databases;
-use super::drop_in::{found, installation, token};
+use super::drop_in::{eventually, found, installation, token};
 use super::gnupg::Gnupg;
 use super::server::Server;
 use super::statement::Statement;
@@ -147,8 +147,11 @@ fn orphans_are_listed_first_and_then_go() {
 fn an_operator_cleans_up_by_a_post_and_nobody_else() {
     let (databases, gnupg) = (Databases::new(), Gnupg::new());
     let issuer = gnupg.issuer();
-    let server = Server::start(installation(&databases, &issuer));
     let before = databases.users();
+    earlier(&databases, "EXPIREDATSTART", "-1 hour", true, &["FR"], true);
+    let server = Server::start(installation(&databases, &issuer));
+    // The next one is half a minute later.
+    eventually("the first sweep is over", || server.log().contains("databases were swept"));
     let operator = std::fs::read_to_string(server.file("operator.txt")).unwrap();
     let operator = operator.trim();
     assert_eq!(server.operators("/cleanup", &["--request", "POST"]).status, 401);
@@ -159,7 +162,7 @@ fn an_operator_cleans_up_by_a_post_and_nobody_else() {
     let done = server.operators("/cleanup", &["--request", "POST", "--user", operator]);
     assert_eq!((done.status, done.text().as_str()), (200, "Deleted 1 temporary accounts.\n"));
     assert_eq!(databases.users(), before);
-    let named = &server.events("others_logins_cleaned_up")[0];
+    let named = server.events("others_logins_cleaned_up").pop().unwrap();
     assert_eq!(
         (&named["who"], &named["logins"]),
         (&json!(operator.split(':').next()), &json!(["EXPIREDEARLIER"]))
