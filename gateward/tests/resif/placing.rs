@@ -87,6 +87,21 @@ async fn placing_again_changes_nothing_but_the_end_and_what_groups_mean_now() {
 }
 
 #[tokio::test]
+async fn a_hash_that_is_not_the_logins_any_more_is_corrected() {
+    let databases = Databases::new();
+    let resif = databases.resif();
+    place(&resif, ANN, &["/epos/demo"], ENDS).await.unwrap();
+    let users = databases.users();
+    databases.in_auth(&format!(
+        "UPDATE credentials SET wss_hash = 'of another realm' FROM users \
+         WHERE users.user_index = credentials.user_index AND login = '{ANN}'"
+    ));
+    assert_ne!(databases.users(), users);
+    place(&resif, ANN, &["/epos/demo"], ENDS).await.unwrap();
+    assert_eq!(databases.users(), users);
+}
+
+#[tokio::test]
 async fn two_who_place_the_same_new_login_at_once_make_one() {
     let databases = Databases::new();
     let handles: Vec<Resif> = (0..8).map(|_| databases.resif()).collect();

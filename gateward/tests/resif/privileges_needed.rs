@@ -25,6 +25,7 @@ async fn what_may_not_be_done_is_named_with_the_statement_that_grants_it() {
         (Database::Auth, "INSERT, DELETE ON users", "GRANT INSERT, DELETE ON \"users\" TO \"eidawsauth\";"),
         (Database::Auth, "UPDATE ON users", "GRANT UPDATE ON \"users\" TO \"eidawsauth\";"),
         (Database::Auth, "DELETE ON credentials", "GRANT DELETE ON \"credentials\" TO \"eidawsauth\";"),
+        (Database::Auth, "UPDATE ON credentials", "GRANT UPDATE ON \"credentials\" TO \"eidawsauth\";"),
         (
             Database::Auth,
             "ALL ON SEQUENCE users_user_index_seq",

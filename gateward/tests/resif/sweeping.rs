@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::databases::Databases;
-use super::drop_in::{installation, token};
+use super::drop_in::{eventually, found, installation, token};
 use super::gnupg::Gnupg;
 use super::server::Server;
+use super::statement::Statement;
 
 /// A login that `eidaws-auth` made, as its orphans are.
 fn earlier(
@@ -65,6 +66,53 @@ fn expired_logins_of_others_go_in_any_number_and_nothing_else_does() {
 }
 
 #[test]
+fn a_login_that_cannot_be_placed_keeps_nothing_else_from_being_done() {
+    let (databases, gnupg) = (Databases::new(), Gnupg::new());
+    let issuer = gnupg.issuer();
+    let installation = installation(&databases, &issuer);
+    databases.in_privileges(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON aut_user FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    for _ in 0..2 {
+        let statement = Statement { groups: "/epos/demo".into(), ..Statement::default() };
+        std::fs::write(installation.file("token.asc"), issuer.sign(&statement)).unwrap();
+        let refused = installation.command(&["exchange", installation.file("token.asc").to_str().unwrap()]);
+        assert_ne!(refused.status, 0);
+    }
+    let store = installation.store();
+    let pending =
+        |nth: u32| store.value(&format!("SELECT login FROM placement ORDER BY login LIMIT 1 OFFSET {nth}"));
+    databases.in_privileges(&format!(
+        "DROP TRIGGER refuse ON aut_user; CREATE TRIGGER refuse BEFORE INSERT ON aut_user FOR EACH ROW \
+         WHEN (NEW.name = '{}') EXECUTE FUNCTION refuse()",
+        pending(0)
+    ));
+    earlier(&databases, "EXPIREDEARLIER", "-1 hour", true, &[], true);
+    let swept = installation.command(&["cleanup"]);
+    assert_ne!(swept.status, 0);
+    assert!(swept.stderr.contains("not now"), "{}", swept.stderr);
+    assert_eq!(found(&databases, &pending(0)).1, [""; 0]);
+    assert_eq!(found(&databases, &pending(1)).1, ["FR"]);
+    assert!(databases.in_auth("SELECT FROM users WHERE login = 'EXPIREDEARLIER'").is_empty());
+}
+
+#[test]
+fn what_the_database_does_not_let_go_is_neither_named_nor_tried_for_ever() {
+    let (databases, gnupg) = (Databases::new(), Gnupg::new());
+    let issuer = gnupg.issuer();
+    let installation = installation(&databases, &issuer);
+    earlier(&databases, "EXPIREDEARLIER", "-1 hour", false, &[], true);
+    databases.in_auth(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+         CREATE TRIGGER keep BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    let said = installation.json(&["cleanup"]);
+    assert_eq!(said, [json!({ "deleted": 0, "placed": 0, "taken_away": 0, "others_deleted": 0 })]);
+    assert!(installation.events("others_logins_cleaned_up").is_empty());
+}
+
+#[test]
 fn orphans_are_listed_first_and_then_go() {
     let (databases, gnupg) = (Databases::new(), Gnupg::new());
     let issuer = gnupg.issuer();
@@ -99,8 +147,11 @@ fn orphans_are_listed_first_and_then_go() {
 fn an_operator_cleans_up_by_a_post_and_nobody_else() {
     let (databases, gnupg) = (Databases::new(), Gnupg::new());
     let issuer = gnupg.issuer();
-    let server = Server::start(installation(&databases, &issuer));
     let before = databases.users();
+    earlier(&databases, "EXPIREDATSTART", "-1 hour", true, &["FR"], true);
+    let server = Server::start(installation(&databases, &issuer));
+    // The next one is half a minute later.
+    eventually("the first sweep is over", || server.log().contains("databases were swept"));
     let operator = std::fs::read_to_string(server.file("operator.txt")).unwrap();
     let operator = operator.trim();
     assert_eq!(server.operators("/cleanup", &["--request", "POST"]).status, 401);
@@ -111,7 +162,7 @@ fn an_operator_cleans_up_by_a_post_and_nobody_else() {
     let done = server.operators("/cleanup", &["--request", "POST", "--user", operator]);
     assert_eq!((done.status, done.text().as_str()), (200, "Deleted 1 temporary accounts.\n"));
     assert_eq!(databases.users(), before);
-    let named = &server.events("others_logins_cleaned_up")[0];
+    let named = server.events("others_logins_cleaned_up").pop().unwrap();
     assert_eq!(
         (&named["who"], &named["logins"]),
         (&json!(operator.split(':').next()), &json!(["EXPIREDEARLIER"]))

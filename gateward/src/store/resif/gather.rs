@@ -243,3 +243,97 @@ async fn attempt<J: Job>(
     }
     done
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Answers as often as it is let.
+    #[derive(Debug)]
+    struct Held {
+        let_go: Semaphore,
+        begun: AtomicUsize,
+        with: Result<(), Error>,
+    }
+
+    impl Held {
+        fn with(with: Result<(), Error>) -> Gather<Self> {
+            Gather::new(Self { let_go: Semaphore::new(0), begun: AtomicUsize::new(0), with })
+        }
+    }
+
+    impl Job for Held {
+        type Session = ();
+        type Item = ();
+        type Answer = ();
+        const DATABASE: Database = Database::Auth;
+
+        async fn open(&self) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn is_closed((): &()) -> bool {
+            false
+        }
+
+        async fn run(&self, (): &mut (), items: &[()]) -> Result<Vec<()>, Error> {
+            self.begun.fetch_add(items.len(), Ordering::SeqCst);
+            self.let_go.acquire().await.expect("nobody closes it").forget();
+            self.with.clone().map(|()| vec![(); items.len()])
+        }
+    }
+
+    type Asker = tokio::task::JoinHandle<Result<(), Error>>;
+
+    /// Asks, and lets what follows from it happen.
+    async fn ask(gather: &Gather<Held>) -> Asker {
+        let gather = Gather(Arc::clone(&gather.0));
+        let asker = tokio::spawn(async move { gather.ask(()).await });
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        asker
+    }
+
+    fn is_unreachable(answer: &Result<(), Error>) -> bool {
+        matches!(answer, Err(Error::Unreachable { .. }))
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_behind_a_database_that_cannot_be_reached_is_told_so_at_once() {
+        let with = Error::Unreachable { database: Database::Auth, reason: "gone".into() };
+        let gather = Held::with(Err(with));
+        let (first, behind) = (ask(&gather).await, ask(&gather).await);
+        // Once, and repeated once.
+        gather.0.job.let_go.add_permits(2);
+        assert!(is_unreachable(&first.await.unwrap()));
+        assert!(is_unreachable(&behind.await.unwrap()));
+        assert_eq!(gather.0.job.begun.load(Ordering::SeqCst), 2, "the one behind was never begun");
+    }
+
+    #[tokio::test]
+    async fn what_was_not_begun_in_time_never_is() {
+        let gather = Held::with(Ok(()));
+        let (first, late) = (ask(&gather).await, ask(&gather).await);
+        gather.0.state().waiting[0].until = Instant::now();
+        gather.0.job.let_go.add_permits(2);
+        assert!(first.await.unwrap().is_ok());
+        assert!(is_unreachable(&late.await.unwrap()));
+        assert_eq!(gather.0.job.begun.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn one_more_than_may_wait_is_refused() {
+        let gather = Held::with(Ok(()));
+        drop(ask(&gather).await);
+        for _ in 0..MOST_WAITING {
+            let (answer, _) = oneshot::channel();
+            gather.0.state().waiting.push(Asked { item: (), until: Instant::now() + TURN, answer });
+        }
+        assert!(is_unreachable(&ask(&gather).await.await.unwrap()));
+    }
+}
