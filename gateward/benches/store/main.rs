@@ -3,12 +3,12 @@
 //!
 //! `cargo bench -p gateward --bench store` writes events of about 1 KB durably through
 //! [`gateward::store::Writer`], and in turns the same rows, computed beforehand, into the same
-//! tables of a second database, one commit for 256: prepared statements on SQLite, `INSERT ...
-//! SELECT unnest` on PostgreSQL. It prints both rates and their ratio; then the rate with 1, 8, 64
+//! tables of other databases, one commit for 256 or for 512: prepared statements on SQLite, `INSERT
+//! ... SELECT unnest` on PostgreSQL. It prints the rates and their ratios; then the rate with 1, 8, 64
 //! and 512 callers, and with 1, 2 and 4 machines on one database. Needs `postgresql-15`.
 //!
 //! `EVENTS=10000000` fills each engine with so many instead, and prints how long a search takes and
-//! how many bytes an event has on the disk (some 2 KB each, so mind the room in `TMPDIR`).
+//! how many bytes an event has on the disk (1.3 KB each, so mind the room in `TMPDIR`).
 //! `ENGINE=sqlite` or `ENGINE=postgres` for one of them, `ONLY=ratio`, `callers` or `machines` for a
 //! part, `ROUNDS=n` for more turns.
 

@@ -10,8 +10,8 @@ use crate::events::{Row, Source};
 use crate::raw::Raw;
 use crate::{Engine, Outcome, median};
 
-/// How many rows the raw way puts into one commit.
-const RAW_BATCH: usize = 256;
+/// How many rows the raw way puts into one commit; the ratio is to the first.
+const RAW_BATCHES: [usize; 2] = [256, 512];
 
 /// So many callers that batches are full.
 const MANY: usize = 1024;
@@ -19,25 +19,34 @@ const MANY: usize = 1024;
 /// How many events one turn writes.
 const TURN: usize = 40_000;
 
-/// Ours and the raw way in turns, each into a database of its own that grows as the other's does.
+/// Ours and the raw way in turns, each into a database of its own that grows as the others do.
 pub async fn beside_raw(engine: &Engine, source: &Source, rounds: usize) -> Outcome<()> {
-    let (ours, raw) = (engine.database("ours").await?, engine.database("raw").await?);
-    let store = ours.open().await?;
-    let mut by_hand = raw.raw().await?;
-    let mut rates = Vec::new();
+    let ours = engine.database("ours").await?;
+    let store = [ours.open().await?];
+    let mut by_hand = Vec::new();
+    for batch in RAW_BATCHES {
+        by_hand.push((batch, engine.database(&format!("raw{batch}")).await?.raw().await?, Vec::new()));
+    }
+    let mut written = Vec::new();
     // The first turn only warms up.
     for round in 0..=rounds {
-        let written = through_writers(std::slice::from_ref(&store), MANY, source.events(TURN)).await?;
-        let raw = raw_turn(&mut by_hand, source, TURN, RAW_BATCH).await?;
-        if round > 0 {
-            rates.push((written, raw));
+        let rate = through_writers(&store, MANY, source.events(TURN)).await?;
+        written.extend((round > 0).then_some(rate));
+        for (batch, raw, rates) in &mut by_hand {
+            let rate = raw_turn(raw, source, TURN, *batch).await?;
+            rates.extend((round > 0).then_some(rate));
         }
     }
-    let ratios = || rates.iter().map(|(ours, raw)| ours / raw);
-    println!("  {MANY} callers, events/s           {:>9.0}", median(rates.iter().map(|rates| rates.0)));
-    println!("  raw, {RAW_BATCH} a commit, events/s      {:>9.0}", median(rates.iter().map(|rates| rates.1)));
-    let (least, most) = (ratios().fold(f64::MAX, f64::min), ratios().fold(0.0, f64::max));
-    println!("  ratio, median of {rounds}              {:>9.2}  ({least:.2} to {most:.2})", median(ratios()));
+    println!("  {MANY} callers, events/s           {:>9.0}", median(written.iter().copied()));
+    for (batch, _, rates) in &by_hand {
+        println!("  raw, {batch} a commit, events/s      {:>9.0}", median(rates.iter().copied()));
+        let ratios = || written.iter().zip(rates).map(|(ours, raw)| ours / raw);
+        let (least, most) = (ratios().fold(f64::MAX, f64::min), ratios().fold(0.0, f64::max));
+        println!(
+            "    ours to that, median of {rounds}      {:>9.2}  ({least:.2} to {most:.2})",
+            median(ratios())
+        );
+    }
     Ok(())
 }
 
