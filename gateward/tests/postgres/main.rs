@@ -30,6 +30,7 @@ mod replicas;
 mod revocations;
 mod server_trouble;
 mod servers;
+mod standby;
 mod store;
 mod under_load;
 mod unknown;

@@ -1,0 +1,31 @@
+//! A standby that only follows: the log is searched there, and nothing is recorded.
+
+use std::time::Duration;
+
+use gateward::store::CommitError;
+
+use crate::cluster::folder::eventually;
+use crate::installation::Installation;
+use crate::pair::Pair;
+use crate::store::Replica;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_is_found_on_a_standby_where_nothing_can_be_recorded() {
+    let pair = Pair::start();
+    let database = pair.primary().database("standby");
+    let installation = Installation::on(&pair.primary().tcp_url(&database));
+    Replica::on(&pair.primary().tcp_url(&database)).await.record("auditor").await.unwrap();
+
+    let standby = pair.standby().tcp_url(&database);
+    let search = ["audit", "search", "--who", "auditor", "--store", &standby];
+    let found = eventually("the standby has it", Duration::from_secs(10), || {
+        Some(installation.run_json(&search)).filter(|found| !found.is_empty())
+    });
+    assert_eq!(found[0]["body"]["kind"], "stopped");
+    let shown =
+        installation.run_json(&["audit", "show", found[0]["id"].as_str().unwrap(), "--store", &standby]);
+    assert_eq!(shown, found);
+
+    let refused = Replica::on(&standby).await.record("nothing").await.unwrap_err();
+    assert!(matches!(refused, CommitError::Unavailable(_)), "{refused:?}");
+}
