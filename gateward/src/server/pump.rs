@@ -97,7 +97,9 @@ impl Carried {
             let next = tokio::select! {
                 next = source.next() => next,
                 // An upstream may be silent for long: whoever lost the right to it is not kept on.
-                delivery = self.pump.until_not_permitted(&mut self.admitted) => return delivery,
+                delivery = self.pump.until_not_permitted(&mut self.admitted) => {
+                    return if self.taken.is_all() { Delivery::Complete } else { delivery };
+                }
                 () = self.sender.closed() => return self.left(),
             };
             let sent = match next {
@@ -133,7 +135,7 @@ impl Carried {
             self.still_permitted().await?;
             tokio::select! {
                 biased;
-                changed = self.pump.seen.changed() => if changed.is_err() { return Err(Delivery::Cut) },
+                changed = self.pump.seen.changed() => if changed.is_err() { return Err(self.left()) },
                 slot = &mut slot => return slot.map_err(|_| self.left()),
                 () = &mut stalled => return Err(Delivery::Cut),
             }
@@ -155,7 +157,8 @@ impl Carried {
             }
             tokio::select! {
                 () = &mut closed => return self.left(),
-                changed = self.pump.seen.changed() => if changed.is_err() { return Delivery::Cut },
+                // The program stops: it may be because the last transport has everything.
+                changed = self.pump.seen.changed() => if changed.is_err() { return self.left() },
                 () = &mut stalled => return Delivery::Cut,
             }
         }
