@@ -3,6 +3,7 @@
 //! Text from outside becomes one of these at the border and travels as nothing else after it.
 
 pub mod address;
+pub mod ckan;
 pub mod id;
 pub mod kind;
 pub mod name;

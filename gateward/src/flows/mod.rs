@@ -3,6 +3,7 @@
 //! A flow takes the time and its randomness as arguments, decides, and proposes changes with
 //! their events to the one writer. What it cannot have, it says in an error of its own.
 
+pub mod access_token;
 pub mod admit;
 pub mod authenticate;
 pub mod claim;
