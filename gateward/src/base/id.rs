@@ -73,6 +73,12 @@ uuid_id!(
     "instance id"
 );
 
+uuid_id!(
+    /// Names one access token; the key's name in CKAN holds it.
+    AccessTokenId,
+    "id of an access token"
+);
+
 /// What a refused caller is given, and what `gateward audit show` finds the reason by.
 ///
 /// Ten letters of Crockford's base32 (50 random bits), as `XXXXX-XXXXX`: read over the telephone

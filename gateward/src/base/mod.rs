@@ -2,6 +2,7 @@
 //!
 //! Text from outside becomes one of these at the border and travels as nothing else after it.
 
+pub mod access_token;
 pub mod address;
 pub mod ckan;
 pub mod id;

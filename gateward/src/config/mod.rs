@@ -3,6 +3,7 @@
 //! Unknown names are refused with their line and the nearest right name. No decision about safety
 //! has a default. Secrets are named by their path and never stand in the file.
 
+mod access_token;
 mod exchange;
 mod listen;
 mod nearest;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
 use crate::base::store_address::StoreAddress;
+pub use access_token::{AccessToken, Ckan};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use listen::{Listen, TrustedProxies};
 pub use service::ServiceConfig;
@@ -56,8 +58,8 @@ pub struct Config {
     /// What kind of installation this is.
     #[serde(default)]
     pub mode: Mode,
-    /// Where the public listener listens.
-    pub listen: Listen,
+    /// Where the public listener listens; `None` where commands alone are used, and nothing is served.
+    pub listen: Option<Listen>,
     /// Certificate and key of the public listener; `None` behind somebody else's TLS.
     pub tls: Option<Tls>,
     /// Who is believed about the address of a client, and about nothing else.
@@ -81,8 +83,8 @@ pub struct Config {
     /// The exchange.
     #[serde(default)]
     pub exchange: Exchange,
-    /// The listener for operators.
-    pub admin: Admin,
+    /// The listener for operators; one that serves has it.
+    pub admin: Option<Admin>,
     /// Whose signed tokens are believed.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
@@ -92,6 +94,10 @@ pub struct Config {
     /// Who may reach what.
     #[serde(default)]
     pub grant: Vec<Grant>,
+    /// Access tokens for people: `.dcor-access` files.
+    pub access_token: Option<AccessToken>,
+    /// The CKAN that their keys are made by.
+    pub ckan: Option<Ckan>,
     /// What the file itself says about who may reach what, as `policy.rs` takes it.
     #[serde(skip)]
     pub policy_text: String,
@@ -243,8 +249,26 @@ impl Config {
 
     fn check(&self, text: &str) -> Result<(), Wrong> {
         let wrong = |what: &str, reason: String| Wrong { line: line_mentioning(text, what), reason };
-        listen::check(&self.listen, self.tls.is_some(), &self.trusted_proxies, self.proxy_protocol)
-            .map_err(|reason| wrong(&self.listen.to_string(), reason))?;
+        match &self.listen {
+            Some(listen) => {
+                let tls = self.tls.is_some();
+                listen::check(listen, tls, &self.trusted_proxies, self.proxy_protocol)
+                    .map_err(|reason| wrong(&listen.to_string(), reason))?;
+                if self.admin.is_none() {
+                    let reason = "a file that has listen has [admin], the listener for operators, too";
+                    return Err(wrong(&listen.to_string(), reason.into()));
+                }
+            }
+            None => self.serves_nothing().map_err(|what| {
+                wrong("", format!("there is {what}, and no `listen`: nothing would be served"))
+            })?,
+        }
+        if let Some(access_token) = &self.access_token {
+            access_token.check().map_err(|(what, reason)| wrong(what, reason))?;
+        }
+        if let Some(ckan) = &self.ckan {
+            ckan.check().map_err(|reason| Wrong { line: line_of_table(text, "ckan"), reason })?;
+        }
         self.exchange.check().map_err(|(what, reason)| wrong(what, reason))?;
         for (at, service) in self.service.iter().enumerate() {
             let name = service.name();
@@ -283,22 +307,45 @@ impl Config {
         Ok(())
     }
 
+    /// Where is listened: for everybody, and for operators; `None` where nothing is served.
+    pub fn listeners(&self) -> Option<(&Listen, &Admin)> {
+        self.listen.as_ref().zip(self.admin.as_ref())
+    }
+
+    /// Makes sure that nothing stands in a file without listeners that only they would look at.
+    fn serves_nothing(&self) -> Result<(), &'static str> {
+        let stands = [
+            (self.tls.is_some(), "tls"),
+            (self.admin.is_some(), "[admin]"),
+            (!self.service.is_empty(), "a [[service]]"),
+            (!self.issuer.is_empty(), "an [[issuer]]"),
+        ];
+        stands.into_iter().find(|(stands, _)| *stands).map_or(Ok(()), |(_, what)| Err(what))
+    }
+
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
         let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
+        let Self { access_token, ckan, .. } = self;
         exchange.anchor(folder);
+        if let Some(access_token) = access_token {
+            access_token.anchor(folder);
+        }
+        if let Some(ckan) = ckan {
+            ckan.anchor(folder);
+        }
         let socket = match listen {
-            Listen::Unix(path) => Some(path),
-            Listen::Address(_) => None,
+            Some(Listen::Unix(path)) => Some(path),
+            Some(Listen::Address(_)) | None => None,
         };
-        let tls = tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        let listeners = tls.iter_mut().chain(admin.as_mut().map(|admin| &mut admin.tls));
+        let tls = listeners.flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
         store.anchor(folder);
-        let own = [keyring, &mut admin.tls.certificate, &mut admin.tls.key];
         let issuers = issuer.iter_mut().map(|issuer| &mut issuer.key);
         for service in service {
             service.anchor(folder);
         }
-        for path in own.into_iter().chain(socket).chain(tls).chain(issuers) {
+        for path in [keyring].into_iter().chain(socket).chain(tls).chain(issuers) {
             *path = folder.join(&*path);
         }
     }
@@ -322,7 +369,13 @@ fn line_mentioning(text: &str, what: &str) -> usize {
     text.lines().enumerate().filter(|(_, line)| line.contains(&quoted)).last().map_or(1, |(at, _)| at + 1)
 }
 
-/// The smallest file that there can be, for tests to go on from.
+/// The line of the table `name`.
+fn line_of_table(text: &str, name: &str) -> usize {
+    let head = format!("[{name}]");
+    text.lines().position(|line| line.trim_start().starts_with(&head)).map_or(1, |at| at + 1)
+}
+
+/// The smallest file that serves, for tests to go on from.
 #[cfg(test)]
 pub(crate) const SMALL: &str = r#"
 listen = "127.0.0.1:8443"
@@ -357,9 +410,48 @@ mod tests {
         let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
         let text = SMALL.replacen("127.0.0.1:8443", "unix:http.sock", 1).replacen(tls, "", 1);
         let config = Config::parse(&text, Path::new("/etc/gateward")).unwrap();
-        assert_eq!(config.listen, Listen::Unix("/etc/gateward/http.sock".into()));
+        assert_eq!(config.listen, Some(Listen::Unix("/etc/gateward/http.sock".into())));
         assert_eq!(config.tls, None);
         assert!(config.trusted_proxies.is_empty() && !config.proxy_protocol);
+    }
+
+    /// The smallest file there is: for commands alone.
+    const COMMANDS: &str = "store = \"gateward.db\"\nkeyring = \"keyring.toml\"\n";
+
+    #[test]
+    fn a_file_for_commands_alone_has_no_listener_and_nothing_that_only_a_listener_looks_at() {
+        let folder = Path::new("/etc/gateward");
+        let text = format!("{COMMANDS}[ckan]\nurl = \"https://ckan.example.org\"\nadmin_key = \"admin\"\n");
+        let config = Config::parse(&text, folder).unwrap();
+        assert!(config.listeners().is_none());
+        assert_eq!(config.ckan.unwrap().admin_key, Some("/etc/gateward/admin".into()));
+        let admin = SMALL.split_once("[admin]").unwrap().1;
+        for (more, what) in [
+            (format!("[admin]{admin}"), "[admin]"),
+            (SERVICE.to_owned(), "[[service]]"),
+            ("tls = { certificate = \"a\", key = \"b\" }\n".to_owned(), "tls"),
+        ] {
+            let wrong = Config::parse(&format!("{COMMANDS}{more}"), folder).unwrap_err();
+            assert!(wrong.reason.contains(what) && wrong.reason.contains("`listen`"), "{wrong}");
+        }
+        let listening = SMALL.split_once("[admin]").unwrap().0;
+        assert!(Config::parse(listening, folder).unwrap_err().reason.contains("[admin]"));
+    }
+
+    const SERVICE: &str =
+        "[[service]]\nkind = \"plain\"\npath = \"/a\"\nupstream = \"dir:/srv\"\nrequire = [\"login\"]\n";
+
+    #[test]
+    fn a_ckan_is_named_wholly_and_its_key_is_never_shown_on_the_way() {
+        let refusal = |ckan: &str| {
+            let wrong = Config::parse(&format!("{COMMANDS}[ckan]\n{ckan}"), Path::new("/")).unwrap_err();
+            assert_eq!(wrong.line, 3, "{wrong}");
+            wrong.reason
+        };
+        assert!(refusal("admin_key = \"k\"\n").contains("url"));
+        assert!(refusal("url = \"https://a\"\n").contains("admin_key"));
+        assert!(refusal("url = \"http://ckan.example.org\"\nadmin_key = \"k\"\n").contains("https"));
+        assert!(refusal("url = \"https://a\"\nadmin_key = \"k\"\nprogram = \"p\"\n").contains("ini"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use toml::Value;
 
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{HttpUpstream, Upstream};
-use super::{Admin, Config, Exchange, Grant, Htdigest, Issuer, Resif, Tls};
+use super::{AccessToken, Admin, Ckan, Config, Exchange, Grant, Htdigest, Issuer, Resif, Tls};
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
 
@@ -89,11 +89,13 @@ impl Config {
             issuer,
             service,
             grant,
+            access_token,
+            ckan,
             // Not an option: made of those.
             policy_text: _,
         } = self;
         all.text("mode", mode.as_str());
-        all.text("listen", listen);
+        all.optional("listen", listen.as_ref(), "nothing is served");
         match tls {
             Some(tls) => certificate(tls, &mut all.below("tls")),
             None => all.unset("tls", "somebody else speaks TLS in front"),
@@ -105,9 +107,21 @@ impl Config {
         all.text("realm", &realm.0);
         all.set("digest_sha256", *digest_sha256);
         list_exchange(exchange, &mut all.below("exchange"));
-        let Admin { listen, tls } = admin;
-        all.text("admin.listen", listen);
-        certificate(tls, &mut all.below("admin.tls"));
+        match admin {
+            Some(Admin { listen, tls }) => {
+                all.text("admin.listen", listen);
+                certificate(tls, &mut all.below("admin.tls"));
+            }
+            None => all.unset("admin", "nothing is served"),
+        }
+        match access_token {
+            Some(access_token) => list_access_token(access_token, &mut all.below("access_token")),
+            None => all.unset("access_token", "no access tokens are made"),
+        }
+        match ckan {
+            Some(ckan) => list_ckan(ckan, &mut all.below("ckan")),
+            None => all.unset("ckan", "no CKAN is asked"),
+        }
         all.each("issuer", issuer, list_issuer);
         all.each("service", service, list_service);
         all.each("grant", grant, list_grant);
@@ -118,6 +132,27 @@ impl Config {
 fn certificate(Tls { certificate, key }: &Tls, list: &mut Below<'_>) {
     list.text("certificate", certificate.display());
     list.text("key", key.display());
+}
+
+fn list_access_token(access_token: &AccessToken, list: &mut Below<'_>) {
+    let AccessToken { host, certificate, lifetime_days, institution, contact, letters } = access_token;
+    list.text("host", host);
+    let certificate = certificate.as_ref().map(|path| path.display());
+    list.optional("certificate", certificate, "each command names one");
+    list.set("lifetime_days", i64::from(*lifetime_days));
+    list.text("institution", institution);
+    list.text("contact", contact);
+    list.optional("letters", letters.as_ref().map(|path| path.display()), "the letters that come along");
+}
+
+fn list_ckan(ckan: &Ckan, list: &mut Below<'_>) {
+    let Ckan { url, admin_key, ca, ini, program } = ckan;
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    list.optional("url", url.as_ref(), "its API is not asked");
+    list.optional("admin_key", path(admin_key), "its API is not asked");
+    list.optional("ca", path(ca), "the certificates that this system believes");
+    list.optional("ini", path(ini), "its command is not used");
+    list.optional("program", path(program), "found as ckan");
 }
 
 fn list_exchange(exchange: &Exchange, list: &mut Below<'_>) {

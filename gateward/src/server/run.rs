@@ -38,6 +38,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Why the program does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The operator's: the file is for commands alone.
+    #[error("the configuration has no `listen`: it is for commands, and nothing is served")]
+    NothingToServe,
     /// The operator's: somebody else listens there, or nobody may.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -73,6 +76,7 @@ pub struct Running {
     /// Where it listens.
     pub bound: Bound,
     config: Config,
+    admin_tls: Tls,
     public_shown: Option<Arc<Shown>>,
     admin_shown: Arc<Shown>,
     gate: Arc<Gate>,
@@ -117,16 +121,17 @@ async fn certificate(tls: &Tls, mode: Mode, gate: &Gate) -> Result<Arc<Shown>, E
 /// [`Error`]: what waiting does not mend.
 pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>) -> Result<Running, Error> {
     let cannot = |address: Listen| |source| Error::Listen { address, source };
-    let (public, public_at) = Socket::bind(&config.listen).await.map_err(cannot(config.listen.clone()))?;
-    let (admin, admin_at) = Socket::bind_address(config.admin.listen)
-        .await
-        .map_err(cannot(Listen::Address(config.admin.listen)))?;
+    let (listen_at, admin) = config.listeners().ok_or(Error::NothingToServe)?;
+    let admin_tls = admin.tls.clone();
+    let (public, public_at) = Socket::bind(listen_at).await.map_err(cannot(listen_at.clone()))?;
+    let (admin, admin_at) =
+        Socket::bind_address(admin.listen).await.map_err(cannot(Listen::Address(admin.listen)))?;
     let bound = Bound { public: public_at, admin: admin_at };
     let (stop, stopped) = watch::channel(false);
     let (connection, connections) = mpsc::channel(1);
     let (answer, answers) = mpsc::channel(1);
     // The operators' listener first: it says what the other one waits for.
-    let admin_shown = certificate(&config.admin.tls, config.mode, &gate).await?;
+    let admin_shown = certificate(&admin_tls, config.mode, &gate).await?;
     let admin = Listener {
         socket: admin,
         tls: Some(tls::server_config(Arc::clone(&admin_shown))),
@@ -156,7 +161,18 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     tokio::spawn(listen(public, stopped, connection));
 
     let opening = tokio::spawn(open(config.clone(), clock, random, Arc::clone(&gate), answer));
-    Ok(Running { bound, config, public_shown, admin_shown, gate, stop, connections, answers, opening })
+    Ok(Running {
+        bound,
+        config,
+        admin_tls,
+        public_shown,
+        admin_shown,
+        gate,
+        stop,
+        connections,
+        answers,
+        opening,
+    })
 }
 
 /// Opens the door, waiting for what may come.
@@ -301,7 +317,7 @@ impl Running {
         // Both are tried: a broken one of one listener does not keep the other's.
         let public = self.public_shown.as_deref().zip(self.config.tls.as_ref());
         let public = public.map_or(Ok(()), |(shown, tls)| reload(shown, tls));
-        let admin = reload(&self.admin_shown, &self.config.admin.tls);
+        let admin = reload(&self.admin_shown, &self.admin_tls);
         public.and(admin)
     }
 

@@ -4,6 +4,7 @@
 //! precondition under which it may happen. [`Writer`] is the only way in: it applies changes and
 //! appends events in one commit, for many callers at once. Reads go through [`Reader`].
 
+pub mod access_token;
 pub mod copy;
 pub mod event;
 pub mod file_policy;

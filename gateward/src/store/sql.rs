@@ -158,6 +158,15 @@ impl Row<'_> {
         self.text(column)?.parse().map_err(|error| Self::unfit(column, error))
     }
 
+    /// Reads text that stands for something else and may be absent.
+    pub fn parsed_if_any<T>(&self, column: usize) -> Result<Option<T>, Unfit>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        let text = self.text_if_any(column)?;
+        text.map(str::parse).transpose().map_err(|error| Self::unfit(column, error))
+    }
+
     /// Reads JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T, Unfit> {
         serde_json::from_str(self.text(column)?).map_err(|error| Self::unfit(column, error))

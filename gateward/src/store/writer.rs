@@ -18,8 +18,8 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    file_policy, grant, instance, issuer, placement, postgres, revocation, sqlite, temporary_login,
-    token_block, user,
+    access_token, file_policy, grant, instance, issuer, placement, postgres, revocation, sqlite,
+    temporary_login, token_block, user,
 };
 use crate::base::id::EventId;
 
@@ -53,6 +53,11 @@ pub enum Change {
     ConfirmPlacement(placement::Confirm),
     TakenFromPlace(placement::Taken),
     ForgetPlacement(placement::Forget),
+    BeginAccessToken(Box<access_token::Begin>),
+    IssueAccessToken(access_token::Issue),
+    EndAccessToken(access_token::End),
+    AccessTokenEnded(access_token::Ended),
+    ReplaceAccessToken(access_token::Replace),
     BlockToken(token_block::Block),
     UnblockToken(token_block::Unblock),
     CreateUser(user::Create),
@@ -81,6 +86,11 @@ impl Change {
             Self::ConfirmPlacement(change) => vec![change.statement()],
             Self::TakenFromPlace(change) => vec![change.statement()],
             Self::ForgetPlacement(change) => vec![change.statement()],
+            Self::BeginAccessToken(change) => vec![change.statement()],
+            Self::IssueAccessToken(change) => vec![change.statement()],
+            Self::EndAccessToken(change) => vec![change.statement()],
+            Self::AccessTokenEnded(change) => vec![change.statement()],
+            Self::ReplaceAccessToken(change) => vec![change.statement()],
             Self::BlockToken(change) => vec![change.statement()],
             Self::UnblockToken(change) => vec![change.statement()],
             Self::CreateUser(change) => vec![change.statement()],

@@ -62,8 +62,8 @@ impl Installation {
         let now = Arc::clone(&self.now);
         let clock = Clock::new(move || Ok(*now.lock().unwrap()));
         let mut config = Config::read(&self.path("gateward.toml")).unwrap();
-        config.listen = Listen::Address((Ipv4Addr::LOCALHOST, 0).into());
-        config.admin.listen.set_port(0);
+        config.listen = Some(Listen::Address((Ipv4Addr::LOCALHOST, 0).into()));
+        config.admin.as_mut().unwrap().listen.set_port(0);
         let gate = Gate::new(clock.clone());
         let mut running = server::start(config, clock, system::random(), gate).await?;
         running.opened().await?;

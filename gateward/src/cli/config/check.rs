@@ -12,7 +12,7 @@ use crate::cli::access::{block_on, unreadable};
 use crate::cli::server_user::ServerUser;
 use crate::cli::{Context, YES, no};
 use crate::config::service::{Inventory, InventorySource};
-use crate::config::{self, Config};
+use crate::config::{self, Admin, Config};
 use crate::flows::inventory;
 use crate::server::{boot, services, system, tls};
 use crate::store::resif;
@@ -35,11 +35,12 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
 
 /// Looks at everything that the file names, and says what is wrong with each.
 fn everything(config: &Config) -> Vec<String> {
-    let admin = &config.admin.tls;
     let strictness = tls::strictness(config.mode);
     let mut findings = others(config);
-    findings
-        .extend(tls::load(&admin.certificate, &admin.key, strictness).err().map(|error| error.to_string()));
+    if let Some(Admin { tls, .. }) = &config.admin {
+        findings
+            .extend(tls::load(&tls.certificate, &tls.key, strictness).err().map(|error| error.to_string()));
+    }
     findings.extend(boot::keyring(&config.keyring).err().map(|error| error.to_string()));
     findings.extend(resif(config));
     findings.extend(htdigest(config));

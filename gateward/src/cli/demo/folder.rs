@@ -93,14 +93,10 @@ impl Folder {
         let config = Config::read(&self.config())?;
         let before = std::fs::read_to_string(self.config())?;
         let mut text = before.clone();
-        let Listen::Address(listen) = config.listen else {
-            bail!(
-                "{} listens on {}: the demo speaks HTTPS on a port",
-                self.config().display(),
-                config.listen
-            );
+        let Some((Listen::Address(listen), own_admin)) = config.listeners() else {
+            bail!("{} listens on no port: the demo speaks HTTPS on one", self.config().display());
         };
-        for (now, wanted) in [(listen, public), (config.admin.listen, admin)] {
+        for (now, wanted) in [(*listen, public), (own_admin.listen, admin)] {
             let next = match wanted {
                 None => now,
                 Some(any) if any.port() == 0 && TcpListener::bind(now).is_ok() => now,

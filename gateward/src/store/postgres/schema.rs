@@ -7,8 +7,11 @@ use crate::base::postgres_url::PostgresUrl;
 use crate::store::{Error, Schema};
 
 /// The migrations, oldest first; the schema's version is how many ran.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/postgres/0001.sql"), include_str!("../migrations/postgres/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/postgres/0001.sql"),
+    include_str!("../migrations/postgres/0002.sql"),
+    include_str!("../migrations/postgres/0003.sql"),
+];
 
 /// Two who migrate at once wait for each other by this lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(x'676174657761'::bigint)";
