@@ -1,0 +1,336 @@
+//! What can happen, in the words of the log: every kind of event with what it needs.
+//!
+//! What names a person goes into a part of its own that can be erased later.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::base::address::ClientAddress;
+use crate::base::id::{LoginName, Reference, TransactionId};
+use crate::base::name::ServiceName;
+
+/// How it came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// We said no.
+    Refused,
+    /// It went wrong.
+    Failed,
+}
+
+impl Outcome {
+    /// As it is stored and searched for.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Whether an answer arrived, as far as we can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// All of it was handed to the transport.
+    Complete,
+    /// The client went away, or stopped reading.
+    Cut,
+    /// We cut it: the caller's rights ended.
+    Revoked,
+    /// The upstream stopped in the middle.
+    UpstreamFailed,
+    /// The program that carried it is gone.
+    Unknown,
+    /// Recorded before the first byte left: delivery was not observed.
+    NotObserved,
+}
+
+impl Delivery {
+    /// How an answer that ended so came out.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Complete | Self::NotObserved => Outcome::Done,
+            Self::Cut | Self::UpstreamFailed | Self::Unknown => Outcome::Failed,
+            Self::Revoked => Outcome::Refused,
+        }
+    }
+}
+
+/// What happened; the name of the variant, in snake case, is the event's `kind`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "docs/formats.md describes each kind and field")]
+pub enum What {
+    Started {
+        version: &'static str,
+        mode: String,
+    },
+    Stopped {
+        reason: &'static str,
+    },
+    PolicyLoaded {
+        issuers: Vec<String>,
+    },
+    Exchanged(Box<Exchanged>),
+    /// A token was looked at for its holder, and would be exchanged; nothing was made.
+    TokenChecked(Box<Exchanged>),
+    ExchangeRefused {
+        reason: String,
+        detail: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token_id: Option<String>,
+    },
+    AuthenticationFailed {
+        reason: &'static str,
+        detail: String,
+    },
+    Admitted(Access),
+    Released {
+        #[serde(flatten)]
+        access: Access,
+        #[serde(flatten)]
+        carried: Carried,
+    },
+    Ended(Carried),
+    /// What is behind a service sent what nobody asked it for.
+    UpstreamOverstepped {
+        detail: String,
+    },
+    /// The inventory that restrictions are read from is another one now.
+    InventoryLoaded {
+        sha256: String,
+        epochs: u64,
+        restricted: u64,
+    },
+    RequestRefused {
+        method: String,
+        path: String,
+        reason: &'static str,
+        detail: String,
+    },
+    FailuresSummarised {
+        reason: String,
+    },
+    FailuresCounted {
+        reason: String,
+        count: u64,
+        since: String,
+        until: String,
+    },
+    Gap {
+        refused: u64,
+        since: String,
+        until: String,
+        reason: String,
+    },
+    LoginRevoked {
+        login: LoginName,
+        token_ids: Vec<String>,
+        token_blocked: bool,
+    },
+    TokenBlocked {
+        token_id: String,
+    },
+    TokenAllowedAgain {
+        token_id: String,
+    },
+    LoginsCleanedUp {
+        logins: Vec<LoginName>,
+    },
+    /// Temporary logins of others that ended in a database that logins are written to, or were left there.
+    OthersLoginsCleanedUp {
+        logins: Vec<LoginName>,
+    },
+    GrantCreated(Granted),
+    GrantRevoked(Granted),
+    IssuerRevoked {
+        issuer: String,
+    },
+    UserCreated {
+        user: String,
+        role: String,
+    },
+    KeyRotated {
+        key: String,
+    },
+    KeyRetired {
+        key: String,
+    },
+    OperatorRequest {
+        method: String,
+        path: String,
+        status: u16,
+    },
+    /// All that stands before was copied here from another store.
+    StoreCopied {
+        from: String,
+        to: String,
+        events: u64,
+    },
+}
+
+/// A signed token became (or prolonged) a temporary login, or would.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exchanged {
+    /// The same token had a living login already.
+    pub repeated: bool,
+    /// Fingerprint of the issuer.
+    pub issuer: String,
+    /// The token's id as SeisComP counts it.
+    pub token_id: String,
+    /// The hash that was signed.
+    pub hash: String,
+    /// The token's own end.
+    pub valid_until: String,
+    /// The login's end.
+    pub expires_at: String,
+    /// Groups in the token.
+    pub groups: Vec<String>,
+    /// Those that a grant here names.
+    pub groups_known: Vec<String>,
+    /// Pseudonym of the person.
+    pub subject: String,
+    /// The networks that other databases are told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<String>>,
+    /// Those that its groups mean and that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks_unknown: Vec<String>,
+}
+
+/// Who did what, by which right.
+#[derive(Debug, Clone, Serialize)]
+pub struct Access {
+    /// How.
+    pub method: String,
+    /// To what, below the service's path.
+    pub path: String,
+    /// The ids of the grants that it was by, one after the other; `open` for what is open to all.
+    pub grant: String,
+    /// Pseudonym of the person, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Which data.
+    #[serde(flatten)]
+    pub asked: Option<Asked>,
+}
+
+/// Which data were asked for, and what of them the upstream was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// The lines of the request, the first of them if there are many.
+    pub asked: Vec<String>,
+    /// How many lines it had.
+    pub asked_lines: u64,
+    /// How many lines the upstream was asked; the same as `asked_lines` where nothing was left out.
+    pub forwarded_lines: u64,
+    /// What was left out, the first of it if it is much.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// How an answer was carried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Carried {
+    /// The status that was sent.
+    pub status: u16,
+    /// How many bytes of the body were handed to the transport.
+    pub bytes: u64,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// Whether they arrived.
+    pub delivery: Delivery,
+    /// What was in it, where it was looked into.
+    #[serde(flatten)]
+    pub inspected: Option<Inspected>,
+    /// What is behind the service did, where it refused or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What was found in an answer of records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Inspected {
+    /// How many bytes of each network passed.
+    pub networks: BTreeMap<String, u64>,
+    /// How many records were left out because they reach over a limit, or lie just beside it.
+    pub records_left_out: u64,
+    /// How many records were left out because the inventory does not know them.
+    pub records_unlisted: u64,
+}
+
+/// A grant that was made or taken away.
+#[derive(Debug, Clone, Serialize)]
+pub struct Granted {
+    /// Its id.
+    pub grant: String,
+    /// `file` or `command`.
+    pub origin: &'static str,
+    /// `group`, `mail` or `mail-domain`.
+    pub granted_to_kind: String,
+    /// The group or domain; a mail address stands in the personal part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted_to: Option<String>,
+    /// JSON array of networks; empty: the whole service.
+    pub networks: String,
+}
+
+/// What names a person or where they are; kept apart, so that it can be erased.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Personal {
+    /// Where the request came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The mail address of the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// The name that somebody gave to the upstream, which nobody here has verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
+}
+
+impl Personal {
+    /// From this address, nobody named.
+    pub fn at(address: ClientAddress) -> Self {
+        Self { address: Some(address.to_string()), ..Self::default() }
+    }
+}
+
+/// An event to be written.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// What.
+    pub what: What,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Which service it concerns.
+    pub service: Option<ServiceName>,
+    /// Temporary login, user, or `os:NAME`.
+    pub who: Option<String>,
+    /// The request's id.
+    pub transaction: Option<TransactionId>,
+    /// What the caller was given.
+    pub reference: Option<Reference>,
+    /// Who and where, in person.
+    pub personal: Personal,
+}
+
+impl Happened {
+    /// Says that `what` was done; the fields that concern it are set by name.
+    pub fn done(what: What) -> Self {
+        Self {
+            what,
+            outcome: Outcome::Done,
+            service: None,
+            who: None,
+            transaction: None,
+            reference: None,
+            personal: Personal::default(),
+        }
+    }
+}
