@@ -35,6 +35,12 @@ macro_rules! words {
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.serialize_str(self.as_str())
@@ -98,5 +104,15 @@ words!(
         Uuid = "uuid",
         /// A random text of another program's.
         Opaque = "opaque",
+    }
+);
+
+words!(
+    /// The languages that letters come in.
+    Language, "language of letters" {
+        /// English.
+        English = "en",
+        /// German.
+        German = "de",
     }
 );

@@ -359,7 +359,7 @@ fn exchanged_event(
     };
     Happened {
         who: Some(login.login.to_string()),
-        personal: Personal { address, mail, claimed: None },
+        personal: Personal { address, mail, ..Personal::default() },
         ..Happened::done(what)
     }
 }

@@ -50,6 +50,11 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Says that what stands there is not what was sealed.
+    pub fn cannot_open(&self) -> CannotOpen {
+        CannotOpen { table: self.table }
+    }
+
     fn binding(&self) -> Vec<u8> {
         format!("{}\0{}\0{}", self.table, self.row, self.column).into_bytes()
     }
@@ -308,7 +313,7 @@ impl Keyring {
             let plain = key.seal.open_in_place(nonce, Aad::from(place.binding()), &mut text).ok()?;
             Some(Secret::new(std::str::from_utf8(plain).ok()?.to_owned()))
         };
-        open().ok_or(CannotOpen { table: place.table })
+        open().ok_or_else(|| place.cannot_open())
     }
 
     /// Returns the keys of Digest nonces: the active one signs, all are believed.

@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::words::{
-    Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, Outcome, Personal, What,
+    Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, KeyEnd, MadeAccessToken,
+    Outcome, Personal, What,
 };
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;

@@ -115,6 +115,16 @@ pub async fn page(
     reader.all(Query::of(TABLE, sql, values![after, most]), row).await
 }
 
+/// Finds the one whose file has this SHA-256, in hex.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn of_file(reader: &Reader, sha256: &str) -> Result<Option<AccessTokenId>, Error> {
+    let sql = "SELECT id FROM access_token WHERE file_sha256 = ?1";
+    reader.first(Query::of(TABLE, sql, values![sha256]), |row| row.parsed(0)).await
+}
+
 /// Returns those of one user, the oldest first.
 ///
 /// # Errors

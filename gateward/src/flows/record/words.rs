@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::base::access_token::{Because, Form, KeyKind};
 use crate::base::address::ClientAddress;
-use crate::base::id::{LoginName, Reference, TransactionId};
+use crate::base::ckan::CkanUser;
+use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
 use crate::base::name::ServiceName;
 
 /// How it came out.
@@ -166,6 +168,45 @@ pub enum What {
         path: String,
         status: u16,
     },
+    /// A key is about to be asked for, or taken, for somebody's access token.
+    AccessTokenBegun {
+        access_token: AccessTokenId,
+        host: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ckan: Option<String>,
+    },
+    CkanUserCreated {
+        access_token: AccessTokenId,
+        ckan: String,
+    },
+    AccessTokenCreated(Box<MadeAccessToken>),
+    AccessTokenFailed {
+        access_token: AccessTokenId,
+        detail: String,
+    },
+    /// A file was opened with its passphrase, by a command.
+    AccessTokenOpened {
+        file_sha256: String,
+        /// Where it was made here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access_token: Option<AccessTokenId>,
+    },
+    /// Its end was decided.
+    AccessTokenRevoked {
+        access_token: AccessTokenId,
+        because: Because,
+    },
+    /// Its key is gone.
+    AccessTokenEnded {
+        access_token: AccessTokenId,
+        key: KeyEnd,
+    },
+    /// Another one takes its place; until then both are good.
+    AccessTokenRenewed {
+        access_token: AccessTokenId,
+        by: AccessTokenId,
+        until: String,
+    },
     /// All that stands before was copied here from another store.
     StoreCopied {
         from: String,
@@ -201,6 +242,40 @@ pub struct Exchanged {
     /// Those that its groups mean and that are not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks_unknown: Vec<String>,
+}
+
+/// An access token as it left.
+#[derive(Debug, Clone, Serialize)]
+pub struct MadeAccessToken {
+    /// Its id.
+    pub access_token: AccessTokenId,
+    /// The host that it opens.
+    pub host: String,
+    /// What its key is.
+    pub key_kind: KeyKind,
+    /// SHA-256 of the certificate in it.
+    pub certificate: String,
+    /// How it travels.
+    pub form: Form,
+    /// Fingerprint of the OpenPGP key that it is encrypted to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// SHA-256 of the file.
+    pub file_sha256: String,
+    /// Its end.
+    pub expires_at: String,
+}
+
+/// What became of the key of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyEnd {
+    /// It was revoked where it was made.
+    Revoked,
+    /// It was not there (any more).
+    WasGone,
+    /// No CKAN that we know of made it: it goes on opening what it opens, until its owner revokes it.
+    NotOurs,
 }
 
 /// Who did what, by which right.
@@ -289,6 +364,9 @@ pub struct Personal {
     /// The mail address of the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<String>,
+    /// The CKAN user whose access token it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The name that somebody gave to the upstream, which nobody here has verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed: Option<String>,
@@ -298,6 +376,11 @@ impl Personal {
     /// From this address, nobody named.
     pub fn at(address: ClientAddress) -> Self {
         Self { address: Some(address.to_string()), ..Self::default() }
+    }
+
+    /// About this CKAN user.
+    pub fn about(user: &CkanUser) -> Self {
+        Self { user: Some(user.to_string()), ..Self::default() }
     }
 }
 

@@ -24,5 +24,6 @@ CREATE TABLE access_token (
 -- What is due is looked for every minute, and is little.
 CREATE INDEX access_token_alive ON access_token (expires_at) WHERE state <> 'ended';
 CREATE INDEX access_token_of_user ON access_token (user_name);
+CREATE INDEX access_token_of_file ON access_token (file_sha256);
 
 UPDATE schema_state SET version = 3;
