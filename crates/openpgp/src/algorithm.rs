@@ -10,9 +10,9 @@ use aws_lc_rs::{
     },
 };
 use pgp::{
-    crypto::{ecc_curve::ECCCurve, hash, public_key::PublicKeyAlgorithm},
+    crypto::{ecc_curve::ECCCurve, hash, public_key::PublicKeyAlgorithm, sym::SymmetricKeyAlgorithm},
     ser::Serialize,
-    types::{EddsaLegacyPublicParams, Mpi, PublicParams, SignatureBytes, VerifyingKey},
+    types::{EcdhPublicParams, EddsaLegacyPublicParams, Mpi, PublicParams, SignatureBytes, VerifyingKey},
 };
 
 /// A hash that a signature may use. MD5 and RIPEMD-160 are not among them.
@@ -91,7 +91,17 @@ pub enum KeyAlgorithm {
     EcdsaP384,
     /// ECDSA over NIST P-521.
     EcdsaP521,
-    /// Cannot sign, or is not trusted to: DSA, Elgamal, ECDH, uncommon curves.
+    /// X25519, in the old (GnuPG) or the new form. Only for encryption, like the ones below.
+    X25519,
+    /// X448.
+    X448,
+    /// ECDH over NIST P-256.
+    EcdhP256,
+    /// ECDH over NIST P-384.
+    EcdhP384,
+    /// ECDH over NIST P-521.
+    EcdhP521,
+    /// Not trusted to sign nor to keep a secret: DSA, Elgamal, uncommon curves.
     Unsupported,
 }
 
@@ -111,7 +121,35 @@ impl KeyAlgorithm {
                 ECCCurve::P521 => Self::EcdsaP521,
                 _ => Self::Unsupported,
             },
+            PublicParams::X25519(_) => Self::X25519,
+            PublicParams::X448(_) => Self::X448,
+            PublicParams::ECDH(ecdh) => ecdh_algorithm(ecdh),
             _ => Self::Unsupported,
+        }
+    }
+
+    pub(crate) fn can_sign(self) -> bool {
+        match self {
+            Self::Rsa(_)
+            | Self::Ed25519
+            | Self::Ed448
+            | Self::EcdsaP256
+            | Self::EcdsaP384
+            | Self::EcdsaP521 => true,
+            Self::X25519
+            | Self::X448
+            | Self::EcdhP256
+            | Self::EcdhP384
+            | Self::EcdhP521
+            | Self::Unsupported => false,
+        }
+    }
+
+    pub(crate) fn can_encrypt(self) -> bool {
+        match self {
+            Self::Rsa(_) => true,
+            Self::Unsupported => false,
+            other => !other.can_sign(),
         }
     }
 
@@ -130,8 +168,32 @@ impl fmt::Display for KeyAlgorithm {
             Self::EcdsaP256 => f.write_str("ECDSA P-256"),
             Self::EcdsaP384 => f.write_str("ECDSA P-384"),
             Self::EcdsaP521 => f.write_str("ECDSA P-521"),
+            Self::X25519 => f.write_str("X25519"),
+            Self::X448 => f.write_str("X448"),
+            Self::EcdhP256 => f.write_str("ECDH P-256"),
+            Self::EcdhP384 => f.write_str("ECDH P-384"),
+            Self::EcdhP521 => f.write_str("ECDH P-521"),
             Self::Unsupported => f.write_str("an unsupported algorithm"),
         }
+    }
+}
+
+/// The key itself names the hash and the cipher that wrap what is sent to it (RFC 9580 section
+/// 11.5): a weak one makes a weak key.
+fn ecdh_algorithm(ecdh: &EcdhPublicParams) -> KeyAlgorithm {
+    let (algorithm, hash, cipher) = match ecdh {
+        EcdhPublicParams::Curve25519Legacy { hash, alg_sym, .. } => (KeyAlgorithm::X25519, hash, alg_sym),
+        EcdhPublicParams::P256 { hash, alg_sym, .. } => (KeyAlgorithm::EcdhP256, hash, alg_sym),
+        EcdhPublicParams::P384 { hash, alg_sym, .. } => (KeyAlgorithm::EcdhP384, hash, alg_sym),
+        EcdhPublicParams::P521 { hash, alg_sym, .. } => (KeyAlgorithm::EcdhP521, hash, alg_sym),
+        _ => return KeyAlgorithm::Unsupported,
+    };
+    match (hash, cipher) {
+        (
+            hash::HashAlgorithm::Sha256 | hash::HashAlgorithm::Sha384 | hash::HashAlgorithm::Sha512,
+            SymmetricKeyAlgorithm::AES128 | SymmetricKeyAlgorithm::AES192 | SymmetricKeyAlgorithm::AES256,
+        ) => algorithm,
+        _ => KeyAlgorithm::Unsupported,
     }
 }
 

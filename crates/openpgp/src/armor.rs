@@ -56,14 +56,34 @@ pub(crate) fn without_trailing_blanks(line: &[u8]) -> &[u8] {
     &line[..kept.map_or(0, |last| last + 1)]
 }
 
+/// What some editors put before a text.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Decodes the rest of a block whose first line was already taken, up to `end`.
 ///
 /// Headers are read over: nothing in them is signed. So is the checksum, which RFC 9580
 /// section 6.1 forbids to rely on.
 pub(crate) fn decode(lines: &mut Lines<'_>, end: &[u8]) -> Result<Vec<u8>, Broken> {
-    for line in lines.by_ref() {
+    skip_headers(lines)?;
+    decode_body(lines, end)
+}
+
+/// Decodes as much of a block as there is, from behind its first line to its end or to that of
+/// the input, which may fall anywhere.
+pub(crate) fn decode_beginning(lines: &mut Lines<'_>) -> Result<Vec<u8>, Broken> {
+    skip_headers(lines)?;
+    let mut encoded = Vec::with_capacity(lines.rest.len());
+    for line in lines.take_while(|line| !line.text.starts_with(b"=") && !line.text.starts_with(b"-")) {
+        encoded.extend_from_slice(line.text);
+    }
+    encoded.truncate(encoded.len() / 4 * 4);
+    BASE64.decode(encoded).map_err(|_| Broken("armor is not base64"))
+}
+
+fn skip_headers(lines: &mut Lines<'_>) -> Result<(), Broken> {
+    for line in lines {
         if line.text.is_empty() {
-            return decode_body(lines, end);
+            return Ok(());
         }
         if !line.text.windows(2).any(|pair| pair == b": ") && !line.text.ends_with(b":") {
             return Err(Broken("armor without a blank line before its body"));
@@ -127,6 +147,18 @@ mod tests {
     #[test]
     fn nothing_follows_the_checksum() {
         assert!(decoded("\naGVs\n=abcd\nbG8=\n-----END X-----\n").is_err());
+    }
+
+    #[test]
+    fn the_beginning_of_a_block_is_decoded_wherever_it_is_cut() {
+        let text = "A: b\n\naGVs\nbG8=\n=abcd\n-----END X-----\n";
+        for (cut, expected) in
+            [(6, ""), (8, ""), (10, "hel"), (13, "hel"), (15, "hello"), (text.len(), "hello")]
+        {
+            let mut lines = Lines::new(&text.as_bytes()[..cut]);
+            assert_eq!(decode_beginning(&mut lines).unwrap(), expected.as_bytes(), "{cut}");
+        }
+        assert!(decode_beginning(&mut Lines::new(b"\na*Vs\n")).is_err());
     }
 
     #[test]

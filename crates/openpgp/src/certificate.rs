@@ -53,7 +53,7 @@ impl Certificate {
         let binary = match bytes.first() {
             None => return Err(CertificateError::NotAKey("it is empty")),
             // The first bit of every packet is set (RFC 9580 section 4.2), of every letter not.
-            Some(first) if first & 0x80 != 0 && !bytes.starts_with(b"\xEF\xBB\xBF") => bytes.to_vec(),
+            Some(first) if first & 0x80 != 0 && !bytes.starts_with(armor::BYTE_ORDER_MARK) => bytes.to_vec(),
             Some(_) => dearmor(bytes)?,
         };
         let keys = PublicOrSecret::from_bytes_many(binary.as_slice())
@@ -113,7 +113,7 @@ impl Certificate {
 }
 
 fn dearmor(bytes: &[u8]) -> Result<Vec<u8>, CertificateError> {
-    let mut lines = Lines::new(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+    let mut lines = Lines::new(bytes.strip_prefix(armor::BYTE_ORDER_MARK).unwrap_or(bytes));
     loop {
         match lines.skip_blank().map(|line| line.text) {
             None => return Err(CertificateError::NotAKey("no armor in it")),

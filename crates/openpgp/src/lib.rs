@@ -1,4 +1,5 @@
-//! OpenPGP as this product needs it: pinned keys, and messages that one of them signed.
+//! OpenPGP as this product needs it: pinned keys, messages that one of them signed, and streams
+//! sealed so that only one of them opens.
 //!
 //! The library underneath parses packets and has no opinion. Everything that makes a signature
 //! *count* is decided here: which keys are trusted (by full fingerprint), whether a key may sign,
@@ -10,9 +11,15 @@
 
 mod algorithm;
 mod armor;
+mod armor_writer;
 mod certificate;
+mod component;
 mod fingerprint;
 mod message;
+mod packet_stream;
+mod recipient;
+mod seal;
+mod sealed_message;
 mod self_signature;
 mod signing_key;
 mod time;
@@ -23,6 +30,11 @@ pub use algorithm::{HashAlgorithm, KeyAlgorithm};
 pub use certificate::{Certificate, CertificateError};
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use message::Limits;
+pub use recipient::{EncryptionKey, Recipient, RecipientError, RecipientStatus};
+pub use seal::{SealError, SealOptions, Sealed, seal_to, seal_with_passphrase};
+pub use sealed_message::{
+    AeadMode, Cipher, DescribeError, NamedKey, Opener, Protection, SealedMessage, Stretching, describe,
+};
 pub use signing_key::{Algorithm, LibraryError, SigningError, SigningKey};
 pub use trust::{Allowances, KeyStatus, PinError, TrustedKey, TrustedKeys};
 pub use verify::{ClaimedIssuer, Refusal, Verified, verify};

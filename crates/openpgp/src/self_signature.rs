@@ -8,7 +8,8 @@
 use jiff::Timestamp;
 use pgp::{
     composed::{SignedPublicKey, SignedPublicSubKey},
-    packet::{self, SignatureType, SubpacketData},
+    crypto::{aead::AeadAlgorithm, sym::SymmetricKeyAlgorithm},
+    packet::{self, KeyFlags, SignatureType, SubpacketData},
     types::{KeyDetails, KeyVersion, SignedUser, Tag},
 };
 
@@ -23,6 +24,33 @@ pub(crate) struct Statement {
     /// When the key runs out, according to this promise.
     pub(crate) key_expires: Option<Timestamp>,
     pub(crate) may_sign: bool,
+    pub(crate) may_encrypt: bool,
+    pub(crate) reads: Reads,
+}
+
+/// What a key is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Sign,
+    Encrypt,
+}
+
+/// Newer forms of encryption that the owner says their program can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Reads {
+    /// Version 2 of encrypted data, with AEAD (RFC 9580 section 5.2.3.32).
+    pub(crate) aead: bool,
+    /// AES-256 in GCM beside the OCB that everybody has to know (section 5.2.3.15).
+    pub(crate) aes256_gcm: bool,
+}
+
+impl Statement {
+    pub(crate) fn allows(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Sign => self.may_sign,
+            Purpose::Encrypt => self.may_encrypt,
+        }
+    }
 }
 
 /// Everything that one key (primary or subkey) is known by.
@@ -151,23 +179,37 @@ fn binding(
 fn statement(signature: &packet::Signature, about: &impl KeyDetails) -> Option<Statement> {
     let made = time::from_library(signature.created()?);
     let created = time::from_library(about.created_at());
+    // A key without flags may do what its algorithm can, as before flags existed.
+    let may = |wanted: fn(&KeyFlags) -> bool| flags(signature).is_none_or(wanted);
     Some(Statement {
         made,
         ends: signature.signature_expiration_time().and_then(|period| time::end(made, period)),
         key_expires: signature.key_expiration_time().and_then(|period| time::end(created, period)),
-        may_sign: may_sign(signature),
+        may_sign: may(KeyFlags::sign),
+        may_encrypt: may(|flags| flags.encrypt_comms() || flags.encrypt_storage()),
+        reads: reads(signature),
     })
 }
 
-/// A key without flags may do what its algorithm can, as before flags existed.
-fn may_sign(signature: &packet::Signature) -> bool {
-    let flags = signature.config().and_then(|config| {
-        config.hashed_subpackets().find_map(|subpacket| match &subpacket.data {
-            SubpacketData::KeyFlags(flags) => Some(flags.sign()),
-            _ => None,
-        })
-    });
-    flags.unwrap_or(true)
+fn flags(signature: &packet::Signature) -> Option<&KeyFlags> {
+    signature.config()?.hashed_subpackets().find_map(|subpacket| match &subpacket.data {
+        SubpacketData::KeyFlags(flags) => Some(flags),
+        _ => None,
+    })
+}
+
+fn reads(signature: &packet::Signature) -> Reads {
+    let mut reads = Reads::default();
+    for subpacket in signature.config().into_iter().flat_map(packet::SignatureConfig::hashed_subpackets) {
+        match &subpacket.data {
+            SubpacketData::Features(features) => reads.aead = features.seipd_v2(),
+            SubpacketData::PreferredAeadAlgorithms(suites) => {
+                reads.aes256_gcm = suites.contains(&(SymmetricKeyAlgorithm::AES256, AeadAlgorithm::Gcm));
+            }
+            _ => {}
+        }
+    }
+    reads
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub enum SigningError {
 /// What the OpenPGP library said, for the operator to report.
 #[derive(Debug, thiserror::Error)]
 #[error("OpenPGP library: {0}")]
-pub struct LibraryError(pgp::errors::Error);
+pub struct LibraryError(pub(crate) pgp::errors::Error);
 
 impl From<pgp::errors::Error> for SigningError {
     fn from(error: pgp::errors::Error) -> Self {

@@ -8,8 +8,8 @@ use pgp::types::VerifyingKey;
 use crate::{
     Certificate, Fingerprint, KeyAlgorithm,
     algorithm::PreparedKey,
-    self_signature::{self, Statements},
-    time::CLOCK_ALLOWANCE,
+    component::{Component, Verdict, judge},
+    self_signature::{self, Purpose, Statements},
 };
 
 /// Exceptions that an operator makes for one key, and for no other. The default makes none.
@@ -32,8 +32,8 @@ pub struct TrustedKey(Arc<Pinned>);
 struct Pinned {
     certificate: Certificate,
     allow: Allowances,
-    primary: ComponentKey,
-    subkeys: Vec<ComponentKey>,
+    primary: SigningComponent,
+    subkeys: Vec<SigningComponent>,
 }
 
 /// Why a key cannot be trusted as it is. All of these are for the operator.
@@ -112,20 +112,20 @@ impl TrustedKey {
             return Err(if about_primary.needs_sha1 { PinError::Sha1 } else { PinError::NoSelfSignature });
         }
         let primary =
-            ComponentKey::new(key.primary_key.clone(), about_primary).ok_or(PinError::CannotSign)?;
+            SigningComponent::new(key.primary_key.clone(), about_primary).ok_or(PinError::CannotSign)?;
         let (subkeys, too_short): (Vec<_>, Vec<_>) = key
             .public_subkeys
             .iter()
             .filter_map(|subkey| {
                 let about = self_signature::about_subkey(&key.primary_key, subkey, allow.sha1);
-                ComponentKey::new(subkey.key.clone(), about)
+                SigningComponent::new(subkey.key.clone(), about)
             })
-            .partition(|subkey| allow.short || !subkey.algorithm.is_short());
-        let usable = |keys: &[ComponentKey]| keys.iter().any(ComponentKey::was_made_to_sign);
+            .partition(|subkey| allow.short || !subkey.component.algorithm.is_short());
+        let usable = |keys: &[SigningComponent]| keys.iter().any(SigningComponent::was_made_to_sign);
         if !primary.was_made_to_sign() && !usable(&subkeys) {
             return Err(match too_short.iter().find(|key| key.was_made_to_sign()) {
-                Some(short) => PinError::Short(short.algorithm),
-                None if subkeys.iter().any(|key| key.about.needs_sha1) => PinError::Sha1,
+                Some(short) => PinError::Short(short.component.algorithm),
+                None if subkeys.iter().any(|key| key.component.about.needs_sha1) => PinError::Sha1,
                 None => PinError::CannotSign,
             });
         }
@@ -134,7 +134,7 @@ impl TrustedKey {
 
     /// The primary key's fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.0.primary.fingerprint
+        self.0.primary.component.fingerprint
     }
 
     /// The key as it was read.
@@ -149,45 +149,21 @@ impl TrustedKey {
 
     /// What the key is good for at `now`.
     pub fn status(&self, now: Timestamp) -> KeyStatus {
-        let primary = self.0.primary.standing(now);
-        let primary_expires = match primary {
-            Standing::Good { expires, .. } => expires,
-            Standing::Revoked => return KeyStatus::Revoked,
-            Standing::Expired(at) => return KeyStatus::Expired(at),
-            Standing::Unbound => return KeyStatus::CannotSign,
-        };
-        let latest = |a: Option<Timestamp>, b: Option<Timestamp>| a.zip(b).map(|(a, b)| a.max(b));
-        let mut best: Option<Option<Timestamp>> = None;
-        let mut last_expired = None;
-        let mut revoked = false;
-        for key in self.keys() {
-            match key.standing(now) {
-                Standing::Good { expires, may_sign: true } => {
-                    best = Some(best.map_or(expires, |best| latest(best, expires)));
-                }
-                Standing::Expired(at) if key.was_made_to_sign() => {
-                    last_expired = last_expired.max(Some(at));
-                }
-                Standing::Revoked if key.was_made_to_sign() => revoked = true,
-                _ => {}
-            }
-        }
-        match (best, last_expired) {
-            (Some(expires), _) => {
-                KeyStatus::Usable { expires: [primary_expires, expires].into_iter().flatten().min() }
-            }
-            (None, Some(at)) => KeyStatus::Expired(at),
-            (None, None) if revoked => KeyStatus::Revoked,
-            (None, None) => KeyStatus::CannotSign,
+        let keys = self.keys().map(|key| &key.component);
+        match judge(&self.0.primary.component, keys, Purpose::Sign, now) {
+            Verdict::Usable { expires } => KeyStatus::Usable { expires },
+            Verdict::Expired(at) => KeyStatus::Expired(at),
+            Verdict::Revoked => KeyStatus::Revoked,
+            Verdict::Unable => KeyStatus::CannotSign,
         }
     }
 
-    pub(crate) fn primary(&self) -> &ComponentKey {
+    pub(crate) fn primary(&self) -> &SigningComponent {
         &self.0.primary
     }
 
     /// Primary key first.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &ComponentKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &SigningComponent> {
         std::iter::once(&self.0.primary).chain(&self.0.subkeys)
     }
 }
@@ -234,69 +210,21 @@ impl FromIterator<TrustedKey> for TrustedKeys {
     }
 }
 
-/// A primary key or a subkey, with what is known about it and ready to verify.
+/// A key that can sign, ready to verify.
 #[derive(Debug)]
-pub(crate) struct ComponentKey {
-    pub(crate) fingerprint: Fingerprint,
-    pub(crate) key_id: [u8; 8],
-    pub(crate) created: Timestamp,
+pub(crate) struct SigningComponent {
+    pub(crate) component: Component,
     pub(crate) prepared: PreparedKey,
-    algorithm: KeyAlgorithm,
-    about: Statements,
 }
 
-/// What one key is good for at one moment, by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Good { expires: Option<Timestamp>, may_sign: bool },
-    Expired(Timestamp),
-    Revoked,
-    Unbound,
-}
-
-impl ComponentKey {
+impl SigningComponent {
     /// `None` where the algorithm cannot sign or is not supported.
     fn new(key: impl VerifyingKey + Send + Sync + 'static, about: Statements) -> Option<Self> {
-        let algorithm = KeyAlgorithm::of(key.public_params());
-        if algorithm == KeyAlgorithm::Unsupported {
-            return None;
-        }
-        Some(Self {
-            fingerprint: Fingerprint::of(&key)?,
-            key_id: key.legacy_key_id().as_ref().try_into().ok()?,
-            created: crate::time::from_library(key.created_at()),
-            prepared: PreparedKey::new(key),
-            algorithm,
-            about,
-        })
+        let component = Component::new(&key, about).filter(|component| component.algorithm.can_sign())?;
+        Some(Self { component, prepared: PreparedKey::new(key) })
     }
 
     fn was_made_to_sign(&self) -> bool {
-        self.about.revoked || self.about.valid.iter().any(|statement| statement.may_sign)
-    }
-
-    /// Judged by the newest statement that holds at `now`; a revocation outweighs them all.
-    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
-        if self.about.revoked {
-            return Standing::Revoked;
-        }
-        let made =
-            |statement: &&self_signature::Statement| statement.made.duration_since(now) <= CLOCK_ALLOWANCE;
-        let current = self
-            .about
-            .valid
-            .iter()
-            .filter(made)
-            .find(|statement| statement.ends.is_none_or(|ends| now < ends));
-        match current {
-            Some(statement) => match statement.key_expires {
-                Some(at) if now >= at => Standing::Expired(at),
-                expires => Standing::Good { expires, may_sign: statement.may_sign },
-            },
-            None => match self.about.valid.iter().filter(made).filter_map(|s| s.ends).max() {
-                Some(at) => Standing::Expired(at),
-                None => Standing::Unbound,
-            },
-        }
+        self.component.was_made_to(Purpose::Sign)
     }
 }

@@ -7,10 +7,11 @@ use pgp::packet::{SignatureConfig, SignatureVersion, SignatureVersionSpecific};
 
 use crate::{
     Fingerprint, HashAlgorithm, Limits, TrustedKey, TrustedKeys,
+    component::{Component, Standing},
     message::Message,
     self_signature::has_unknown_critical_subpacket,
     time::{self, CLOCK_ALLOWANCE},
-    trust::{ComponentKey, Standing},
+    trust::SigningComponent,
 };
 
 /// A text that a trusted key signed. Only [`verify`] makes one.
@@ -219,14 +220,14 @@ pub fn verify(
         .find(|(_, key)| made_by(key, &message, config, hash, &digest))
         .ok_or(Refusal::BadSignature)?;
 
-    check_dates(config, signed_at, key, now)?;
-    check_key(issuer.primary(), now)?;
-    if !check_key(key, now)? {
-        return Err(Refusal::MayNotSign(key.fingerprint));
+    check_dates(config, signed_at, &key.component, now)?;
+    check_key(&issuer.primary().component, now)?;
+    if !check_key(&key.component, now)? {
+        return Err(Refusal::MayNotSign(key.component.fingerprint));
     }
     Ok(Verified {
         issuer: issuer.fingerprint(),
-        signing_key: key.fingerprint,
+        signing_key: key.component.fingerprint,
         hash_algorithm: hash,
         signed_at,
         payload: message.into_payload(),
@@ -260,11 +261,11 @@ impl Claim {
         &self,
         trusted: &'a TrustedKeys,
         hash: HashAlgorithm,
-    ) -> Result<Vec<(&'a TrustedKey, &'a ComponentKey)>, Refusal> {
+    ) -> Result<Vec<(&'a TrustedKey, &'a SigningComponent)>, Refusal> {
         let mut candidates: Vec<_> = trusted
             .iter()
             .flat_map(|issuer| issuer.keys().map(move |key| (issuer, key)))
-            .filter(|(_, key)| self.names(key))
+            .filter(|(_, key)| self.names(&key.component))
             .collect();
         let (first_issuer, _) = *candidates.first().ok_or(Refusal::UnknownIssuer(self.told()))?;
         candidates.retain(|(_, key)| key.prepared.takes(hash));
@@ -279,7 +280,7 @@ impl Claim {
     }
 
     /// Where a fingerprint is named, key ids are not looked at.
-    fn names(&self, key: &ComponentKey) -> bool {
+    fn names(&self, key: &Component) -> bool {
         if self.fingerprints.is_empty() {
             self.key_ids.contains(&key.key_id)
         } else {
@@ -312,14 +313,15 @@ fn digest(message: &Message, config: &SignatureConfig, hash: HashAlgorithm) -> O
 }
 
 fn made_by(
-    key: &ComponentKey,
+    key: &SigningComponent,
     message: &Message,
     config: &SignatureConfig,
     hash: HashAlgorithm,
     digest: &[u8],
 ) -> bool {
     // Version 6 keys make version 6 signatures and nobody else does (RFC 9580 section 5.2.3).
-    let same_version = (config.version() == SignatureVersion::V6) == (key.fingerprint.as_bytes().len() == 32);
+    let same_version =
+        (config.version() == SignatureVersion::V6) == (key.component.fingerprint.as_bytes().len() == 32);
     let start_matches = message.signature.signed_hash_value().as_ref().map(|s| &s[..]) == digest.get(..2);
     same_version
         && start_matches
@@ -332,7 +334,7 @@ fn made_by(
 fn check_dates(
     config: &SignatureConfig,
     signed_at: Timestamp,
-    key: &ComponentKey,
+    key: &Component,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if signed_at.duration_since(now) > CLOCK_ALLOWANCE {
@@ -359,9 +361,9 @@ fn expiry(config: &SignatureConfig, signed_at: Timestamp) -> Option<Timestamp> {
 }
 
 /// Whether the key, being good, may sign.
-fn check_key(key: &ComponentKey, now: Timestamp) -> Result<bool, Refusal> {
+fn check_key(key: &Component, now: Timestamp) -> Result<bool, Refusal> {
     match key.standing(now) {
-        Standing::Good { may_sign, .. } => Ok(may_sign),
+        Standing::Good(statement) => Ok(statement.may_sign),
         Standing::Expired(at) => Err(Refusal::Expired(key.fingerprint, at)),
         Standing::Revoked => Err(Refusal::Revoked(key.fingerprint)),
         Standing::Unbound => Err(Refusal::MayNotSign(key.fingerprint)),
