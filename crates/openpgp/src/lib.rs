@@ -14,12 +14,14 @@ mod armor;
 mod armor_writer;
 mod certificate;
 mod component;
+mod describe;
 mod fingerprint;
 mod message;
 mod packet_stream;
 mod recipient;
 mod seal;
 mod sealed_message;
+mod sealing;
 mod self_signature;
 mod signing_key;
 mod time;
@@ -28,13 +30,12 @@ mod verify;
 
 pub use algorithm::{HashAlgorithm, KeyAlgorithm};
 pub use certificate::{Certificate, CertificateError};
+pub use describe::{DescribeError, describe};
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use message::Limits;
 pub use recipient::{EncryptionKey, Recipient, RecipientError, RecipientStatus};
 pub use seal::{SealError, SealOptions, Sealed, seal_to, seal_with_passphrase};
-pub use sealed_message::{
-    AeadMode, Cipher, DescribeError, NamedKey, Opener, Protection, SealedMessage, Stretching, describe,
-};
+pub use sealed_message::{AeadMode, Cipher, NamedKey, Opener, Protection, SealedMessage, Stretching};
 pub use signing_key::{Algorithm, LibraryError, SigningError, SigningKey};
 pub use trust::{Allowances, KeyStatus, PinError, TrustedKey, TrustedKeys};
 pub use verify::{ClaimedIssuer, Refusal, Verified, verify};

@@ -1,0 +1,185 @@
+//! The machinery of sealing: one message on its way from session key to last byte.
+
+use std::io::{self, Cursor, Read, Write};
+
+use pgp::{
+    composed::RawSessionKey,
+    crypto::{
+        aead::{AeadAlgorithm, ChunkSize},
+        hash::HashAlgorithm,
+        sym::SymmetricKeyAlgorithm,
+    },
+    packet::{
+        PacketTrait, PublicKeyEncryptedSessionKey, SymEncryptedProtectedData, SymKeyEncryptedSessionKey,
+    },
+    types::{EncryptionKey as LibraryEncryptionKey, Password, StringToKey},
+};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+
+use crate::{
+    EncryptionKey, Fingerprint, SealError, SealOptions, Sealed,
+    armor_writer::ArmorWriter,
+    packet_stream::PacketStream,
+    recipient::LibraryKey,
+    sealed_message::{AeadMode, Protection},
+};
+
+/// One message on its way: the session key, and who is given it.
+pub(crate) struct Sealing {
+    random: ChaCha20Rng,
+    protection: Protection,
+    session_key: RawSessionKey,
+    /// The session key for each who may open the message, as packets.
+    openers: Vec<u8>,
+    keys: Vec<Fingerprint>,
+}
+
+const CIPHER: SymmetricKeyAlgorithm = SymmetricKeyAlgorithm::AES256;
+
+/// How much a reader with AEAD has to hold before it may believe it.
+const AEAD_CHUNK: ChunkSize = ChunkSize::C64KiB;
+
+/// 31 << 21 bytes, the highest (RFC 9580 section 3.7.1.3).
+const MOST_STRETCHED: u8 = 255;
+
+const LITERAL: u8 = 11;
+const ENCRYPTED: u8 = 18;
+
+impl Sealing {
+    pub(crate) fn new(protection: Protection, seed: [u8; 32]) -> Self {
+        let mut random = ChaCha20Rng::from_seed(seed);
+        let session_key = CIPHER.new_session_key(&mut random);
+        Self { random, protection, session_key, openers: Vec::new(), keys: Vec::new() }
+    }
+
+    /// The same key twice is once.
+    pub(crate) fn open_to_key(&mut self, key: &EncryptionKey<'_>) -> Result<(), SealError> {
+        if self.keys.contains(&key.fingerprint()) {
+            return Ok(());
+        }
+        match key.in_library() {
+            LibraryKey::Primary(primary) => self.encrypt_session_key(primary)?,
+            LibraryKey::Subkey(subkey) => self.encrypt_session_key(subkey)?,
+        }
+        self.keys.push(key.fingerprint());
+        Ok(())
+    }
+
+    fn encrypt_session_key(&mut self, key: &impl LibraryEncryptionKey) -> Result<(), SealError> {
+        let Self { random, session_key, .. } = self;
+        let packet = match self.protection {
+            Protection::Aead { .. } => {
+                PublicKeyEncryptedSessionKey::from_session_key_v6(random, session_key, key)?
+            }
+            _ => PublicKeyEncryptedSessionKey::from_session_key_v3(random, session_key, CIPHER, key)?,
+        };
+        Ok(packet.to_writer_with_header(&mut self.openers)?)
+    }
+
+    pub(crate) fn open_to_passphrase(&mut self, passphrase: &str) -> Result<(), SealError> {
+        let stretched = StringToKey::new_iterated(&mut self.random, HashAlgorithm::Sha256, MOST_STRETCHED);
+        let passphrase = Password::from(passphrase);
+        let packet =
+            SymKeyEncryptedSessionKey::encrypt_v4(&passphrase, &self.session_key, stretched, CIPHER)?;
+        Ok(packet.to_writer_with_header(&mut self.openers)?)
+    }
+
+    pub(crate) fn run<R: Read, W: Write>(
+        self,
+        input: R,
+        output: W,
+        options: &SealOptions,
+    ) -> Result<Sealed, SealError> {
+        let (keys, protection) = (self.keys.clone(), self.protection);
+        let header = literal_header(options.file_name.as_deref().unwrap_or_default())?;
+        let mut input = Counted { stream: input, bytes: 0 };
+        let mut output = Counted { stream: output, bytes: 0 };
+        if options.armor {
+            let with_checksum = protection == Protection::Mdc;
+            let mut armor = ArmorWriter::begin(&mut output, with_checksum).map_err(SealError::Output)?;
+            self.write(header, &mut input, &mut armor)?;
+            armor.finish().map_err(SealError::Output)?;
+        } else {
+            self.write(header, &mut input, &mut output)?;
+        }
+        output.flush().map_err(SealError::Output)?;
+        Ok(Sealed { plaintext_bytes: input.bytes, sealed_bytes: output.bytes, keys, protection })
+    }
+
+    fn write(mut self, header: Vec<u8>, input: impl Read, output: &mut impl Write) -> Result<(), SealError> {
+        output.write_all(&self.openers).map_err(SealError::Output)?;
+        let literal = PacketStream::new(LITERAL, Cursor::new(header).chain(input));
+        let mode = match self.protection {
+            Protection::Aead { mode: AeadMode::Gcm, .. } => AeadAlgorithm::Gcm,
+            Protection::Aead { .. } => AeadAlgorithm::Ocb,
+            _ => {
+                let content =
+                    CIPHER.stream_encryptor(&mut self.random, self.session_key.as_ref(), literal)?;
+                // RFC 9580 section 5.13.1: the version, then the ciphertext.
+                return copy(PacketStream::new(ENCRYPTED, Cursor::new([1]).chain(content)), output);
+            }
+        };
+        let mut salt = [0; 32];
+        self.random.fill_bytes(&mut salt);
+        let content = SymEncryptedProtectedData::encrypt_seipdv2_stream(
+            CIPHER,
+            mode,
+            AEAD_CHUNK,
+            self.session_key.as_ref(),
+            salt,
+            literal,
+        )?;
+        // RFC 9580 section 5.13.2.
+        let start = [&[2, CIPHER.into(), mode.into(), AEAD_CHUNK.into()], salt.as_slice()].concat();
+        copy(PacketStream::new(ENCRYPTED, Cursor::new(start).chain(content)), output)
+    }
+}
+
+/// RFC 9580 section 5.9: binary, the name, no date: that of the file system is the true one.
+fn literal_header(file_name: &str) -> Result<Vec<u8>, SealError> {
+    // Programs show what is called so and do not save it.
+    if file_name == "_CONSOLE" {
+        return Err(SealError::FileName);
+    }
+    let length = u8::try_from(file_name.len()).map_err(|_| SealError::FileName)?;
+    Ok([&[b'b', length], file_name.as_bytes(), &[0; 4]].concat())
+}
+
+/// Says on which side it broke. A cipher cannot fail, so that whatever fails to be read is input.
+fn copy(mut sealed: impl Read, output: &mut impl Write) -> Result<(), SealError> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match sealed.read(&mut buffer).map_err(SealError::Input)? {
+            0 => return Ok(()),
+            length => output.write_all(&buffer[..length]).map_err(SealError::Output)?,
+        }
+    }
+}
+
+struct Counted<S> {
+    stream: S,
+    bytes: u64,
+}
+
+impl<S: Read> Read for Counted<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+impl<S: Write> Write for Counted<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(buffer)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
