@@ -1,0 +1,324 @@
+//! A real CKAN of our own, from `target/venv-ckan`: on a free loopback port, in a temporary folder, on a
+//! database of the tests' PostgreSQL. It has neither Redis nor Solr, and says so in its log.
+//!
+//! ```ignore
+//! let ckan = Site::shared();
+//! ckan.post("api_token_list", &ckan.key, &json!({ "user_id": "admin" }));
+//! ```
+//!
+//! The database is made once for each test program, and copied for each CKAN. What CKAN signs with is
+//! the same everywhere, so that one key of the administrator's is right at all of them. Nothing of a
+//! CKAN outlives the test program.
+#![allow(dead_code, reason = "the whole of a CKAN, of which tests use what they need")]
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use super::cluster::Cluster;
+use super::cluster::folder::{Folder, eventually, free_port, signal};
+
+/// The administrator (CKAN: sysadmin), and a user who is none.
+pub const ADMINISTRATOR: &str = "admin";
+pub const USER: &str = "ordinary";
+
+/// CKAN's role at PostgreSQL, and its password: CKAN's tools disagree about how others are spelled in a URL.
+const ROLE: &str = "ckan_default";
+const PASSWORD: &str = "of-tests-only";
+
+/// How long CKAN may take to start: a second and a half on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A CKAN; stopped, and its folder removed, when dropped.
+#[derive(Debug)]
+pub struct Site {
+    server: Mutex<Option<Child>>,
+    port: u16,
+    tls: bool,
+    /// The administrator's API token.
+    pub key: String,
+    /// An API token of [`USER`]'s.
+    pub ordinary_key: String,
+    database: String,
+    folder: Folder,
+}
+
+/// What is made once: it takes some seven seconds.
+struct Prepared {
+    configuration: String,
+    database: String,
+    key: String,
+    ordinary_key: String,
+}
+
+impl Site {
+    /// The CKAN that all tests of a program share; it ends with the program. Who stops one starts one of
+    /// their own.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Site> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Starts one that speaks plain HTTP.
+    pub fn start() -> Self {
+        Self::with_tls(false)
+    }
+
+    /// Starts one that speaks HTTPS, with the certificate of [`Site::certificate`], for `localhost`.
+    pub fn start_with_tls() -> Self {
+        Self::with_tls(true)
+    }
+
+    fn with_tls(tls: bool) -> Self {
+        let prepared = prepared();
+        let site = Self {
+            server: Mutex::new(None),
+            port: free_port(),
+            tls,
+            key: prepared.key.clone(),
+            ordinary_key: prepared.ordinary_key.clone(),
+            database: copy(&prepared.database),
+            folder: Folder::make("ckan"),
+        };
+        std::fs::write(site.ini(), &prepared.configuration).unwrap();
+        site.configure();
+        site.power_on();
+        site
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        let (scheme, host) = if self.tls { ("https", "localhost") } else { ("http", "127.0.0.1") };
+        format!("{scheme}://{host}:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its configuration file, as the `ckan` command takes it.
+    pub fn ini(&self) -> PathBuf {
+        self.folder.path().join("ckan.ini")
+    }
+
+    /// Its folder, in which tests may leave files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The certificate that it shows, PEM.
+    pub fn certificate() -> PathBuf {
+        Cluster::shared().folder().path().join("server.pem")
+    }
+
+    /// The certificate that its own leads to, PEM.
+    pub fn ca() -> PathBuf {
+        Cluster::shared().ca()
+    }
+
+    /// A file that only we can read, with `key` in it.
+    pub fn file_with(&self, name: &str, key: &str) -> PathBuf {
+        self.folder.write(name, &format!("{key}\n"))
+    }
+
+    /// Asks its API as anybody may, with curl; returns the status and the answer.
+    pub fn post(&self, action: &str, key: &str, asked: &serde_json::Value) -> (u16, serde_json::Value) {
+        self.post_with(action, &[format!("Authorization: {key}")], asked)
+    }
+
+    /// The same with other header fields.
+    pub fn post_with(
+        &self,
+        action: &str,
+        fields: &[String],
+        asked: &serde_json::Value,
+    ) -> (u16, serde_json::Value) {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "60", "--write-out", "\n%{http_code}"]).args([
+            "--header",
+            "Content-Type: application/json",
+            "--data",
+            &asked.to_string(),
+        ]);
+        for field in fields {
+            curl.args(["--header", field]);
+        }
+        if self.tls {
+            curl.arg("--cacert").arg(Self::ca());
+        }
+        let said = good(curl.arg(format!("{}/api/3/action/{action}", self.url())));
+        let (body, status) = said.rsplit_once('\n').unwrap();
+        let answer = serde_json::from_str(body).unwrap_or_else(|_| serde_json::Value::String(body.into()));
+        (status.parse().unwrap(), answer)
+    }
+
+    /// Runs the `ckan` command on it to a good end; returns what it wrote.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        good(ckan(self.folder.path()).arg("-c").arg(self.ini()).args(arguments))
+    }
+
+    /// Runs SQL on its database.
+    pub fn psql(&self, sql: &str) -> Vec<Vec<String>> {
+        Cluster::shared().psql(&self.database, sql)
+    }
+
+    /// What it wrote to its log.
+    pub fn logs(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into()
+    }
+
+    /// Writes where it is into its configuration, by CKAN's own means.
+    fn configure(&self) {
+        let url = database_url(&self.database);
+        let options = [
+            format!("sqlalchemy.url = {url}"),
+            format!("ckan.site_url = {}", self.url()),
+            format!("ckan.storage_path = {}", self.folder.path().join("storage").display()),
+            format!("ckan.webassets.path = {}", self.folder.path().join("webassets").display()),
+        ];
+        good(ckan(self.folder.path()).arg("config-tool").arg(self.ini()).args(options));
+    }
+}
+
+/// Its life.
+impl Site {
+    /// Starts it and waits until it answers.
+    pub fn power_on(&self) {
+        let log = File::options().append(true).create(true).open(self.folder.path().join("log")).unwrap();
+        let mut run = ckan(self.folder.path());
+        run.arg("-c").arg(self.ini()).args(["run", "--disable-reloader", "--disable-debugger", "--threaded"]);
+        run.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]);
+        if self.tls {
+            run.arg("--ssl-cert").arg(Self::certificate());
+            run.arg("--ssl-key").arg(Cluster::shared().folder().path().join("server.key"));
+        }
+        let mut server = self.server.lock().unwrap();
+        assert!(server.is_none(), "this CKAN runs already");
+        let child = server.insert(spawn(run.stdout(log.try_clone().unwrap()).stderr(log)));
+        eventually("CKAN takes connections", PATIENCE, || {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "CKAN did not start: {}", self.logs());
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).ok()
+        });
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        self.server.lock().unwrap().as_ref().map(|child| Pid::from_raw(child.id().cast_signed()))
+    }
+
+    /// `kill -9`: connections are cut.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.server.lock().unwrap().take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Stops it where it stands (`SIGSTOP`): connections stay open and nobody answers.
+    pub fn pause(&self) {
+        signal(self.pid(), Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal(self.pid(), Signal::SIGCONT);
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- CKAN in {} said:\n{}", self.folder.path().display(), self.logs());
+        }
+    }
+}
+
+/// The `ckan` program, as an administrator installs it.
+pub fn program() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv-ckan/bin/ckan")
+}
+
+/// It, with nothing of our environment, working in `folder`, whose end is its own.
+fn ckan(folder: &Path) -> Command {
+    let mut command = Command::new(program());
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir(folder)
+        .process_group(0)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Makes CKAN's tables, its users and their keys.
+fn prepared() -> &'static Prepared {
+    static PREPARED: OnceLock<Prepared> = OnceLock::new();
+    PREPARED.get_or_init(|| {
+        let folder = Folder::make("ckan");
+        let ini = folder.path().join("ckan.ini");
+        let role = format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'");
+        Cluster::shared().psql("postgres", &role);
+        let database = Cluster::shared().database_of(ROLE, "ckan");
+        let run = |arguments: &[&str]| good(ckan(folder.path()).arg("-c").arg(&ini).args(arguments));
+        good(ckan(folder.path()).args(["generate", "config"]).arg(&ini));
+        let storage = format!("ckan.storage_path = {}", folder.path().join("storage").display());
+        let url = format!("sqlalchemy.url = {}", database_url(&database));
+        good(ckan(folder.path()).arg("config-tool").arg(&ini).args([url, storage]));
+        run(&["db", "init"]);
+        let keys = [ADMINISTRATOR, USER].map(|user| {
+            let mail = format!("email={user}@example.org");
+            run(&["user", "add", user, &mail, "password=of tests only"]);
+            run(&["user", "token", "add", "--quiet", user, "of the tests"]).trim().to_owned()
+        });
+        run(&["sysadmin", "add", ADMINISTRATOR]);
+        let [key, ordinary_key] = keys;
+        let configuration = std::fs::read_to_string(&ini).unwrap();
+        Prepared { configuration, database, key, ordinary_key }
+    })
+}
+
+/// Copies a database that nobody is connected to; returns the copy's name.
+fn copy(database: &str) -> String {
+    static COPIES: AtomicU32 = AtomicU32::new(0);
+    // One at a time: PostgreSQL copies nothing that somebody is connected to, another copier included.
+    static COPYING: Mutex<()> = Mutex::new(());
+    let _alone = COPYING.lock().unwrap();
+    let copy = format!("{database}_{}", COPIES.fetch_add(1, Ordering::Relaxed));
+    Cluster::shared().psql("postgres", &format!("CREATE DATABASE {copy} OWNER {ROLE} TEMPLATE {database}"));
+    copy
+}
+
+/// As SQLAlchemy takes it.
+fn database_url(database: &str) -> String {
+    format!("postgresql://{ROLE}:{PASSWORD}@{}/{database}", Cluster::shared().address())
+}
+
+/// Runs a program to a good end; returns what it wrote to its standard output.
+#[track_caller]
+fn good(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } =
+        spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap();
+    // CKAN says a hundred lines about Redis and Solr before the one that counts.
+    let said = String::from_utf8_lossy(&stderr);
+    let last = said.lines().rev().take(8).collect::<Vec<_>>();
+    assert!(status.success(), "{command:?}: (last line first) {last:#?}");
+    String::from_utf8(stdout).unwrap()
+}
+
+/// Starts a program, or says what to install.
+#[track_caller]
+fn spawn(command: &mut Command) -> Child {
+    match command.spawn() {
+        Ok(child) => child,
+        Err(error) => panic!("{command:?}: {error}; ./test --install brings it"),
+    }
+}
