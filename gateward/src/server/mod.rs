@@ -17,6 +17,7 @@ pub mod housekeeping;
 mod htdigest;
 mod inventory;
 mod listener;
+mod outwards;
 mod peer;
 mod places;
 mod proxy_protocol;

@@ -7,8 +7,6 @@ mod answer;
 mod credential;
 mod request;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,25 +17,16 @@ use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::aws_lc_rs as provider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 
 use self::credential::Credential;
 use super::boot;
 use super::found::{Failed, Found};
+use super::outwards;
 use crate::base::random::Random;
 use crate::config::upstream::HttpUpstream;
 use crate::flows::admit::Order;
 use crate::flows::kind::ErrorForm;
-
-/// How long it may take until an upstream takes a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// How long a connection is kept that nobody uses: less than most servers keep theirs.
-const IDLE: Duration = Duration::from_secs(10);
 
 /// The body that goes upstream: written here, or the client's own as it comes.
 pub type Upward = Either<Full<Bytes>, request::Streamed>;
@@ -185,56 +174,18 @@ impl Upstream {
     }
 }
 
+/// A client that believes those servers whose certificates lead to one in `ca`, and no others.
 fn client(config: &HttpUpstream) -> Result<Client<HttpsConnector<HttpConnector>, Upward>, boot::Error> {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(CONNECT));
-    connector.set_nodelay(true);
-    connector.enforce_http(false);
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls(config.ca.as_deref())?)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .http1_max_buf_size(MOST_AT_ONCE)
-        .build(connector))
+    let roots = match config.ca.as_deref() {
+        Some(path) => outwards::roots(&outwards::certificates(path)?, path)?,
+        None => RootCertStore::empty(),
+    };
+    Ok(outwards::client(outwards::tls().with_root_certificates(roots).with_no_client_auth()))
 }
-
-/// Believes those servers whose certificates lead to one in `ca`, and no others.
-fn tls(ca: Option<&Path>) -> Result<ClientConfig, boot::Error> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = ca {
-        let text = boot::read("ca", path)?;
-        let unfit = || boot::Error::Ca(path.to_owned());
-        for certificate in CertificateDer::pem_slice_iter(&text) {
-            roots.add(certificate.map_err(|_| unfit())?).map_err(|_| unfit())?;
-        }
-        if roots.is_empty() {
-            return Err(unfit());
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider knows TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-/// How much of an answer is read at once, in bytes; its head has no more.
-const MOST_AT_ONCE: usize = 256 * 1024;
 
 /// Tells what went wrong before there was an answer.
 fn unreached(error: &hyper_util::client::legacy::Error) -> Failed {
-    let mut detail = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        detail = format!("{detail}: {inner}");
-        source = inner.source();
-    }
+    let detail = outwards::whole(error);
     if error.is_connect() {
         return Failed {
             status: StatusCode::SERVICE_UNAVAILABLE,

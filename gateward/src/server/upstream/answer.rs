@@ -13,9 +13,7 @@ use hyper::body::Incoming;
 use crate::flows::admit::Order;
 use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Inspector};
 use crate::server::found::{Broken, Content, Failed, Flow, Found};
-
-/// How much of an upstream's own words is passed on with an error, in characters.
-const WORDS: usize = 500;
+use crate::server::outwards::one_line;
 
 /// Makes what leaves of `response`.
 ///
@@ -169,8 +167,7 @@ async fn words(incoming: Incoming, silence: Duration) -> String {
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     let first = paragraphs.next().unwrap_or_default();
     let said = if first.starts_with("Error ") { paragraphs.next().unwrap_or(first) } else { first };
-    let words: Vec<&str> = said.split_whitespace().collect();
-    words.join(" ").chars().filter(|letter| !letter.is_control()).take(WORDS).collect()
+    one_line(said)
 }
 
 /// Makes the error that FDSN's clients expect of the upstream's own (FDSN web services 1.2, table of
