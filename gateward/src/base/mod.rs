@@ -5,6 +5,7 @@
 pub mod access_token;
 pub mod address;
 pub mod ckan;
+pub mod ckan_url;
 pub mod id;
 pub mod kind;
 pub mod name;

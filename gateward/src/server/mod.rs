@@ -6,6 +6,7 @@ mod answer;
 mod body;
 pub mod boot;
 mod carry;
+pub mod ckan;
 mod connection;
 mod cutter;
 mod elsewhere;

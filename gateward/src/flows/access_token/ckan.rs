@@ -9,21 +9,21 @@ pub trait Ckan {
     fn place(&self) -> String;
 
     /// Finds out whether the user is there and active.
-    fn has_user(&self, user: &CkanUser) -> impl Future<Output = Result<bool, Error>>;
+    fn has_user(&self, user: &CkanUser) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Makes the user, with a password that nobody knows: they set their own by mail.
-    fn create_user(&self, new: &NewUser) -> impl Future<Output = Result<(), Error>>;
+    fn create_user(&self, new: &NewUser) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Makes an API token that CKAN lists under `name`.
     ///
     /// After an error that [is of unknown end](Error::is_of_unknown_end) it may be there all the same.
-    fn create_key(&self, user: &CkanUser, name: &str) -> impl Future<Output = Result<Secret, Error>>;
+    fn create_key(&self, user: &CkanUser, name: &str) -> impl Future<Output = Result<Secret, Error>> + Send;
 
     /// Lists the API tokens of a user.
-    fn keys(&self, user: &CkanUser) -> impl Future<Output = Result<Vec<Listed>, Error>>;
+    fn keys(&self, user: &CkanUser) -> impl Future<Output = Result<Vec<Listed>, Error>> + Send;
 
     /// Revokes an API token by its id; `false` if there is none of it (any more).
-    fn revoke(&self, user: &CkanUser, jti: &str) -> impl Future<Output = Result<bool, Error>>;
+    fn revoke(&self, user: &CkanUser, jti: &str) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
 /// A user to be made.

@@ -1,0 +1,161 @@
+//! Which CKAN is believed to be the one that is meant.
+//!
+//! Many CKANs of institutions show a certificate that signed itself, often one that calls itself an
+//! authority besides (`openssl req -x509` makes those). A client takes it for what it is when exactly
+//! this certificate was given to it, as DCOR-Aid does.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::aws_lc_rs as provider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::Unready;
+use crate::base::ckan_url::CkanUrl;
+use crate::server::outwards;
+
+/// Believes what the file `ca` says, or else whom this machine believes.
+///
+/// # Errors
+///
+/// [`Unready`].
+pub(super) fn tls(url: &CkanUrl, ca: Option<&Path>) -> Result<ClientConfig, Unready> {
+    let tls = outwards::tls();
+    let Some(path) = ca else {
+        let roots = if url.is_https() { of_this_machine()? } else { RootCertStore::empty() };
+        return Ok(tls.with_root_certificates(roots).with_no_client_auth());
+    };
+    let given = outwards::certificates(path)?;
+    let roots = outwards::roots(&given, path)?;
+    let leads =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider::default_provider()))
+            .build()
+            .expect("there are roots, and no lists of revoked ones");
+    let verifier = Arc::new(GivenOrLeads { given, leads });
+    Ok(tls.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+fn of_this_machine() -> Result<RootCertStore, Unready> {
+    let mut roots = RootCertStore::empty();
+    // Those that cannot be read are as good as not there.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err(Unready::NoAuthorities) } else { Ok(roots) }
+}
+
+/// Believes a certificate that was given, or one that leads to one that was given.
+#[derive(Debug)]
+struct GivenOrLeads {
+    given: Vec<CertificateDer<'static>>,
+    leads: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for GivenOrLeads {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if !self.given.contains(shown) {
+            return self.leads.verify_server_cert(shown, between, name, ocsp, now);
+        }
+        rustls::client::verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
+        is_in_its_time(shown, now)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.leads.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.leads.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.leads.supported_verify_schemes()
+    }
+}
+
+/// RFC 5280 section 4.1.2.5: both ends belong to the time.
+fn is_in_its_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), CertificateError> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if seconds > parsed.validity().not_after.timestamp() {
+        return Err(CertificateError::Expired);
+    }
+    if seconds < parsed.validity().not_before.timestamp() {
+        return Err(CertificateError::NotValidYet);
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the TLS of a server, and what would mend it; `None` where it is not that.
+pub(super) fn what_is_wrong(error: &(dyn std::error::Error + 'static), host: &str) -> Option<String> {
+    let error = tls_error(error)?;
+    Some(match error {
+        rustls::Error::InvalidCertificate(wrong) => certificate_is_wrong(wrong, host),
+        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS: look at the port".into(),
+        other => format!("no TLS comes about: {other}"),
+    })
+}
+
+fn certificate_is_wrong(wrong: &CertificateError, host: &str) -> String {
+    let given = "give the file with its certificate, or with its authority's";
+    match wrong {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            format!("its certificate leads to nobody who is believed: if it is the right server, {given}")
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
+            "its certificate is not for {host}: give the address that stands in it, or renew it with this name \
+             in subjectAltName"
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has ended: it is to be renewed there".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: look at the clocks, there and here".into()
+        }
+        // What has no name in rustls: among others an authority's own certificate, which serves nobody save
+        // who was given it.
+        CertificateError::Other(_) => {
+            format!(
+                "its certificate signed itself, or cannot be believed at all: if it is the right server, {given}"
+            )
+        }
+        other => format!("its certificate cannot be believed ({other}): {given}"),
+    }
+}
+
+/// What rustls said stands in an error of input and output, which hides it from `source`.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        let hidden = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = hidden.and_then(|hidden| tls_error(hidden)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
