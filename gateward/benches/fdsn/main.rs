@@ -22,6 +22,8 @@ mod answers;
 mod archive;
 mod door;
 mod nginx;
+#[path = "../../tests/postgres/ports.rs"]
+mod ports;
 mod process;
 mod stream;
 
@@ -67,11 +69,6 @@ fn number(name: &str) -> Option<usize> {
 
 fn wanted(part: &str) -> bool {
     argument("ONLY").is_none_or(|only| only == part)
-}
-
-/// A port that nobody listens on at the moment.
-fn free_port() -> Outcome<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// The one in the middle.

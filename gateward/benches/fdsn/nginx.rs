@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::Outcome;
+use crate::ports::free_port;
 use crate::process::Process;
-use crate::{Outcome, free_port};
 
 /// A running nginx.
 pub struct Nginx {
@@ -55,7 +56,7 @@ pub fn peer(dir: &Path, upstream: &Nginx) -> Outcome<Nginx> {
 }
 
 fn start(dir: &Path, name: &str, workers: usize, http: &str) -> Outcome<Nginx> {
-    let port = free_port()?;
+    let port = free_port();
     let home = dir.join(name);
     std::fs::create_dir(&home)?;
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

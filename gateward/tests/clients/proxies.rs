@@ -1,12 +1,13 @@
 //! Real proxies to put in front of a server, each on a free port, stopped when it is dropped.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use tempfile::TempDir;
 
+use super::cluster::ports::free_port;
 use super::installation::Installation;
 use super::server::{PATIENCE, Reply, Server, curl};
 use super::tools::start;
@@ -97,10 +98,6 @@ impl Drop for Proxy {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Serves `installation` without TLS at `listen`, with these lines more at the head of the file.

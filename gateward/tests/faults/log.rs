@@ -7,8 +7,8 @@ use audit_log::{Event as Covered, PersonalHash};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cluster::patience::eventually;
 use crate::store_under_test::{StoreUnderTest, bytes};
-use crate::support::eventually;
 
 /// One event.
 #[derive(Debug, Clone)]

@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use crate::cluster::patience::eventually;
 use crate::store_under_test::StoreUnderTest;
-use crate::support::{DEMO_GROUP, Installation, SMALL, eventually};
+use crate::support::{DEMO_GROUP, Installation, SMALL};
 
 #[test]
 fn a_missing_keyring_shuts_the_door_until_it_is_put_back() {
@@ -72,7 +73,7 @@ fn whatever_is_missing_at_the_start_is_waited_for() {
         std::fs::rename(&path, &away).unwrap();
         let server = installation.start(&mut installation.serving());
         eventually("the server says what it waits for", Duration::from_secs(20), || {
-            server.said().contains(&path.display().to_string()).then_some(())
+            server.said().contains(&path.display().to_string())
         });
         // Without a certificate nobody can be answered.
         if !missing.starts_with("server") {

@@ -1,11 +1,11 @@
-//! An installation to break, a server to end, and patience with a limit.
+//! An installation to break, and a server to end.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use gateward::server::system;
 use jiff::SignedDuration;
@@ -15,6 +15,8 @@ use openpgp::SigningKey;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::cluster::patience::eventually;
+use crate::cluster::ports::free_port;
 use crate::store_under_test::{StoreUnderTest, settle};
 
 /// The program under test.
@@ -26,34 +28,10 @@ pub const DEMO_GROUP: &str = "/epos/demo";
 /// A file below the size up to which answers are recorded in one event.
 pub const SMALL: &str = "/files/restricted.txt";
 
-/// Repeats `probe` until it finds something, or stops the test after `within`.
-pub fn eventually<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(begun.elapsed() < within, "not within {within:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Starts a program of Debian, or says which package has it.
 pub fn spawn(command: &mut Command, package: &str) -> Child {
     let program = command.get_program().to_string_lossy().into_owned();
     command.spawn().unwrap_or_else(|error| panic!("{program}: {error}; install Debian's package {package}"))
-}
-
-/// A loopback port that nobody listens on, below those that outgoing connections take.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 10_000 + u16::try_from(std::process::id() % 200).unwrap() * 100;
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// A folder with everything that a server needs, as `gateward demo` makes it.
@@ -116,7 +94,7 @@ impl Installation {
         self.store().execute("UPDATE instance SET lease_until = started_at");
         let server = self.serve();
         eventually("all that was open is closed", Duration::from_secs(30), || {
-            (self.store().value("SELECT count(*) FROM open_transaction") == "0").then_some(())
+            self.store().value("SELECT count(*) FROM open_transaction") == "0"
         });
         server.stop();
     }

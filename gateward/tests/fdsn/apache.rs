@@ -1,6 +1,6 @@
 //! Debian's Apache before the data server: it asks itself who comes, as data centres have it.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use super::cluster::ports::free_port;
 use super::door::DATASELECT;
 use super::server::{PATIENCE, wait};
 use super::tools::{run, send, start};
@@ -162,8 +163,4 @@ fn configuration(folder: &Path, port: u16, data: &str, asks: Asks) -> String {
 fn md5(text: &str) -> String {
     let sum = run(&mut Command::new("md5sum"), text.as_bytes()).good();
     sum.text().split_whitespace().next().unwrap().to_owned()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

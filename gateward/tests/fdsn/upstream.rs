@@ -1,12 +1,12 @@
 //! A real data server, `portable-fdsnws-dataselect`, which knows nothing of restrictions.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
 use super::archive::ARCHIVE;
+use super::cluster::ports::free_port;
 use super::tools::{python, start};
 
 /// The server with the whole archive, stopped when it is dropped.
@@ -65,8 +65,4 @@ impl Drop for Upstream {
             eprintln!("the upstream's log:\n{}", self.log());
         }
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

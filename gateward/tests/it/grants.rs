@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::support::{Installation, eventually};
+use crate::cluster::patience::eventually_beside;
+use crate::support::{Installation, PATIENCE};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -78,7 +79,7 @@ async fn what_one_address_tried_in_vain_is_counted_and_found_by_its_reference() 
     assert_eq!(door.bodies("exchange_refused").len(), 11, "ten singly, and the first over the limit");
     assert_eq!(references[10..30].iter().collect::<std::collections::HashSet<_>>().len(), 1);
     door.pass(SignedDuration::from_secs(61));
-    eventually("the summary", || !door.bodies("failures_counted").is_empty()).await;
+    eventually_beside("the summary", PATIENCE, || !door.bodies("failures_counted").is_empty()).await;
     let shown = door.command(&["audit", "show", &references[29]]).0;
     assert!(shown.contains("count          20"), "{shown}");
     // The minute is over.

@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::support::{Installation, eventually};
+use crate::cluster::patience::eventually_beside;
+use crate::support::{Installation, PATIENCE};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -82,7 +83,7 @@ async fn cleaning_up_takes_exactly_the_logins_that_ended() {
     }
     let lives = door.exchange(&door.token("lives@example.org", "/epos/demo", DAY)).await;
     door.pass(hours(1));
-    eventually("the sweep", || !door.bodies("logins_cleaned_up").is_empty()).await;
+    eventually_beside("the sweep", PATIENCE, || !door.bodies("logins_cleaned_up").is_empty()).await;
     ended.sort();
     let mut named: Vec<String> = door
         .bodies("logins_cleaned_up")

@@ -5,8 +5,9 @@ use gateward::base::time::{later, stored};
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use crate::cluster::patience::eventually_beside;
 use crate::store_under_test::bytes;
-use crate::support::{Installation, eventually};
+use crate::support::{Installation, PATIENCE};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -124,7 +125,7 @@ fn runs(door: &Installation, id: &str) -> bool {
 async fn sweep(door: &Installation) {
     run_elsewhere(door, "the newest", SignedDuration::ZERO);
     door.pass(SignedDuration::from_mins(1));
-    eventually("the sweep", || !runs(door, "the newest")).await;
+    eventually_beside("the sweep", PATIENCE, || !runs(door, "the newest")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gateward::base::store_address::StoreAddress;
 use gateward::base::time::{Clock, stored};
@@ -18,6 +18,9 @@ use openpgp::SigningKey;
 use serde_json::{Value, json};
 
 use crate::store_under_test::{self, StoreUnderTest};
+
+/// How long what the server does by itself may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An installation that the demo made, with a server that this test's clock governs.
 pub struct Installation {
@@ -176,14 +179,5 @@ impl Installation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
         let done = command.args(arguments).arg("--config").arg(self.path("gateward.toml")).output().unwrap();
         (String::from_utf8(done.stdout).unwrap(), done.status.success())
-    }
-}
-
-/// Waits until `holds`, or stops the test.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -6,9 +6,9 @@
 //! let url = Cluster::shared().socket_url(&database);
 //! ```
 //!
-//! Other test targets take it in with `#[path = "../postgres/cluster.rs"] mod cluster;`; it stands
-//! on `folder.rs` beside it and on nothing else. The role `gateward` comes in by peer through the
-//! socket, as ourselves, and by a password over TCP, with or without TLS. Databases are UTF-8 and
+//! Other test targets take it in with `#[path = "../postgres/cluster.rs"] mod cluster;`; it brings the
+//! files beside it that it stands on, and needs nothing else. The role `gateward` comes in by peer through
+//! the socket, as ourselves, and by a password over TCP, with or without TLS. Databases are UTF-8 and
 //! sort by bytes. Nothing of the server outlives the test program.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
@@ -28,7 +28,13 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 #[path = "folder.rs"]
 pub mod folder;
-use folder::{Folder, eventually, free_port, inhabitants, kill_inhabitants, signal};
+#[path = "patience.rs"]
+pub mod patience;
+#[path = "ports.rs"]
+pub mod ports;
+use folder::{Folder, inhabitants, kill_inhabitants, signal};
+use patience::eventually;
+use ports::free_port;
 
 /// Where Debian has the programs of the server.
 pub const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
@@ -297,7 +303,7 @@ impl Cluster {
         eventually("PostgreSQL is ready", PATIENCE, || {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "PostgreSQL did not start: {}", self.logs());
-            self.says_ready(child.id()).then_some(())
+            self.says_ready(child.id())
         });
     }
 

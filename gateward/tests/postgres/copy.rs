@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::cluster::{Cluster, OWNER};
 use crate::store_under_test::{Held, StoreUnderTest, grants};
 
@@ -238,7 +238,7 @@ fn stuck(from: &str, to: &str, database: &StoreUnderTest, mode: &str) -> (Child,
     let lock = Held::by(name, &format!("BEGIN; LOCK TABLE search IN {mode} MODE; SELECT 'held';"));
     let child = copying(from, to).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'search'::regclass";
-    eventually("the copy waits", Duration::from_secs(20), || (database.value(waiting) == "1").then_some(()));
+    eventually("the copy waits", Duration::from_secs(20), || database.value(waiting) == "1");
     (child, lock)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::Cluster;
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::disk::{SmallDisk, run_where_we_may_mount};
 
 /// Inserts until the server refuses; returns how many rows went in, and what it said.
@@ -50,7 +50,7 @@ fn where_the_log_has_no_room_the_server_ends_and_loses_nothing() {
     eventually("the log has no room", Duration::from_secs(60), || {
         cluster.try_psql(&database, "SELECT pg_logical_emit_message(false, '', repeat('x', 1000000))").err()
     });
-    eventually("the server ends", Duration::from_secs(60), || (!cluster.is_running()).then_some(()));
+    eventually("the server ends", Duration::from_secs(60), || !cluster.is_running());
     assert!(cluster.logs().contains("PANIC"), "{}", cluster.logs());
     disk.empty();
     cluster.restart();

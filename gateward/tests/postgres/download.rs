@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::installation::Login;
 
 /// An answer without end, in small pieces, each as soon as it is there.
@@ -38,7 +38,7 @@ impl Download {
     /// Waits for its end; returns whether it came whole.
     #[track_caller]
     pub fn ended(self, within: Duration) -> bool {
-        eventually("the download ends", within, || self.thread.is_finished().then_some(()));
+        eventually("the download ends", within, || self.thread.is_finished());
         self.thread.join().unwrap()
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::cluster::{Cluster, PASSWORD, PASSWORD_FILE, program};
 use crate::pair::Pair;
 
@@ -42,9 +42,7 @@ impl Writers {
     /// Waits until that many more writes are acknowledged.
     pub fn wait_for(&self, more: u32, within: Duration) {
         let goal = self.acknowledged.load(Ordering::Relaxed) + more;
-        eventually("writes are acknowledged", within, || {
-            (self.acknowledged.load(Ordering::Relaxed) >= goal).then_some(())
-        });
+        eventually("writes are acknowledged", within, || self.acknowledged.load(Ordering::Relaxed) >= goal);
     }
 
     fn write_until_over(&self, url: &str) -> Vec<u32> {
@@ -128,6 +126,6 @@ fn nothing_is_acknowledged_that_the_standby_does_not_have() {
     // It is on the standby's disk; reading it there takes a moment more.
     eventually("the standby shows it", Duration::from_secs(10), || {
         let said = pair.standby().try_psql(&database, "INSERT INTO mark DEFAULT VALUES").unwrap_err();
-        said.contains("read-only").then_some(())
+        said.contains("read-only")
     });
 }

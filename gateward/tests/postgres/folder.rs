@@ -14,12 +14,14 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use tempfile::TempDir;
+
+use super::patience::eventually;
 
 /// A temporary folder of the servers' user; its servers end and it goes when it is dropped.
 #[derive(Debug)]
@@ -162,7 +164,7 @@ pub fn kill_inhabitants(folder: &Path, first: Option<Pid>) {
         for pid in &living {
             signal(Some(*pid), Signal::SIGKILL);
         }
-        living.is_empty().then_some(())
+        living.is_empty()
     });
 }
 
@@ -177,31 +179,5 @@ fn is_dead(pid: Pid) -> bool {
 pub fn signal(to: Option<Pid>, signal: Signal) {
     if let Some(pid) = to {
         let _ = kill(pid, signal);
-    }
-}
-
-/// Repeats `probe` until it finds something, or stops the test after `within`.
-pub fn eventually<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(begun.elapsed() < within, "not within {within:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A loopback port that nobody listens on, below those that outgoing connections take.
-pub fn free_port() -> u16 {
-    use std::sync::atomic::{AtomicU16, Ordering};
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 10_000 + u16::try_from(std::process::id() % 200).unwrap() * 100;
-    loop {
-        // Away from those that the installations of a test take, which count from `first`.
-        let port = first + (1_000 + NEXT.fetch_add(1, Ordering::Relaxed)) % 2_000;
-        if std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
     }
 }

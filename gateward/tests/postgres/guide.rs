@@ -9,7 +9,8 @@ use std::time::Duration;
 use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 
-use crate::cluster::folder::{eventually, free_port};
+use crate::cluster::patience::eventually;
+use crate::cluster::ports::free_port;
 use crate::cluster::{Cluster, PROGRAMS, ROLE};
 
 const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
@@ -160,7 +161,7 @@ impl Machine {
         eventually("the door is open", Duration::from_secs(20), || {
             let said = std::fs::read_to_string(&log).unwrap();
             assert!(server.try_wait().unwrap().is_none(), "{said}");
-            said.contains("the door is open").then_some(())
+            said.contains("the door is open")
         });
         let pid = nix::unistd::Pid::from_raw(server.id().cast_signed());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();

@@ -16,7 +16,8 @@ use openpgp::SigningKey;
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::cluster::folder::{eventually, free_port};
+use crate::cluster::patience::eventually;
+use crate::cluster::ports::free_port;
 use crate::download::start_endless;
 
 /// The program under test.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::{Answer, Client};
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::installation::{Installation, LARGE, Login, Replica, SMALL};
 use crate::log::Log;
 
@@ -91,9 +91,7 @@ impl<'a> Load<'a> {
     #[track_caller]
     pub fn wait_for(&self, more: u32, within: Duration) {
         let goal = self.answers.load(Ordering::SeqCst) + more;
-        eventually("requests are answered", within, || {
-            (self.answers.load(Ordering::SeqCst) >= goal).then_some(())
-        });
+        eventually("requests are answered", within, || self.answers.load(Ordering::SeqCst) >= goal);
     }
 
     /// Waits until that many more requests were refused because the door is shut.
@@ -101,7 +99,7 @@ impl<'a> Load<'a> {
     pub fn wait_until_shut(&self, more: usize, within: Duration) {
         let shut = || self.told.lock().unwrap().shut;
         let goal = shut() + more;
-        eventually("the door is shut", within, || (shut() >= goal).then_some(()));
+        eventually("the door is shut", within, || shut() >= goal);
     }
 
     fn exchange_and_fetch(&self, asker: &Asker) {
@@ -186,7 +184,7 @@ impl Told {
     /// each token gives the same login again on `replica`.
     #[track_caller]
     pub fn check(&self, installation: &Installation, replica: &Replica, log: Log<'_>, within: Duration) {
-        eventually("all has ended", within, || (log.open() == 0).then_some(()));
+        eventually("all has ended", within, || log.open() == 0);
         log.check_transactions();
         self.check_acknowledged(installation, replica, log);
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 
 /// The log in one database.
 #[derive(Clone, Copy)]

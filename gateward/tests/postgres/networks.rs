@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::cluster::{Cluster, PASSWORD, ROLE, program};
 use crate::tcp_proxy::{Fate, TcpProxy};
 
@@ -83,7 +83,7 @@ fn a_commit_done_in_silence_keeps_the_client_waiting() {
     stdin.write_all(b"BEGIN; INSERT INTO mark VALUES (1); COMMIT;\n").unwrap();
     drop(stdin);
     site.proxy.wait_for_cut(Duration::from_secs(10));
-    eventually("the server did it", Duration::from_secs(10), || (site.marks() == ["1"]).then_some(()));
+    eventually("the server did it", Duration::from_secs(10), || site.marks() == ["1"]);
     assert!(client.try_wait().unwrap().is_none());
     site.proxy.reset();
     assert!(!client.wait().unwrap().success());
@@ -127,7 +127,7 @@ fn what_is_lost_arrives_when_packets_pass_again() {
 fn a_reset_ends_what_is_connected_and_lets_others_in() {
     let site = Site::make();
     let mut connected = TcpStream::connect(site.proxy.address()).unwrap();
-    eventually("it is let in", Duration::from_secs(10), || (site.proxy.connections() == 1).then_some(()));
+    eventually("it is let in", Duration::from_secs(10), || site.proxy.connections() == 1);
     site.proxy.reset();
     assert_eq!(connected.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(site.run("SELECT 1"), (true, "1\n".to_owned()));

@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::cluster::folder::eventually;
+use super::cluster::patience::eventually;
 use super::cluster::{Cluster, PASSWORD_FILE, ROLE, program, run};
 
 /// Two servers with the same data.
@@ -91,7 +91,7 @@ impl Pair {
         primary.psql("postgres", "SELECT pg_reload_conf()");
         eventually("the standby is synchronous", Duration::from_secs(30), || {
             let state = primary.psql("postgres", "SELECT sync_state FROM pg_stat_replication");
-            (state == [["sync"]]).then_some(())
+            state == [["sync"]]
         });
     }
 }

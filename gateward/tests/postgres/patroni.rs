@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::cluster::folder::{Folder, eventually, free_port, kill_inhabitants};
+use super::cluster::folder::{Folder, kill_inhabitants};
+use super::cluster::patience::eventually;
+use super::cluster::ports::free_port;
 use super::cluster::{ACCESS, Cluster, PASSWORD, PROGRAMS, spawn};
 
 /// Two servers of which one leads, and what decides which; ended when dropped.
@@ -143,7 +145,7 @@ impl Patroni {
             .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
             .args(["--initial-cluster", &format!("only={peer}")]);
         start(&mut etcd, &self.folder);
-        eventually("etcd is ready", PATIENCE, || (asked(self.etcd, "/health") == Some(200)).then_some(()));
+        eventually("etcd is ready", PATIENCE, || asked(self.etcd, "/health") == Some(200));
     }
 
     fn start_haproxy(&self) {

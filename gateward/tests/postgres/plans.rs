@@ -14,7 +14,7 @@ use gateward::store::temporary_login;
 use jiff::SignedDuration;
 
 use crate::cluster::Cluster;
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::store::{Replica, address, check_order};
 
 /// How many events the log has.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::cluster::Cluster;
-use crate::cluster::folder::{eventually, inhabitants};
+use crate::cluster::folder::inhabitants;
+use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
 use crate::installation::{Installation, LARGE, Replica, SMALL};
 use crate::log::Log;
@@ -181,7 +182,7 @@ fn a_replica_that_stands_still_for_a_while_is_missed_by_nobody_and_goes_on() {
     });
     site.replicas[0].wait_until_ready();
     assert_eq!(site.replicas[0].client().get(LARGE, &login).unwrap().status, 200);
-    eventually("all has ended", Duration::from_secs(5), || (site.log().open() == 0).then_some(()));
+    eventually("all has ended", Duration::from_secs(5), || site.log().open() == 0);
     site.log().check();
     site.log().check_transactions();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::cluster::Cluster;
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::installation::{Installation, LARGE, Login, Replica, SMALL};
 use crate::log::Log;
 
@@ -99,7 +99,7 @@ fn events_of_all_replicas_and_of_commands_form_one_order() {
         }
         over.store(true, Ordering::Relaxed);
     });
-    eventually("all has ended", Duration::from_secs(5), || (site.log().open() == 0).then_some(()));
+    eventually("all has ended", Duration::from_secs(5), || site.log().open() == 0);
     let log = site.log();
     log.check();
     log.check_transactions();
@@ -198,7 +198,7 @@ fn replicas_are_restarted_one_by_one_under_load_and_no_request_is_lost() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert!(requests > 50, "{requests} requests are no load");
-    eventually("all has ended", Duration::from_secs(5), || (site.log().open() == 0).then_some(()));
+    eventually("all has ended", Duration::from_secs(5), || site.log().open() == 0);
     site.log().check();
     site.log().check_transactions();
 }

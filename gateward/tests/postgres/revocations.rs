@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
 use crate::installation::SMALL;
 use crate::replicas::Site;
@@ -78,7 +78,7 @@ fn an_answer_goes_on_when_the_database_is_heard_again_and_nobody_ends_it_meanwhi
     std::thread::sleep(Duration::from_secs(40));
     proxy.pass();
     let heard = Instant::now();
-    eventually("it goes on", Duration::from_secs(10), || (download.newest() > heard).then_some(()));
+    eventually("it goes on", Duration::from_secs(10), || download.newest() > heard);
     std::thread::sleep(Duration::from_secs(1));
     assert!(download.newest().elapsed() < AT_ONCE, "it stopped again");
     let ended = site.log().events_from(since).into_iter().find(|event| event.kind() == "ended");

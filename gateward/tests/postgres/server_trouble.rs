@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::cluster::{Cluster, ROLE, program};
 use crate::disk::{SmallDisk, run_where_we_may_mount};
 use crate::download::{Download, ENDLESS};
@@ -199,7 +199,7 @@ fn where_the_servers_log_has_no_room_the_door_is_shut_until_somebody_starts_it_a
         let fill = "SELECT pg_logical_emit_message(false, '', repeat('x', 1000000))";
         eventually("the server ends", PATIENCE, || {
             drop(cluster.try_psql("postgres", fill));
-            (!cluster.is_running()).then_some(())
+            !cluster.is_running()
         });
         replica.wait_until_not_ready();
         disk.empty();
@@ -251,6 +251,6 @@ fn what_was_admitted_by_a_commit_that_nobody_answered_is_ended_as_soon_as_the_st
     replica.wait_until_ready();
     assert_eq!(replica.client().get(SMALL, &login).unwrap().status, 200);
     let now = Instant::now();
-    eventually("what runs goes on", Duration::from_secs(5), || (runs.newest() > now).then_some(()));
+    eventually("what runs goes on", Duration::from_secs(5), || runs.newest() > now);
     log.check();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gateward::store::CommitError;
 
-use crate::cluster::folder::eventually;
+use crate::cluster::patience::eventually;
 use crate::installation::Installation;
 use crate::pair::Pair;
 use crate::store::Replica;

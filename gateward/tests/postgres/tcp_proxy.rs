@@ -5,7 +5,7 @@
 //! refuses TLS, as a server does that has none. Its own kernel acknowledges what a client sends,
 //! also what is then lost: TCP_USER_TIMEOUT does not notice; a timeout of the client's does.
 //!
-//! Self-contained: `#[path = "../postgres/tcp_proxy.rs"] mod tcp_proxy;`.
+//! Another test target takes it in beside `mod cluster;`, with `#[path = "../postgres/tcp_proxy.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -13,9 +13,11 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+
+use super::cluster::patience::eventually;
 
 #[path = "messages.rs"]
 mod messages;
@@ -122,8 +124,8 @@ impl TcpProxy {
         // Those who were in may have come back already.
         let reset: Vec<_> = connections.iter().map(Arc::downgrade).collect();
         drop(connections);
-        let all_gone = || reset.iter().all(|connection| connection.strong_count() == 0).then_some(());
-        wait("connections are reset", Duration::from_secs(10), all_gone);
+        let all_gone = || reset.iter().all(|connection| connection.strong_count() == 0);
+        eventually("connections are reset", Duration::from_secs(10), all_gone);
     }
 
     /// Cuts one connection at a COMMIT: at the next one for 1, at the one after it for 2. Once; what
@@ -135,7 +137,7 @@ impl TcpProxy {
 
     /// Waits until [`TcpProxy::cut_at_commit`] has met its COMMIT.
     pub fn wait_for_cut(&self, within: Duration) {
-        wait("a COMMIT is cut", within, || self.network.state.lock().unwrap().cut.is_none().then_some(()));
+        eventually("a COMMIT is cut", within, || self.network.state.lock().unwrap().cut.is_none());
     }
 
     /// How many COMMITs clients have sent, those cut included.
@@ -302,13 +304,5 @@ impl Connection {
         setsockopt(&self.client, sockopt::Linger, &at_once).unwrap();
         setsockopt(&self.server, sockopt::Linger, &at_once).unwrap();
         self.over.store(true, Ordering::Relaxed);
-    }
-}
-
-fn wait(what: &str, within: Duration, mut done: impl FnMut() -> Option<()>) {
-    let begun = Instant::now();
-    while done().is_none() {
-        assert!(begun.elapsed() < within, "not within {within:?}: {what}");
-        std::thread::sleep(TURN);
     }
 }

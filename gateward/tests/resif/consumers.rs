@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::cluster::folder::free_port;
+use super::cluster::patience::eventually;
+use super::cluster::ports::free_port;
 use super::databases::Databases;
-use super::drop_in::{eventually, installation, token};
+use super::drop_in::{WITHIN, installation, token};
 use super::gnupg::Gnupg;
 use super::guide::{Machine, blocks};
 use super::installation::Installation;
@@ -156,7 +157,9 @@ fn apache_lets_in_by_the_htdigest_file() {
     apache.lets_in(&login);
     let ends = |login: &Credentials| {
         let begun = Instant::now();
-        eventually("it leaves the file", || !std::fs::read_to_string(&file).unwrap().contains(&login.login));
+        eventually("it leaves the file", WITHIN, || {
+            !std::fs::read_to_string(&file).unwrap().contains(&login.login)
+        });
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert_eq!(apache.answers(login).0, 401);
     };
@@ -169,7 +172,7 @@ fn apache_lets_in_by_the_htdigest_file() {
     let made = server.json(&["exchange", token.to_str().unwrap()]).remove(0);
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
     let login = Credentials { login: text("login"), password: text("password") };
-    eventually("it follows", || std::fs::read_to_string(&file).unwrap().contains(&login.login));
+    eventually("it follows", WITHIN, || std::fs::read_to_string(&file).unwrap().contains(&login.login));
     apache.lets_in(&login);
     server.command(&["issuer", "revoke", &issuer.fingerprint]).good();
     ends(&login);

@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use super::cluster::patience::eventually;
 use super::databases::Databases;
 use super::gnupg::{Gnupg, Issuer};
 use super::installation::Installation;
 use super::server::{Credentials, Server};
 use super::statement::{GROUP, Statement, from_now};
 use super::tcp_proxy::{Fate, TcpProxy};
+
+/// How long what the server does by itself may take on a busy machine.
+pub const WITHIN: Duration = Duration::from_secs(60);
 
 /// An installation that writes into `databases`.
 pub fn installation(databases: &Databases, issuer: &Issuer<'_>) -> Installation {
@@ -18,16 +22,6 @@ pub fn installation(databases: &Databases, issuer: &Issuer<'_>) -> Installation 
 
 pub fn token(issuer: &Issuer<'_>, groups: &str) -> String {
     issuer.sign(&Statement { groups: groups.into(), ..Statement::default() })
-}
-
-/// Repeats `probe` until it is true.
-#[track_caller]
-pub fn eventually(what: &str, mut probe: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !probe() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// What a reader of the databases finds about `login`: its hash, and its networks.
@@ -103,7 +97,7 @@ fn a_login_never_outlives_its_token_there() {
     let valid_until = from_now(3);
     let login = server.exchange(&issuer.sign(&Statement { valid_until, ..Statement::default() }));
     assert_eq!(found(&databases, &login.login).0.len(), 1);
-    eventually("it ends there", || found(&databases, &login.login).0.is_empty());
+    eventually("it ends there", WITHIN, || found(&databases, &login.login).0.is_empty());
     let ran = server.command(&["cleanup"]).good();
     assert!(
         ran.text().contains("expired logins deleted: 1; in RESIF's databases: completed 0, taken away 1"),
@@ -136,7 +130,7 @@ fn the_logins_of_an_issuer_that_was_taken_out_are_gone_within_a_second() {
     server.exchange(&token(&issuer, GROUP));
     server.command(&["issuer", "revoke", &issuer.fingerprint]).good();
     let begun = Instant::now();
-    eventually("they go", || (databases.users(), databases.privileges()) == before);
+    eventually("they go", WITHIN, || (databases.users(), databases.privileges()) == before);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
@@ -206,7 +200,7 @@ fn a_server_starts_without_them_and_refuses_to_start_where_they_are_wrong() {
     let token = token(&issuer, "/epos/demo");
     assert_eq!(server.post(&token, &[]).status, 503);
     proxy.pass();
-    eventually("it finds them", || server.post(&token, &[]).status == 200);
+    eventually("it finds them", WITHIN, || server.post(&token, &[]).status == 200);
 
     databases.in_auth("REVOKE SELECT ON epos_fdsn FROM eidawsauth");
     let checked = server.command(&["config", "check"]);

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use super::cluster::patience::eventually;
 use super::cluster::program;
 use super::databases::Databases;
-use super::drop_in::{eventually, found, installation, token};
+use super::drop_in::{WITHIN, found, installation, token};
 use super::gnupg::Gnupg;
 use super::installation::{Installation, gateward};
 use super::server::{Credentials, Server};
@@ -79,13 +80,13 @@ fn stop_after(
     let privileges =
         (after == After::OurOwnRecord).then(|| Locked::table(databases, &databases.privileges, "aut_user"));
     enters();
-    eventually("it is pending", || count(&store, PENDING) == 1);
+    eventually("it is pending", WITHIN, || count(&store, PENDING) == 1);
     if after == After::OurOwnRecord {
         kill();
         drop((users, privileges));
         return;
     }
-    eventually("it has privileges", is_named);
+    eventually("it has privileges", WITHIN, is_named);
     if after == After::Privileges {
         kill();
         users.release();
@@ -93,7 +94,7 @@ fn stop_after(
     }
     let held = store.hold();
     users.release();
-    eventually("it is a user", || databases.in_auth(NEW_USERS).concat() == ["1"]);
+    eventually("it is a user", WITHIN, || databases.in_auth(NEW_USERS).concat() == ["1"]);
     kill();
     held.release();
 }
@@ -156,9 +157,9 @@ fn a_kill_in_the_middle_of_an_exchange_is_completed_by_the_next_start() {
     stop_after(After::Privileges, &databases, &installation, enters, kill);
     assert_eq!(databases.in_auth(NEW_USERS).concat(), ["0"]);
     let server = Server::start(installation);
-    eventually("it is completed", || databases.in_auth(NEW_USERS).concat() == ["1"]);
+    eventually("it is completed", WITHIN, || databases.in_auth(NEW_USERS).concat() == ["1"]);
     let store = server.store();
-    eventually("it is noted", || count(&store, PENDING) == 0 && count(&store, ACTIVE) == 1);
+    eventually("it is noted", WITHIN, || count(&store, PENDING) == 0 && count(&store, ACTIVE) == 1);
 }
 
 #[test]
@@ -178,16 +179,18 @@ fn a_kill_in_the_middle_of_a_revocation_is_completed_by_one_sweep() {
         let mut revoke = gateward();
         revoke.args(["login", "revoke", &login, "--config"]).arg(server.config());
         let mut revoke = start(revoke.stdout(Stdio::null()).stderr(Stdio::null()));
-        eventually("it ends here", || {
+        eventually("it ends here", WITHIN, || {
             count(&store, "SELECT count(*) FROM temporary_login WHERE groups LIKE '%alparray%'") == 0
         });
         if after != After::OurOwnRecord {
-            eventually("it is no user", || databases.in_auth(NEW_USERS).concat() == ["0"]);
+            eventually("it is no user", WITHIN, || databases.in_auth(NEW_USERS).concat() == ["0"]);
         }
         if after == After::Privileges {
             let held = store.hold();
             privileges.release();
-            eventually("it has no privileges", || databases.in_privileges(NEW_NAMES).concat() == ["2"]);
+            eventually("it has no privileges", WITHIN, || {
+                databases.in_privileges(NEW_NAMES).concat() == ["2"]
+            });
             revoke.kill().unwrap();
             held.release();
         } else {

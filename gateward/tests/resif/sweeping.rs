@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::cluster::patience::eventually;
 use super::databases::Databases;
-use super::drop_in::{eventually, found, installation, token};
+use super::drop_in::{WITHIN, found, installation, token};
 use super::gnupg::Gnupg;
 use super::server::Server;
 use super::statement::Statement;
@@ -151,7 +152,7 @@ fn an_operator_cleans_up_by_a_post_and_nobody_else() {
     earlier(&databases, "EXPIREDATSTART", "-1 hour", true, &["FR"], true);
     let server = Server::start(installation(&databases, &issuer));
     // The next one is half a minute later.
-    eventually("the first sweep is over", || server.log().contains("databases were swept"));
+    eventually("the first sweep is over", WITHIN, || server.log().contains("databases were swept"));
     let operator = std::fs::read_to_string(server.file("operator.txt")).unwrap();
     let operator = operator.trim();
     assert_eq!(server.operators("/cleanup", &["--request", "POST"]).status, 401);

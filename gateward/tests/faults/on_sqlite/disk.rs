@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use nix::unistd::Uid;
 
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{DEMO_GROUP, Installation, SMALL, eventually, finish, spawn};
+use crate::support::{DEMO_GROUP, Installation, SMALL, finish, spawn};
 
 /// A small file system in memory; unmounted when dropped.
 struct SmallDisk(PathBuf);
@@ -112,7 +113,7 @@ fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
     disk.fill();
     let server = installation.start(&mut installation.serving());
     eventually("the server says what it waits for", Duration::from_secs(20), || {
-        server.said().contains("not ready").then_some(())
+        server.said().contains("not ready")
     });
     installation.wait_until_not_ready();
     disk.empty();

@@ -9,8 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::client::Connection;
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{DEMO_GROUP, Installation, SMALL, Server, eventually, read, spawn};
+use crate::support::{DEMO_GROUP, Installation, SMALL, Server, read, spawn};
 
 /// What the order is read from.
 const TRACED: &str =
@@ -37,7 +38,7 @@ impl Trace {
                 !said.contains("not permitted"),
                 "tracing needs root or kernel.yama.ptrace_scope=0: {said}"
             );
-            said.contains("attached").then_some(())
+            said.contains("attached")
         });
         Self { strace, calls }
     }

@@ -74,7 +74,7 @@ pub fn patient(upstream: &StandIn, seconds: u64) -> String {
 
 /// Waits for how the one transaction since `position` ended, in an event of its own or not.
 pub fn ending(installation: &Installation, position: u64) -> Event {
-    crate::support::eventually("how it ended", Duration::from_secs(10), || {
+    crate::cluster::patience::eventually("how it ended", Duration::from_secs(10), || {
         let events = log::events_from(&installation.store(), position);
         events.into_iter().find(|event| ["ended", "released"].contains(&event.kind()))
     })

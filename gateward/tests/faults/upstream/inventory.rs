@@ -6,8 +6,9 @@ use super::doors::{OPEN, RESTRICTED_TO_ALL, fdsn, patient};
 use super::records::{inventory, records};
 use super::stand_in::{StandIn, answer};
 use crate::client::Answer;
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{Installation, eventually};
+use crate::support::Installation;
 
 /// A refresh and a little: in the installations of these tests a file is looked at every second.
 const REFRESHED: Duration = Duration::from_secs(4);
@@ -106,7 +107,7 @@ fn is_believed_until_stale(spoil: impl FnOnce(&Installation)) {
     let spoilt = Instant::now();
     spoil(&installation);
     eventually("the log says so", REFRESHED, || {
-        server.said().contains("the last reading is believed for now").then_some(())
+        server.said().contains("the last reading is believed for now")
     });
     assert_eq!(ask(&installation, OPEN).status, 200, "after {:?}", spoilt.elapsed());
     assert_eq!(ask(&installation, RESTRICTED_TO_ALL).status, 403);

@@ -125,7 +125,9 @@ fn a_change_that_a_kill_cuts_is_recorded_and_ends_as_unknown() {
     let authorization = connection.authorization_to("POST", "/things/one", &login).unwrap();
     let before = log::length(&installation.store());
     connection.send("POST", "/things/one", &[&authorization], b"new").unwrap();
-    crate::support::eventually("the upstream has it", Duration::from_secs(5), || upstream.heads().pop());
+    crate::cluster::patience::eventually("the upstream has it", Duration::from_secs(5), || {
+        upstream.heads().pop()
+    });
     server.kill();
 
     installation.close_what_the_killed_left();

@@ -7,8 +7,9 @@ use super::doors::{OPEN, ending, fdsn, patient};
 use super::records::{RECORD, records};
 use super::stand_in::{StandIn, head};
 use crate::client::Connection;
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{Installation, Server, eventually};
+use crate::support::{Installation, Server};
 
 const MIB: usize = 1024 * 1024;
 
@@ -125,9 +126,7 @@ fn clients_who_stop_reading_are_cut_after_a_minute_and_nothing_grows_meanwhile()
     assert!(ended.iter().all(|ended| ended.text("delivery") == "cut"), "{ended:?}");
     assert!(stalled.elapsed() > Duration::from_secs(50), "cut after {:?}", stalled.elapsed());
     assert_flat(&server, resident);
-    eventually("the upstream is left by all", Duration::from_secs(2), || {
-        (upstream.ended().len() == CLIENTS).then_some(())
-    });
+    eventually("the upstream is left by all", Duration::from_secs(2), || upstream.ended().len() == CLIENTS);
     drop(unread);
     log::check_transactions(&installation.store());
 }

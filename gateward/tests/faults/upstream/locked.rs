@@ -6,8 +6,9 @@ use super::doors::{OPEN, RESTRICTED, fdsn, patient};
 use super::records::{RECORD, records};
 use super::stand_in::{StandIn, answer};
 use crate::client::Connection;
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{Installation, eventually};
+use crate::support::Installation;
 
 const MINISEED: &str = "Content-Type: application/vnd.fdsn.mseed\r\n";
 
@@ -57,9 +58,7 @@ fn not_one_byte_of_an_upstreams_answer_leaves_before_it_is_recorded() {
 
     let held = installation.store().hold();
     let asking = askers.ask();
-    eventually("the upstream was asked both", Duration::from_secs(5), || {
-        (upstream.heads().len() == 2).then_some(())
-    });
+    eventually("the upstream was asked both", Duration::from_secs(5), || upstream.heads().len() == 2);
     for connection in &asking {
         assert!(connection.is_silent_for(Duration::from_secs(1)), "something left unrecorded");
     }

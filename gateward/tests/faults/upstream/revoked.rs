@@ -6,8 +6,9 @@ use super::doors::{RESTRICTED, fdsn, patient};
 use super::records::records;
 use super::stand_in::{Asked, StandIn, head};
 use crate::client::Connection;
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{Installation, eventually};
+use crate::support::Installation;
 
 /// How many records an answer is said to have; it never gets so far.
 const ENDLESS: usize = 65_536;
@@ -74,9 +75,7 @@ impl Running {
             download.drain();
             assert!(begun.elapsed() < Duration::from_secs(5), "the connection stayed open");
         }
-        eventually("the upstream is left", Duration::from_secs(2), || {
-            (upstream.ended().len() == 2).then_some(())
-        });
+        eventually("the upstream is left", Duration::from_secs(2), || upstream.ended().len() == 2);
         log::check_transactions(&store);
     }
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::doors::{ending, patient, plain};
 use super::stand_in::{StandIn, answer};
 use crate::client::Connection;
+use crate::cluster::patience::eventually;
 use crate::log;
-use crate::support::{Installation, eventually};
+use crate::support::Installation;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -86,7 +87,7 @@ fn a_body_without_a_length_goes_up_as_it_comes() {
     let mut connection = begin(&installation, &installation.login(), "Transfer-Encoding: chunked");
     connection.write(b"5\r\nfirst\r\n").unwrap();
     eventually("the beginning is there before the end is sent", Duration::from_secs(5), || {
-        (seen.bytes.load(Ordering::SeqCst) == 5).then_some(())
+        seen.bytes.load(Ordering::SeqCst) == 5
     });
     connection.write(b"4\r\nlast\r\n0\r\n\r\n").unwrap();
     assert_eq!(connection.answer().unwrap().status, 201);
@@ -118,9 +119,7 @@ fn half_an_upload_is_never_taken_for_a_whole_one() {
         let before = log::length(&installation.store());
         let mut connection = begin(&installation, &login, framing);
         connection.write(half.as_bytes()).unwrap();
-        eventually("half of it is there", Duration::from_secs(5), || {
-            (seen.bytes.load(Ordering::SeqCst) == 5).then_some(())
-        });
+        eventually("half of it is there", Duration::from_secs(5), || seen.bytes.load(Ordering::SeqCst) == 5);
         drop(connection);
 
         let whole =
@@ -142,9 +141,7 @@ fn a_caller_who_leaves_in_the_middle_of_an_upload_is_not_the_upstreams_failure()
     let before = log::length(&installation.store());
     let mut connection = begin(&installation, &login, "Content-Length: 10");
     connection.write(b"first").unwrap();
-    eventually("half of it is there", Duration::from_secs(5), || {
-        (seen.bytes.load(Ordering::SeqCst) == 5).then_some(())
-    });
+    eventually("half of it is there", Duration::from_secs(5), || seen.bytes.load(Ordering::SeqCst) == 5);
     drop(connection);
     let ended = ending(&installation, before);
     assert_eq!(ended.text("delivery"), "cut", "{ended:?}");
@@ -208,9 +205,7 @@ fn an_upload_is_cut_within_a_second_when_its_login_is_revoked() {
         }
         false
     });
-    eventually("it has begun", Duration::from_secs(5), || {
-        (seen.bytes.load(Ordering::SeqCst) > 0).then_some(())
-    });
+    eventually("it has begun", Duration::from_secs(5), || seen.bytes.load(Ordering::SeqCst) > 0);
     installation.run_json(&["login", "revoke", &login.0]);
 
     let cause = log::wait_for(&installation.store(), "login_revoked", before, Duration::from_secs(5));
