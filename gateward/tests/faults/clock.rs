@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateward::server::system;
 use jiff::SignedDuration;
 
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{DEMO_GROUP, Installation, SMALL, Server};
 
 fn libfaketime() -> PathBuf {
@@ -45,7 +45,7 @@ fn a_step_shuts_the_door(by: &str) {
     let _server = serve(&installation, &offset);
     let login = installation.login();
     let client = installation.client();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     step(&offset, by);
     let reason = installation.wait_until_not_ready();
@@ -56,20 +56,20 @@ fn a_step_shuts_the_door(by: &str) {
         assert_eq!(answer.status, 503, "{}", answer.text());
         assert!(answer.head.field("retry-after").is_some());
     }
-    assert_eq!(log::length(&installation.store()), before, "something was recorded at a wrong time");
+    assert_eq!(installation.log().length(), before, "something was recorded at a wrong time");
 
     step(&offset, "+0");
     installation.wait_until_ready();
     client.exchange(token.as_bytes()).unwrap().login();
     assert_eq!(client.get(SMALL, &login).unwrap().status, 200);
-    let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(5));
+    let gap = installation.log().wait_for("gap", before, Duration::from_secs(5));
     assert!(gap.body["refused"].as_u64().unwrap() >= 2, "{gap:?}");
     let latest = system::wall_clock().checked_add(SignedDuration::from_secs(5)).unwrap();
     let earliest = latest.checked_sub(SignedDuration::from_mins(10)).unwrap();
-    for event in log::events(&installation.store()) {
+    for event in installation.log().events() {
         assert!(earliest < event.recorded_at && event.recorded_at < latest, "{event:?}");
     }
-    log::check(&installation.store());
+    installation.log().check();
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_command_under_another_clock_than_the_running_server_s_changes_nothing() {
     let installation = Installation::make();
     let server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     for by in ["+2h", "-2h"] {
         let mut command = std::process::Command::new(crate::support::GATEWARD);
         command.args(["login", "revoke", &login.0, "--config"]).arg(installation.config());
@@ -97,7 +97,7 @@ fn a_command_under_another_clock_than_the_running_server_s_changes_nothing() {
         // By the running server's, or by the database's.
         assert!(said.contains("apart"), "{by}: {said}");
     }
-    assert_eq!(log::length(&installation.store()), before);
+    assert_eq!(installation.log().length(), before);
     assert_eq!(installation.client().get(SMALL, &login).unwrap().status, 200);
     installation.run_json(&["login", "revoke", &login.0]);
     server.stop();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{DEMO_GROUP, GATEWARD, Installation, Pen, SMALL};
 
 /// How many times the server is killed.
@@ -56,7 +56,7 @@ fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made
     let large = installation.protect("large.bin", 200 * 1024);
     let endless = installation.protect("endless.bin", 512 * 1024 * 1024);
     let files: [&[&str]; 3] = [&[], &[SMALL], &[&large, SMALL]];
-    let store = installation.store();
+    let log = installation.log();
     let mut all = Acknowledged::default();
     let mut running_when_killed = 0;
     for round in 0..ROUNDS {
@@ -97,13 +97,13 @@ fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made
     installation.close_what_the_killed_left();
     assert!(all.logins.len() > 40 && all.downloads.len() > 40, "there was hardly any load");
 
-    log::check(&store);
-    let deliveries = log::check_transactions(&store);
+    log.check();
+    let deliveries = log.check_transactions();
     let unknown = deliveries.values().filter(|delivery| *delivery == "unknown").count();
     assert!(unknown >= running_when_killed, "downloads that a kill cut: {unknown}");
     let mut recorded: HashMap<(String, String), usize> = HashMap::new();
     let mut made = HashSet::new();
-    for event in log::events(&store) {
+    for event in log.events() {
         match event.kind() {
             "released" | "admitted" => {
                 let path = format!("/files{}", event.text("path"));
@@ -136,7 +136,7 @@ fn a_kill_while_starting_leaves_what_the_next_start_can_use() {
         let server = installation.serve();
         assert_eq!(installation.client().get(SMALL, &installation.login()).unwrap().status, 200);
         server.kill();
-        log::check(&installation.store());
+        installation.log().check();
     }
 }
 
@@ -153,14 +153,14 @@ fn a_killed_command_has_done_all_of_its_change_or_nothing() {
     while tenth < 20 || done < 3 {
         let token = installation.pen().sign(DEMO_GROUP);
         let login = client.exchange(token.as_bytes()).unwrap().login();
-        let since = log::length(&installation.store());
+        let since = installation.log().length();
         let mut command = Command::new(GATEWARD);
         command.args(["login", "revoke", &login.0, "--config"]).arg(installation.config());
         let command = installation.start(&mut command);
         std::thread::sleep(whole * tenth / 10);
         command.kill();
 
-        let events = log::events_from(&installation.store(), since);
+        let events = installation.log().events_from(since);
         let is_revoked = events.iter().any(|event| event.kind() == "login_revoked");
         let (exchanged, got) = if is_revoked { (403, 401) } else { (200, 200) };
         assert_eq!(client.get(SMALL, &login).unwrap().status, got, "after {tenth} tenths");
@@ -168,5 +168,5 @@ fn a_killed_command_has_done_all_of_its_change_or_nothing() {
         done += usize::from(is_revoked);
         tenth += 1;
     }
-    log::check(&installation.store());
+    installation.log().check();
 }

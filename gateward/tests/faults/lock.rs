@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{DEMO_GROUP, Installation, SMALL};
 
 #[test]
@@ -16,7 +16,7 @@ fn not_one_byte_leaves_before_it_is_recorded_and_the_answer_comes_once_it_is() {
         let authorization = connection.authorization(path, &login).unwrap();
         (connection, path.to_owned(), authorization)
     });
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     for (connection, path, authorization) in &mut connections {
@@ -25,7 +25,7 @@ fn not_one_byte_leaves_before_it_is_recorded_and_the_answer_comes_once_it_is() {
     for (connection, path, _) in &connections {
         assert!(connection.is_silent_for(Duration::from_secs(1)), "something of {path} left unrecorded");
     }
-    assert_eq!(log::length(&installation.store()), before);
+    assert_eq!(installation.log().length(), before);
     held.release();
 
     for (connection, path, _) in &mut connections {
@@ -34,9 +34,9 @@ fn not_one_byte_leaves_before_it_is_recorded_and_the_answer_comes_once_it_is() {
         let file = installation.path(path.trim_start_matches('/'));
         assert_eq!(answer.body, std::fs::read(file).unwrap());
     }
-    log::wait_for(&installation.store(), "released", before, Duration::from_secs(1));
-    log::wait_for(&installation.store(), "ended", before, Duration::from_secs(2));
-    log::check(&installation.store());
+    installation.log().wait_for("released", before, Duration::from_secs(1));
+    installation.log().wait_for("ended", before, Duration::from_secs(2));
+    installation.log().check();
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_lock_held_too_long_shuts_the_door_and_the_gap_is_recorded_afterwards() {
     let _server = installation.serve();
     let login = installation.login();
     let token = installation.pen().sign(DEMO_GROUP);
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     let client = installation.client();
@@ -63,13 +63,13 @@ fn a_lock_held_too_long_shuts_the_door_and_the_gap_is_recorded_afterwards() {
     assert!(reason.contains("write lock"), "{reason}");
     held.release();
 
-    let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(15));
+    let gap = installation.log().wait_for("gap", before, Duration::from_secs(15));
     assert!(gap.body["refused"].as_u64().unwrap() >= 3, "{gap:?}");
     assert!(gap.text("reason").contains("write lock"), "{gap:?}");
     installation.wait_until_ready();
     client.exchange(token.as_bytes()).unwrap().login();
     assert_eq!(client.get(&large, &login).unwrap().status, 200);
-    log::check(&installation.store());
+    installation.log().check();
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn whoever_leaves_before_their_answer_is_recorded_leaves_no_transaction_open() {
     let login = installation.login();
     let mut connection = installation.client().connect().unwrap();
     let authorization = connection.authorization(&large, &login).unwrap();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     connection.send("GET", &large, &[&authorization], b"").unwrap();
@@ -90,8 +90,8 @@ fn whoever_leaves_before_their_answer_is_recorded_leaves_no_transaction_open() {
     std::thread::sleep(Duration::from_millis(500));
     held.release();
 
-    log::wait_for(&installation.store(), "admitted", before, Duration::from_secs(5));
-    let ended = log::wait_for(&installation.store(), "ended", before, Duration::from_secs(2));
+    installation.log().wait_for("admitted", before, Duration::from_secs(5));
+    let ended = installation.log().wait_for("ended", before, Duration::from_secs(2));
     assert_eq!(ended.text("delivery"), "cut");
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::client::Connection;
-use crate::log;
+use crate::log::Log as _;
 use crate::spelling;
 use crate::support::{DEMO_GROUP, Installation, SMALL};
 
@@ -19,9 +19,9 @@ fn slow_download(installation: &Installation, path: &str, login: &(String, Strin
 
 /// Checks that the download was cut within a second after the event `kind`, and never arrived whole.
 fn assert_cut(installation: &Installation, mut download: Connection, kind: &str, since: u64) {
-    let store = installation.store();
-    let cause = log::wait_for(&store, kind, since, Duration::from_secs(5));
-    let ended = log::wait_for(&store, "ended", since, Duration::from_secs(5));
+    let log = installation.log();
+    let cause = log.wait_for(kind, since, Duration::from_secs(5));
+    let ended = log.wait_for("ended", since, Duration::from_secs(5));
     assert_eq!(ended.text("delivery"), "revoked", "{ended:?}");
     let after = ended.recorded_at.duration_since(cause.recorded_at);
     assert!(after.as_millis() <= 1000, "cut {after:#} after");
@@ -39,7 +39,7 @@ fn a_revoked_login_is_cut_within_a_second_and_refused_in_every_spelling() {
     let form_a = installation.pen().sign(DEMO_GROUP);
     let login = client.exchange(form_a.as_bytes()).unwrap().login();
     let download = slow_download(&installation, &endless, &login);
-    let since = log::length(&installation.store());
+    let since = installation.log().length();
 
     installation.run_json(&["login", "revoke", &login.0]);
     let refused = client.get(SMALL, &login).unwrap();
@@ -64,7 +64,7 @@ fn a_revoked_login_is_cut_within_a_second_and_refused_in_every_spelling() {
         let refused = client.exchange(spelt.as_bytes()).unwrap();
         assert_eq!(refused.status, 403, "{}\n{spelt}", refused.text());
     }
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }
 
 #[test]
@@ -77,12 +77,12 @@ fn a_revoked_grant_cuts_within_a_second_what_runs_by_it() {
     assert_eq!(client.get(SMALL, &login).unwrap().status, 403);
     let made = installation.run_json(&["grant", "create", "--group", "/epos/guests", "--service", "files"]);
     let download = slow_download(&installation, &endless, &login);
-    let since = log::length(&installation.store());
+    let since = installation.log().length();
 
     installation.run_json(&["grant", "revoke", made[0]["grant"].as_str().unwrap()]);
     assert_eq!(client.get(SMALL, &login).unwrap().status, 403);
     assert_cut(&installation, download, "grant_revoked", since);
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_revoked_issuer_takes_its_logins_and_their_downloads_along() {
     let pen = installation.pen();
     let login = installation.login();
     let download = slow_download(&installation, &endless, &login);
-    let since = log::length(&installation.store());
+    let since = installation.log().length();
 
     installation.run_json(&["issuer", "revoke", &pen.fingerprint().to_string()]);
     assert_eq!(client.get(SMALL, &login).unwrap().status, 401);
@@ -108,5 +108,5 @@ fn a_revoked_issuer_takes_its_logins_and_their_downloads_along() {
     server.stop();
     let _server = installation.serve();
     refused(pen.sign(DEMO_GROUP));
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }

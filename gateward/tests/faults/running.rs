@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::client::Client;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{DEMO_GROUP, Installation, SMALL};
 
 #[test]
@@ -20,7 +20,7 @@ fn commands_work_beside_a_running_server() {
     installation.run_json(&["grant", "create", "--group", "/epos/guests", "--service", "files"]);
     assert!(!installation.run_json(&["audit", "search", "--who", &login.0]).is_empty());
     assert_eq!(installation.client().get(SMALL, &login).unwrap().status, 200);
-    log::check(&installation.store());
+    installation.log().check();
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn sigterm_lets_a_running_download_end_and_records_the_stop() {
     let client = installation.client();
     let idle = client.connect().unwrap();
     let (mut download, head) = client.begin(&path, &login).unwrap();
-    let since = log::length(&installation.store());
+    let since = installation.log().length();
 
     server.signal(Signal::SIGTERM);
     eventually("no new connection is taken", Duration::from_secs(5), || client.connect().err());
@@ -95,19 +95,19 @@ fn sigterm_lets_a_running_download_end_and_records_the_stop() {
     assert_eq!(server.wait(Duration::from_secs(20)).code(), Some(0));
     drop(idle);
 
-    let ended = log::wait_for(&installation.store(), "ended", since, Duration::from_secs(1));
+    let ended = installation.log().wait_for("ended", since, Duration::from_secs(1));
     assert_eq!(ended.text("delivery"), "complete");
     assert_eq!(ended.body["bytes"], length);
-    let stopped = log::events(&installation.store()).pop().unwrap();
+    let stopped = installation.log().events().pop().unwrap();
     assert_eq!((stopped.kind(), stopped.text("reason")), ("stopped", "SIGTERM"));
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 
     // And the next start finds nothing to close.
     let server = installation.serve();
     let token = installation.pen().sign(DEMO_GROUP);
     client.exchange(token.as_bytes()).unwrap().login();
     server.stop();
-    log::check(&installation.store());
+    installation.log().check();
 }
 
 #[test]
@@ -118,13 +118,13 @@ fn a_download_that_outlasts_the_drain_is_cut_and_its_end_recorded() {
     let silent = TcpStream::connect(installation.public_address()).unwrap();
     let (download, head) = installation.client().begin(&path, &installation.login()).unwrap();
     assert_eq!(head.status, 200);
-    let since = log::length(&installation.store());
+    let since = installation.log().length();
 
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait(Duration::from_secs(40)).code(), Some(0));
     drop((download, silent));
-    let ended = log::wait_for(&installation.store(), "ended", since, Duration::from_secs(1));
+    let ended = installation.log().wait_for("ended", since, Duration::from_secs(1));
     assert_eq!(ended.text("delivery"), "cut");
-    assert_eq!(log::events(&installation.store()).pop().unwrap().kind(), "stopped");
-    log::check_transactions(&installation.store());
+    assert_eq!(installation.log().events().pop().unwrap().kind(), "stopped");
+    installation.log().check_transactions();
 }

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::cluster::patience::eventually;
 use crate::cluster::ports::free_port;
+use crate::log::Log;
 use crate::store_under_test::{StoreUnderTest, settle};
 
 /// The program under test.
@@ -81,6 +82,10 @@ impl Installation {
 
     pub fn store(&self) -> StoreUnderTest {
         StoreUnderTest::of(&self.config())
+    }
+
+    pub fn log(&self) -> impl Log {
+        self.store()
     }
 
     pub fn config(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::client::{Answer, Client};
 use crate::cluster::patience::eventually;
 use crate::installation::{Installation, LARGE, Login, Replica, SMALL};
-use crate::log::Log;
+use crate::log::{Database, Log as _};
 
 /// What clients were told.
 #[derive(Default)]
@@ -183,7 +183,7 @@ impl Told {
     /// Checks that the log has everything that was acknowledged, once, and nothing half-made; and that
     /// each token gives the same login again on `replica`.
     #[track_caller]
-    pub fn check(&self, installation: &Installation, replica: &Replica, log: Log<'_>, within: Duration) {
+    pub fn check(&self, installation: &Installation, replica: &Replica, log: Database<'_>, within: Duration) {
         eventually("all has ended", within, || log.open() == 0);
         log.check_transactions();
         self.check_acknowledged(installation, replica, log);
@@ -191,7 +191,7 @@ impl Told {
 
     /// The same while some of it may not have ended.
     #[track_caller]
-    pub fn check_acknowledged(&self, installation: &Installation, replica: &Replica, log: Log<'_>) {
+    pub fn check_acknowledged(&self, installation: &Installation, replica: &Replica, log: Database<'_>) {
         log.check();
         let mut recorded: HashMap<(String, String), usize> = HashMap::new();
         let mut made: HashMap<String, usize> = HashMap::new();

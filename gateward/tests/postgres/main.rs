@@ -12,6 +12,7 @@ mod disk;
 mod download;
 mod installation;
 mod load;
+#[path = "../faults/log.rs"]
 mod log;
 mod pair;
 mod patroni;

@@ -11,7 +11,7 @@ use crate::cluster::folder::inhabitants;
 use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
 use crate::installation::{Installation, LARGE, Replica, SMALL};
-use crate::log::Log;
+use crate::log::{Database, Log as _};
 use crate::replicas::Site;
 
 /// How long others wait until they close what a replica left open that is gone: its lease, and until
@@ -30,7 +30,7 @@ fn what_a_killed_replica_left_open_the_others_close_once_as_unknown() {
     for download in downloads {
         assert!(!download.ended(Duration::from_secs(5)));
     }
-    let ended = site.log().wait_for(3, "ended", since, CLOSED_WITHIN);
+    let ended = site.log().wait_for_all(3, "ended", since, CLOSED_WITHIN);
     assert!(ended.len() == 3 && ended.iter().all(|event| event.text("delivery") == "unknown"), "{ended:?}");
     assert_eq!(site.log().open(), 1, "what another carries stays open");
     let instances = Cluster::shared().psql(&site.database, "SELECT count(*) FROM instance");
@@ -46,7 +46,7 @@ fn replicas_that_come_back_together_do_not_end_what_the_others_carry() {
     let replicas = [installation.serve(&url), installation.serve(&url)];
     let login = replicas[0].login(&installation);
     let _run = replicas.each_ref().map(|one| Download::begin(&one.client(), ENDLESS, &login));
-    let log = Log { server: &cluster, database: &database };
+    let log = Database { server: &cluster, name: &database };
     // As if the server had been away for longer than the leases last.
     let lapsed = "UPDATE instance SET lease_until = '2026-01-01T00:00:00.000000Z'";
     cluster.psql(&database, &format!("BEGIN; SELECT FROM log_head FOR UPDATE; {lapsed}; COMMIT"));

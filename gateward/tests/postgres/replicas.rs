@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::cluster::Cluster;
 use crate::cluster::patience::eventually;
 use crate::installation::{Installation, LARGE, Login, Replica, SMALL};
-use crate::log::Log;
+use crate::log::{Database, Log as _};
 
 /// Some replicas on a database of their own.
 pub struct Site {
@@ -29,8 +29,8 @@ impl Site {
         Self { installation, database, url, replicas }
     }
 
-    pub fn log(&self) -> Log<'_> {
-        Log { server: Cluster::shared(), database: &self.database }
+    pub fn log(&self) -> Database<'_> {
+        Database { server: Cluster::shared(), name: &self.database }
     }
 
     /// A login from a fresh token.

@@ -7,6 +7,7 @@ use crate::cluster::Cluster;
 use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
 use crate::installation::SMALL;
+use crate::log::Log as _;
 use crate::replicas::Site;
 use crate::tcp_proxy::TcpProxy;
 
@@ -28,8 +29,8 @@ fn a_login_that_a_command_revokes_is_refused_and_cut_on_every_replica_within_a_s
     for download in downloads {
         assert!(!download.ended(Duration::from_secs(5)));
     }
-    let revoked = site.log().wait_for(1, "login_revoked", since, Duration::ZERO).remove(0);
-    let ended = site.log().wait_for(3, "ended", since, Duration::from_secs(5));
+    let revoked = site.log().wait_for("login_revoked", since, Duration::ZERO);
+    let ended = site.log().wait_for_all(3, "ended", since, Duration::from_secs(5));
     for event in ended {
         assert_eq!(event.text("delivery"), "revoked");
         let after = event.recorded_at.duration_since(revoked.recorded_at);
@@ -57,7 +58,7 @@ fn a_replica_that_hears_nothing_from_the_database_sends_nothing_a_second_later()
     proxy.pass();
     proxy.reset();
     assert!(!download.ended(Duration::from_secs(10)));
-    let ended = site.log().wait_for(1, "ended", since, Duration::from_secs(10)).remove(0);
+    let ended = site.log().wait_for("ended", since, Duration::from_secs(10));
     assert_eq!(ended.text("delivery"), "revoked");
     deaf.wait_until_ready();
     site.replicas.push(deaf);

@@ -12,7 +12,7 @@ use crate::disk::{SmallDisk, run_where_we_may_mount};
 use crate::download::{Download, ENDLESS};
 use crate::installation::{Installation, LARGE, SMALL};
 use crate::load::Load;
-use crate::log::Log;
+use crate::log::{Database, Log as _};
 use crate::tcp_proxy::{Fate, TcpProxy};
 
 /// No answer takes longer, whatever the server does.
@@ -81,7 +81,7 @@ fn while_others_take_all_connections_the_door_is_shut_or_goes_on_with_those_it_h
         load.wait_for(20, PATIENCE);
     });
     assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Log { server: &cluster, database: &database }, PATIENCE);
+    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_server_that_is_restarted_under_load_is_missed_for_a_moment() {
         }
     });
     assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Log { server: &cluster, database: &database }, PATIENCE);
+    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_replica_whose_packets_are_dropped_refuses_in_time_and_holds_nobody_up() {
     let near = installation.serve(&url);
     let proxy = TcpProxy::before(cluster.address());
     let far = installation.serve(&cluster.url_through(proxy.address(), &database));
-    let log = Log { server: cluster, database: &database };
+    let log = Database { server: cluster, name: &database };
     let mut others = None;
     let told = Load::on(&installation).run(&[&far], |load| {
         load.wait_for(20, PATIENCE);
@@ -178,7 +178,7 @@ fn where_the_servers_tables_have_no_room_the_door_is_shut_until_they_have() {
         load.wait_for(20, PATIENCE);
     });
     assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Log { server: &cluster, database: &database }, PATIENCE);
+    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn where_the_servers_log_has_no_room_the_door_is_shut_until_somebody_starts_it_a
         load.wait_for(20, PATIENCE);
     });
     assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Log { server: &cluster, database: &database }, PATIENCE);
+    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn what_was_admitted_by_a_commit_that_nobody_answered_is_ended_as_soon_as_the_st
     let installation = Installation::on(&cluster.socket_url(&database));
     let proxy = TcpProxy::before(cluster.address());
     let replica = installation.serve(&cluster.url_through(proxy.address(), &database));
-    let log = Log { server: cluster, database: &database };
+    let log = Database { server: cluster, name: &database };
     let login = replica.login(&installation);
     // What runs goes on, and is not ended with it.
     let runs = Download::begin(&replica.client(), ENDLESS, &login);
@@ -245,7 +245,7 @@ fn what_was_admitted_by_a_commit_that_nobody_answered_is_ended_as_soon_as_the_st
         admitted
     });
     assert!(admitted, "no admission was cut off");
-    let ended = log.wait_for(1, "ended", 0, 2 * BACK_WITHIN).remove(0);
+    let ended = log.wait_for("ended", 0, 2 * BACK_WITHIN);
     assert_eq!((ended.body["status"].clone(), ended.text("delivery")), (503.into(), "cut"), "{ended:?}");
     assert_eq!(log.open(), 1);
     replica.wait_until_ready();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::installation::Installation;
 use crate::load::Load;
-use crate::log::Log;
+use crate::log::Database;
 use crate::pair::Pair;
 use crate::patroni::Patroni;
 
@@ -50,7 +50,7 @@ fn a_primary_that_dies_under_load_takes_nothing_acknowledged_along() {
     let (good, shut) = told.counts();
     eprintln!("{good} answers, {shut} times 503, the longest took {:?}", told.longest());
     assert!(good > 240 && shut > 10 && told.longest() < AN_ANSWER, "{good}, {shut}, {:?}", told.longest());
-    let log = Log { server: pair.primary(), database: &database };
+    let log = Database { server: pair.primary(), name: &database };
     told.check(&installation, one, log, Duration::from_secs(10));
 }
 
@@ -80,7 +80,7 @@ fn when_patroni_promotes_gateward_is_back_with_it() {
     let (good, shut) = told.counts();
     eprintln!("{good} answers, {shut} times 503, the longest took {:?}", told.longest());
     assert!(good > 120 && shut > 10 && told.longest() < AN_ANSWER, "{good}, {shut}, {:?}", told.longest());
-    let log = Log { server: patroni.primary(), database: &database };
+    let log = Database { server: patroni.primary(), name: &database };
     told.check(&installation, one, log, Duration::from_secs(10));
 }
 
@@ -92,7 +92,7 @@ fn replicas_killed_again_and_again_under_load_lose_nothing_acknowledged() {
     let installation = Installation::on(&url);
     let stays = installation.serve(&url);
     let mut killed = installation.serve(&url);
-    let log = Log { server: cluster, database: &database };
+    let log = Database { server: cluster, name: &database };
     for round in 0..10 {
         let told = Load::that_loses(&installation, &killed).run(&[&stays, &killed], |load| {
             load.wait_for(20, Duration::from_secs(30));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::unistd::Uid;
 
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{DEMO_GROUP, Installation, SMALL, finish, spawn};
 
 /// A small file system in memory; unmounted when dropped.
@@ -70,7 +70,7 @@ fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
     let disk = SmallDisk::mount(&installation.path("disk"));
     std::fs::copy(installation.path("gateward.db"), installation.path("disk/gateward.db")).unwrap();
     installation.reconfigure("store = \"gateward.db\"", "store = \"disk/gateward.db\"");
-    let store = installation.store();
+    let log = installation.log();
     let large = installation.protect("large.bin", 300 * 1024);
     let server = installation.serve();
     let client = installation.client();
@@ -96,10 +96,10 @@ fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
         let answer = client.get(path, &acknowledged[0]).unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());
     }
-    let full = log::length(&store);
+    let full = log.length();
 
     disk.empty();
-    let gap = log::wait_for(&store, "gap", full, Duration::from_secs(15));
+    let gap = log.wait_for("gap", full, Duration::from_secs(15));
     assert!(gap.text("reason").contains("full"), "{gap:?}");
     installation.wait_until_ready();
     acknowledged.push(client.exchange(pen.sign(DEMO_GROUP).as_bytes()).unwrap().login());
@@ -120,6 +120,6 @@ fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
     installation.wait_until_ready();
     assert_eq!(client.get(SMALL, &acknowledged[0]).unwrap().status, 200);
     server.stop();
-    log::check(&store);
-    log::check_transactions(&store);
+    log.check();
+    log.check_transactions();
 }

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{DEMO_GROUP, Installation, SMALL, Server, read, spawn};
 
 /// What the order is read from.
@@ -170,11 +170,11 @@ fn the_record_is_synced_to_the_disk_before_the_answer_is_written_to_the_socket()
         let trace = Trace::attach(&installation, &server, &[TRACED]);
         let mut connection = installation.client().connect().unwrap();
         for _ in 0..ROUNDS {
-            let before = log::length(&installation.store());
+            let before = installation.log().length();
             assert_eq!(connection.get(path, &login).unwrap().status, 200);
             if path == large {
                 // Its end is recorded on its own; let it pass before the next request.
-                log::wait_for(&installation.store(), "ended", before, Duration::from_secs(5));
+                installation.log().wait_for("ended", before, Duration::from_secs(5));
             }
         }
         let calls = trace.detach();
@@ -191,7 +191,7 @@ fn a_disk_that_fails_to_sync_lets_nothing_leave_and_nothing_half_made_behind() {
     let client = installation.client();
     let token = installation.pen().sign(DEMO_GROUP);
     for round in 0..2 {
-        let before = log::length(&installation.store());
+        let before = installation.log().length();
         let mut trace = Trace::attach(&installation, &server, &["inject=fsync,fdatasync:error=EIO"]);
         for answer in
             [client.get(SMALL, &login), client.get(&large, &login), client.exchange(token.as_bytes())]
@@ -200,26 +200,26 @@ fn a_disk_that_fails_to_sync_lets_nothing_leave_and_nothing_half_made_behind() {
             assert_eq!(answer.status, 503, "round {round}: {}", answer.text());
         }
         assert!(installation.wait_until_not_ready().contains("I/O"));
-        let recorded = log::events_from(&installation.store(), before);
+        let recorded = installation.log().events_from(before);
         assert!(recorded.is_empty(), "round {round}: {recorded:?}");
         if round == 0 {
             trace.detach();
-            let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(10));
+            let gap = installation.log().wait_for("gap", before, Duration::from_secs(10));
             assert!(gap.body["refused"].as_u64().unwrap() >= 3, "{gap:?}");
             installation.wait_until_ready();
             assert_eq!(client.get(&large, &login).unwrap().status, 200);
-            log::wait_for(&installation.store(), "ended", before, Duration::from_secs(5));
+            installation.log().wait_for("ended", before, Duration::from_secs(5));
         } else {
             // What reached the file without a sync is not taken for recorded by the next start.
             server.signal(Signal::SIGKILL);
             trace.wait();
             let _server = installation.serve();
-            let refused = log::events_from(&installation.store(), before);
+            let refused = installation.log().events_from(before);
             assert!(refused.iter().all(|event| ["started", "gap"].contains(&event.kind())), "{refused:?}");
             client.exchange(token.as_bytes()).unwrap().login();
             assert_eq!(client.get(SMALL, &login).unwrap().status, 200);
-            log::check(&installation.store());
-            log::check_transactions(&installation.store());
+            installation.log().check();
+            installation.log().check_transactions();
         }
     }
 }

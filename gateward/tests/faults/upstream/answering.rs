@@ -7,7 +7,7 @@ use super::doors::{OPEN, ending, fdsn, patient, plain};
 use super::records::records;
 use super::stand_in::{Asked, StandIn, answer, head};
 use crate::client::Head;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::Installation;
 
 const THING: &str = "/things/one";
@@ -26,11 +26,11 @@ fn fails(
     let upstream = StandIn::doing(conduct);
     let installation = fdsn(&patient(&upstream, 2));
     let _server = installation.serve();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let failed = installation.client().ask("GET", OPEN, &[], b"").unwrap();
     assert_eq!(failed.status, status, "{}", failed.text());
 
-    let events = log::events_from(&installation.store(), before);
+    let events = installation.log().events_from(before);
     let released = events.iter().find(|event| event.kind() == "released").unwrap();
     assert!(failed.text().contains(released.text("transaction")), "{}", failed.text());
     let recorded = (released.text("delivery"), released.text("outcome"), &released.body["bytes"]);
@@ -38,7 +38,7 @@ fn fails(
     assert_eq!(released.body["status"], status, "{released:?}");
     assert_eq!(released.text("grant"), "open", "{released:?}");
     assert!(!released.text("detail").is_empty(), "{released:?}");
-    log::check(&installation.store());
+    installation.log().check();
     installation
 }
 
@@ -73,7 +73,7 @@ fn what_fails_before_anything_can_leave_is_told_and_recorded_with_the_same_statu
 #[test]
 fn a_record_that_nobody_asked_for_is_an_event_of_the_answer_that_it_stops() {
     let installation = fails(|asked| asked.say(&answer("200 OK", "", &records("RE", "STA", 1))), 502);
-    let events = log::events(&installation.store());
+    let events = installation.log().events();
     let by = |kind: &str| {
         let mut its = events.iter().filter(|event| event.text("service") == "dataselect");
         its.find(|event| event.kind() == kind).unwrap()
@@ -89,7 +89,7 @@ fn a_record_that_nobody_asked_for_cuts_a_running_answer_before_itself() {
     let upstream = StandIn::saying(answer("200 OK", "", &mixed));
     let installation = fdsn(&patient(&upstream, 10));
     let _server = installation.serve();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let mut connection = installation.client().connect().unwrap();
     connection.send("GET", OPEN, &[], b"").unwrap();
     let head = connection.head().unwrap();
@@ -98,7 +98,7 @@ fn a_record_that_nobody_asked_for_cuts_a_running_answer_before_itself() {
     assert!(good.starts_with(&came), "{} bytes", came.len());
 
     let ended = ending(&installation, before);
-    let alarm = log::wait_for(&installation.store(), "upstream_overstepped", before, Duration::from_secs(1));
+    let alarm = installation.log().wait_for("upstream_overstepped", before, Duration::from_secs(1));
     assert_eq!(ended.text("delivery"), "upstream_failed");
     assert_eq!(alarm.text("transaction"), ended.text("transaction"));
     assert_eq!(ended.body["networks"], serde_json::json!({ "OP": good.len() }), "{ended:?}");
@@ -130,7 +130,7 @@ fn an_answer_that_stops_in_the_middle_never_looks_whole() {
         });
         let installation = plain(&patient(&upstream, 2), "");
         let _server = installation.serve();
-        let before = log::length(&installation.store());
+        let before = installation.log().length();
         let (head, came, is_whole) = begun(&installation);
         assert_eq!((head.status, is_whole), (200, false));
         assert!(came.len() <= MIDDLE);
@@ -142,7 +142,7 @@ fn an_answer_that_stops_in_the_middle_never_looks_whole() {
         );
         let recorded = ended.body["bytes"].as_u64().unwrap();
         assert!(recorded >= came.len() as u64 && recorded <= MIDDLE as u64, "{ended:?}");
-        log::check_transactions(&installation.store());
+        installation.log().check_transactions();
     }
 }
 
@@ -159,7 +159,7 @@ fn an_upstream_that_is_slow_and_never_silent_is_waited_for() {
     });
     let installation = plain(&patient(&upstream, 2), "");
     let _server = installation.serve();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let (head, came, is_whole) = begun(&installation);
     assert_eq!((head.status, came.len(), is_whole), (200, LONG, true));
     assert_eq!(ending(&installation, before).text("delivery"), "complete");
@@ -181,7 +181,7 @@ fn a_plain_service_whose_upstream_does_not_answer_says_which_way_it_fails() {
         let installation = plain(&upstream, "");
         let _server = installation.serve();
         let login = installation.login();
-        let before = log::length(&installation.store());
+        let before = installation.log().length();
         let failed = installation.client().get(THING, &login).unwrap();
         assert_eq!((failed.status, failed.head.field("retry-after")), (status, retry_after));
         assert_eq!(failed.head.field("content-type"), Some("application/problem+json"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::doors::{ending, patient, plain};
 use super::stand_in::{StandIn, answer};
-use crate::log;
+use crate::log::Log as _;
 use crate::support::Installation;
 
 const THING: &str = "/things/one";
@@ -24,19 +24,19 @@ fn a_change_is_recorded_before_the_upstream_sees_a_byte_of_it() {
     let login = installation.login();
     let mut connection = installation.client().connect().unwrap();
     let authorization = connection.authorization_to("POST", THING, &login).unwrap();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     connection.send("POST", THING, &[&authorization], b"new").unwrap();
     assert!(connection.is_silent_for(Duration::from_secs(1)));
     assert_eq!(upstream.connections(), 0, "the upstream saw a change that is not recorded");
-    assert_eq!(log::length(&installation.store()), before);
+    assert_eq!(installation.log().length(), before);
     held.release();
 
     let answer = connection.answer().unwrap();
     assert_eq!((answer.status, answer.body.as_slice()), (201, b"made".as_slice()));
     assert_eq!(ending(&installation, before).text("delivery"), "complete");
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn an_upstream_that_sees_a_change_finds_it_in_the_record() {
     let store = std::sync::Arc::clone(&installation);
     // It looks as soon as it sees the head, before it takes the body or answers.
     let upstream = StandIn::doing(move |asked| {
-        let events = log::events(store.get().unwrap());
+        let events = store.get().unwrap().events();
         let admitted = events.iter().filter(|event| event.kind() == "admitted");
         let found: Vec<&str> = admitted.map(|event| event.text("method")).collect();
         let found = format!("{} {}", asked.head.method, found.join(" "));
@@ -68,7 +68,7 @@ fn a_change_without_the_record_does_not_happen() {
     let installation = plain(&patient(&upstream, 30), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     let refused = post(&installation, &login, b"new");
@@ -76,7 +76,7 @@ fn a_change_without_the_record_does_not_happen() {
     held.release();
     installation.wait_until_ready();
     assert_eq!(upstream.connections(), 0, "it was changed all the same");
-    let events = log::events_from(&installation.store(), before);
+    let events = installation.log().events_from(before);
     assert!(events.iter().all(|event| event.kind() != "admitted"), "{events:?}");
 }
 
@@ -89,11 +89,11 @@ fn a_change_that_fails_upstream_is_told_and_recorded_as_failed() {
     let installation = plain(&patient(&upstream, 30), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let failed = post(&installation, &login, b"new");
     assert_eq!(failed.status, 502, "{}", failed.text());
-    let admitted = log::wait_for(&installation.store(), "admitted", before, Duration::from_secs(1));
+    let admitted = installation.log().wait_for("admitted", before, Duration::from_secs(1));
     let ended = ending(&installation, before);
     assert_eq!(ended.text("transaction"), admitted.text("transaction"));
     assert!(failed.text().contains(ended.text("transaction")), "{}", failed.text());
@@ -114,11 +114,11 @@ fn the_end_of_a_change_that_failed_is_recorded_once_it_can_be() {
     let installation = plain(&patient(&upstream, 30), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let mut connection = installation.client().connect().unwrap();
     let authorization = connection.authorization_to("POST", THING, &login).unwrap();
     connection.send("POST", THING, &[&authorization], b"new").unwrap();
-    log::wait_for(&installation.store(), "admitted", before, Duration::from_secs(5));
+    installation.log().wait_for("admitted", before, Duration::from_secs(5));
 
     let held = installation.store().hold();
     fail.send(()).unwrap();
@@ -128,7 +128,7 @@ fn the_end_of_a_change_that_failed_is_recorded_once_it_can_be() {
     installation.wait_until_not_ready();
     held.release();
     assert_eq!(ending(&installation, before).text("delivery"), "upstream_failed");
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_change_at_an_upstream_that_is_not_there_is_told_and_recorded_as_failed() {
     let installation = plain(&configured, "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let failed = post(&installation, &login, b"new");
     assert_eq!((failed.status, failed.head.field("retry-after")), (503, Some("30")), "{}", failed.text());
@@ -155,7 +155,7 @@ fn a_change_that_is_answered_with_nothing_is_complete() {
         let installation = plain(&patient(&upstream, 30), "");
         let _server = installation.serve();
         let login = installation.login();
-        let before = log::length(&installation.store());
+        let before = installation.log().length();
 
         let mut connection = installation.client().connect().unwrap();
         let authorization = connection.authorization_to("DELETE", THING, &login).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::records::inventory;
 use super::stand_in::StandIn;
-use crate::log::{self, Event};
+use crate::log::{Event, Log as _};
 use crate::support::{DEMO_GROUP, Installation};
 
 /// What everybody may ask for, of network OP.
@@ -75,7 +75,7 @@ pub fn patient(upstream: &StandIn, seconds: u64) -> String {
 /// Waits for how the one transaction since `position` ended, in an event of its own or not.
 pub fn ending(installation: &Installation, position: u64) -> Event {
     crate::cluster::patience::eventually("how it ended", Duration::from_secs(10), || {
-        let events = log::events_from(&installation.store(), position);
+        let events = installation.log().events_from(position);
         events.into_iter().find(|event| ["ended", "released"].contains(&event.kind()))
     })
 }

@@ -7,7 +7,7 @@ use super::records::{inventory, records};
 use super::stand_in::{StandIn, answer};
 use crate::client::Answer;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::{Event, Log as _};
 use crate::support::Installation;
 
 /// A refresh and a little: in the installations of these tests a file is looked at every second.
@@ -37,8 +37,8 @@ fn becomes(installation: &Installation, path: &str, status: u16, within: Duratio
     .text()
 }
 
-fn loaded(installation: &Installation) -> Vec<log::Event> {
-    let mut events = log::events(&installation.store());
+fn loaded(installation: &Installation) -> Vec<Event> {
+    let mut events = installation.log().events();
     events.retain(|event| event.kind() == "inventory_loaded");
     events
 }
@@ -70,7 +70,7 @@ fn without_an_inventory_everything_counts_as_restricted_until_there_is_one() {
     becomes(&installation, OPEN, 200, REFRESHED);
     assert_eq!(ask(&installation, RESTRICTED_TO_ALL).status, 403);
     assert_eq!(loaded(&installation).len(), 1);
-    log::check(&installation.store());
+    installation.log().check();
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_changed_inventory_takes_effect_without_a_restart_and_each_content_is_an_eve
     replace(&installation, &inventory(&[("OP", "closed"), ("RE", "open")]));
     std::thread::sleep(REFRESHED);
     assert_eq!(loaded(&installation).len(), 2);
-    log::check(&installation.store());
+    installation.log().check();
 }
 
 /// Does something to the inventory; the last reading is believed for its time and not longer, and a good

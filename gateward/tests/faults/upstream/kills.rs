@@ -9,7 +9,7 @@ use super::doors::{OPEN, RESTRICTED, fdsn, patient, plain};
 use super::records::{RECORD, records};
 use super::stand_in::{Asked, StandIn, answer, head};
 use crate::client::Client;
-use crate::log;
+use crate::log::Log as _;
 
 /// How many times the server is killed.
 const ROUNDS: u64 = 10;
@@ -72,7 +72,7 @@ impl Load<'_> {
 fn ten_kills_under_load_lose_nothing_of_what_an_upstream_gave() {
     let upstream = upstream();
     let installation = fdsn(&patient(&upstream, 30));
-    let store = installation.store();
+    let log = installation.log();
     let (number, arrived) = (AtomicU32::new(0), Mutex::new(Vec::new()));
     for round in 0..ROUNDS {
         let server = installation.serve();
@@ -97,11 +97,12 @@ fn ten_kills_under_load_lose_nothing_of_what_an_upstream_gave() {
     let arrived = arrived.into_inner().unwrap();
     assert!(arrived.len() > 40, "there was hardly any load: {}", arrived.len());
 
-    log::check(&store);
-    let deliveries = log::check_transactions(&store);
+    log.check();
+    let deliveries = log.check_transactions();
     let unknown = deliveries.values().filter(|delivery| *delivery == "unknown").count();
     assert!(unknown as u64 >= ROUNDS, "answers that a kill cut: {unknown}");
-    let recorded: HashSet<String> = log::events(&store)
+    let recorded: HashSet<String> = log
+        .events()
         .iter()
         .filter(|event| ["released", "admitted"].contains(&event.kind()))
         .filter_map(|event| Some(event.body["asked"][0].as_str()?.split("endtime=").nth(1)?.to_owned()))
@@ -123,7 +124,7 @@ fn a_change_that_a_kill_cuts_is_recorded_and_ends_as_unknown() {
     let login = installation.login();
     let mut connection = installation.client().connect().unwrap();
     let authorization = connection.authorization_to("POST", "/things/one", &login).unwrap();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     connection.send("POST", "/things/one", &[&authorization], b"new").unwrap();
     crate::cluster::patience::eventually("the upstream has it", Duration::from_secs(5), || {
         upstream.heads().pop()
@@ -131,9 +132,9 @@ fn a_change_that_a_kill_cuts_is_recorded_and_ends_as_unknown() {
     server.kill();
 
     installation.close_what_the_killed_left();
-    let events = log::events_from(&installation.store(), before);
+    let events = installation.log().events_from(before);
     let admitted = events.iter().find(|event| event.kind() == "admitted").expect("it was recorded first");
-    let deliveries = log::check_transactions(&installation.store());
+    let deliveries = installation.log().check_transactions();
     assert_eq!(deliveries[admitted.text("transaction")], "unknown");
     assert_eq!(upstream.heads().len(), 1, "nobody sent it again");
 }

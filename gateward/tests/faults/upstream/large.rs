@@ -8,7 +8,7 @@ use super::records::{RECORD, records};
 use super::stand_in::{StandIn, head};
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::{Installation, Server};
 
 const MIB: usize = 1024 * 1024;
@@ -62,7 +62,7 @@ fn a_large_answer_passes_the_second_lock_whole_and_through_flat_memory() {
     let upstream = upstream();
     let installation = fdsn(&patient(&upstream, 30));
     let server = installation.serve();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let resident = server.forget_peak();
 
     let (mut connection, head) = begin(&installation);
@@ -80,15 +80,15 @@ fn a_client_who_leaves_in_the_middle_leaves_nothing_running() {
     let upstream = upstream();
     let installation = fdsn(&patient(&upstream, 30));
     let _server = installation.serve();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let (connection, _) = begin(&installation);
     drop(connection);
 
-    let ended = log::wait_for(&installation.store(), "ended", before, Duration::from_secs(2));
+    let ended = installation.log().wait_for("ended", before, Duration::from_secs(2));
     assert_eq!(ended.text("delivery"), "cut", "{ended:?}");
     assert!(ended.body["bytes"].as_u64().unwrap() < LENGTH as u64, "{ended:?}");
     eventually("the upstream is left", Duration::from_secs(2), || upstream.ended().pop());
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }
 
 #[test]
@@ -112,14 +112,14 @@ fn clients_who_stop_reading_are_cut_after_a_minute_and_nothing_grows_meanwhile()
     let upstream = upstream();
     let installation = fdsn(&patient(&upstream, 10));
     let server = installation.serve();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let unread: Vec<_> = (0..CLIENTS).map(|_| begin(&installation).0).collect();
     // Until all the buffers are full.
     std::thread::sleep(Duration::from_secs(5));
     let (stalled, resident) = (Instant::now(), server.forget_peak());
 
     let ended = eventually("all are cut", Duration::from_secs(90), || {
-        let mut events = log::events_from(&installation.store(), before);
+        let mut events = installation.log().events_from(before);
         events.retain(|event| event.kind() == "ended");
         (events.len() == CLIENTS).then_some(events)
     });
@@ -128,5 +128,5 @@ fn clients_who_stop_reading_are_cut_after_a_minute_and_nothing_grows_meanwhile()
     assert_flat(&server, resident);
     eventually("the upstream is left by all", Duration::from_secs(2), || upstream.ended().len() == CLIENTS);
     drop(unread);
-    log::check_transactions(&installation.store());
+    installation.log().check_transactions();
 }

@@ -7,7 +7,7 @@ use super::records::{RECORD, records};
 use super::stand_in::{StandIn, answer};
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::Installation;
 
 const MINISEED: &str = "Content-Type: application/vnd.fdsn.mseed\r\n";
@@ -54,7 +54,7 @@ fn not_one_byte_of_an_upstreams_answer_leaves_before_it_is_recorded() {
     let installation = fdsn(&patient(&upstream, 10));
     let _server = installation.serve();
     let mut askers = Askers::connect(&installation, &installation.login());
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     let asking = askers.ask();
@@ -62,18 +62,18 @@ fn not_one_byte_of_an_upstreams_answer_leaves_before_it_is_recorded() {
     for connection in &asking {
         assert!(connection.is_silent_for(Duration::from_secs(1)), "something left unrecorded");
     }
-    assert_eq!(log::length(&installation.store()), before);
+    assert_eq!(installation.log().length(), before);
     held.release();
 
     for (connection, count) in asking.into_iter().zip([1, MANY]) {
         let answer = connection.answer().unwrap();
         assert_eq!((answer.status, answer.body.len()), (200, count * RECORD));
     }
-    log::wait_for(&installation.store(), "released", before, Duration::from_secs(1));
-    let ended = log::wait_for(&installation.store(), "ended", before, Duration::from_secs(2));
+    installation.log().wait_for("released", before, Duration::from_secs(1));
+    let ended = installation.log().wait_for("ended", before, Duration::from_secs(2));
     assert_eq!(ended.body["networks"]["RE"], MANY * RECORD, "{ended:?}");
-    log::check(&installation.store());
-    log::check_transactions(&installation.store());
+    installation.log().check();
+    installation.log().check_transactions();
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn an_answer_that_cannot_be_recorded_stays_here_and_is_counted_into_the_gap() {
     let _server = installation.serve();
     let login = installation.login();
     let mut askers = Askers::connect(&installation, &login);
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
 
     let held = installation.store().hold();
     for connection in askers.ask() {
@@ -95,13 +95,13 @@ fn an_answer_that_cannot_be_recorded_stays_here_and_is_counted_into_the_gap() {
     assert_eq!(upstream.heads().len(), 2, "the upstream had answered");
     held.release();
 
-    let gap = log::wait_for(&installation.store(), "gap", before, Duration::from_secs(15));
+    let gap = installation.log().wait_for("gap", before, Duration::from_secs(15));
     assert!(gap.body["refused"].as_u64().unwrap() >= 2, "{gap:?}");
-    let leaving = log::events_from(&installation.store(), before);
+    let leaving = installation.log().events_from(before);
     assert!(leaving.iter().all(|event| !["admitted", "released"].contains(&event.kind())), "{leaving:?}");
     installation.wait_until_ready();
     for connection in Askers::connect(&installation, &login).ask() {
         assert_eq!(connection.answer().unwrap().status, 200);
     }
-    log::check(&installation.store());
+    installation.log().check();
 }

@@ -7,7 +7,7 @@ use super::records::records;
 use super::stand_in::{Asked, StandIn, head};
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::Installation;
 
 /// How many records an answer is said to have; it never gets so far.
@@ -53,15 +53,15 @@ impl Running {
         let mut came = Stop(BEGINNING * super::records::RECORD);
         silent.pour(&head, &mut came).unwrap_err();
         assert_eq!(came.0, 0, "the beginning came");
-        Self { unread, silent, since: log::length(&installation.store()) }
+        Self { unread, silent, since: installation.log().length() }
     }
 
     /// Both are cut within a second after the event `kind`, and the upstream of both is left.
     fn assert_cut(self, installation: &Installation, upstream: &StandIn, kind: &str) {
-        let (store, since) = (installation.store(), self.since);
-        let cause = log::wait_for(&store, kind, since, Duration::from_secs(5)).recorded_at;
+        let (log, since) = (installation.log(), self.since);
+        let cause = log.wait_for(kind, since, Duration::from_secs(5)).recorded_at;
         let ended = eventually("both ended", Duration::from_secs(5), || {
-            let mut events = log::events_from(&store, since);
+            let mut events = log.events_from(since);
             events.retain(|event| event.kind() == "ended");
             (events.len() == 2).then_some(events)
         });
@@ -76,7 +76,7 @@ impl Running {
             assert!(begun.elapsed() < Duration::from_secs(5), "the connection stayed open");
         }
         eventually("the upstream is left", Duration::from_secs(2), || upstream.ended().len() == 2);
-        log::check_transactions(&store);
+        log.check_transactions();
     }
 }
 

@@ -9,7 +9,7 @@ use super::doors::{ending, patient, plain};
 use super::stand_in::{StandIn, answer};
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
-use crate::log;
+use crate::log::Log as _;
 use crate::support::Installation;
 
 const MIB: u64 = 1024 * 1024;
@@ -62,7 +62,7 @@ fn a_large_upload_to_a_slow_upstream_passes_through_flat_memory() {
     let installation = plain(&patient(&upstream, 10), "");
     let server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let resident = server.forget_peak();
 
     let mut connection = begin(&installation, &login, &format!("Content-Length: {LENGTH}"));
@@ -116,7 +116,7 @@ fn half_an_upload_is_never_taken_for_a_whole_one() {
         let installation = plain(&patient(&upstream, 10), "");
         let _server = installation.serve();
         let login = installation.login();
-        let before = log::length(&installation.store());
+        let before = installation.log().length();
         let mut connection = begin(&installation, &login, framing);
         connection.write(half.as_bytes()).unwrap();
         eventually("half of it is there", Duration::from_secs(5), || seen.bytes.load(Ordering::SeqCst) == 5);
@@ -127,7 +127,7 @@ fn half_an_upload_is_never_taken_for_a_whole_one() {
         assert!(!whole, "{framing}: the upstream took a half for the whole");
         let ended = ending(&installation, before);
         assert_ne!(ended.text("delivery"), "complete", "{ended:?}");
-        log::check_transactions(&installation.store());
+        installation.log().check_transactions();
     }
 }
 
@@ -138,7 +138,7 @@ fn a_caller_who_leaves_in_the_middle_of_an_upload_is_not_the_upstreams_failure()
     let installation = plain(&patient(&upstream, 10), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let mut connection = begin(&installation, &login, "Content-Length: 10");
     connection.write(b"first").unwrap();
     eventually("half of it is there", Duration::from_secs(5), || seen.bytes.load(Ordering::SeqCst) == 5);
@@ -154,7 +154,7 @@ fn a_caller_who_sends_nothing_more_of_an_upload_is_not_waited_for() {
     let installation = plain(&patient(&upstream, 2), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let mut connection = begin(&installation, &login, "Content-Length: 10");
     connection.write(b"first").unwrap();
     let begun = Instant::now();
@@ -177,7 +177,7 @@ fn an_upstream_that_refuses_an_upload_before_its_end_is_heard() {
     let installation = plain(&patient(&upstream, 10), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let mut connection = begin(&installation, &login, &format!("Content-Length: {}", 8 * MIB));
     connection.write(&vec![b'x'; 64 * 1024]).unwrap();
     let answer = connection.answer().unwrap();
@@ -192,7 +192,7 @@ fn an_upload_is_cut_within_a_second_when_its_login_is_revoked() {
     let installation = plain(&patient(&upstream, 60), "");
     let _server = installation.serve();
     let login = installation.login();
-    let before = log::length(&installation.store());
+    let before = installation.log().length();
     let mut connection = begin(&installation, &login, &format!("Content-Length: {}", 64 * MIB));
     let sending = std::thread::spawn(move || {
         // A little now and then, so that nobody would call it silent.
@@ -208,8 +208,8 @@ fn an_upload_is_cut_within_a_second_when_its_login_is_revoked() {
     eventually("it has begun", Duration::from_secs(5), || seen.bytes.load(Ordering::SeqCst) > 0);
     installation.run_json(&["login", "revoke", &login.0]);
 
-    let cause = log::wait_for(&installation.store(), "login_revoked", before, Duration::from_secs(5));
-    let ended = log::wait_for(&installation.store(), "ended", before, Duration::from_secs(15));
+    let cause = installation.log().wait_for("login_revoked", before, Duration::from_secs(5));
+    let ended = installation.log().wait_for("ended", before, Duration::from_secs(15));
     let after = ended.recorded_at.duration_since(cause.recorded_at);
     assert!(after.as_millis() <= 1000, "cut {after:#} after");
     assert_eq!(ended.text("delivery"), "revoked", "{ended:?}");
