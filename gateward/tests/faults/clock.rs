@@ -7,7 +7,8 @@ use gateward::server::system;
 use jiff::SignedDuration;
 
 use crate::log::Log as _;
-use crate::support::{DEMO_GROUP, Installation, SMALL, Server};
+use crate::program::{DEMO_GROUP, SMALL, Server};
+use crate::support::Installation;
 
 fn libfaketime() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
@@ -89,7 +90,7 @@ fn a_command_under_another_clock_than_the_running_server_s_changes_nothing() {
     let login = installation.login();
     let before = installation.log().length();
     for by in ["+2h", "-2h"] {
-        let mut command = std::process::Command::new(crate::support::GATEWARD);
+        let mut command = std::process::Command::new(crate::program::GATEWARD);
         command.args(["login", "revoke", &login.0, "--config"]).arg(installation.config());
         let ran = command.env("LD_PRELOAD", libfaketime()).env("FAKETIME", by).output().unwrap();
         assert_eq!(ran.status.code(), Some(2), "{by}");

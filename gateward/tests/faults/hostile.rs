@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::client::Connection;
-use crate::support::{Installation, SMALL};
+use crate::program::SMALL;
+use crate::support::Installation;
 
 /// The server still serves who behaves, and soon.
 fn serves_others(installation: &Installation, login: &(String, String)) {

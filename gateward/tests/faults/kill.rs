@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::log::Log as _;
-use crate::support::{DEMO_GROUP, GATEWARD, Installation, Pen, SMALL};
+use crate::program::{DEMO_GROUP, GATEWARD, SMALL};
+use crate::support::{Installation, Pen};
 
 /// How many times the server is killed.
 const ROUNDS: u64 = 20;

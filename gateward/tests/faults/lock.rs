@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::log::Log as _;
-use crate::support::{DEMO_GROUP, Installation, SMALL};
+use crate::program::{DEMO_GROUP, SMALL};
+use crate::support::Installation;
 
 #[test]
 fn not_one_byte_leaves_before_it_is_recorded_and_the_answer_comes_once_it_is() {

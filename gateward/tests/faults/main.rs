@@ -10,6 +10,7 @@ mod client;
 #[path = "../postgres/cluster.rs"]
 mod cluster;
 mod log;
+mod program;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod support;

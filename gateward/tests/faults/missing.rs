@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use crate::cluster::patience::eventually;
+use crate::program::{DEMO_GROUP, SMALL};
 use crate::store_under_test::StoreUnderTest;
-use crate::support::{DEMO_GROUP, Installation, SMALL};
+use crate::support::Installation;
 
 #[test]
 fn a_missing_keyring_shuts_the_door_until_it_is_put_back() {

@@ -7,7 +7,8 @@ mod order;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{GATEWARD, Installation};
+use crate::program::GATEWARD;
+use crate::support::Installation;
 
 #[test]
 fn a_second_server_on_one_store_is_refused() {

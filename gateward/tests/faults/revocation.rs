@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::client::Connection;
 use crate::log::Log as _;
+use crate::program::{DEMO_GROUP, SMALL};
 use crate::spelling;
-use crate::support::{DEMO_GROUP, Installation, SMALL};
+use crate::support::Installation;
 
 /// Longer than all the buffers between us and the server.
 const ENDLESS: u64 = 256 * 1024 * 1024;

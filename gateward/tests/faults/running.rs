@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 use crate::client::Client;
 use crate::cluster::patience::eventually;
 use crate::log::Log as _;
-use crate::support::{DEMO_GROUP, Installation, SMALL};
+use crate::program::{DEMO_GROUP, SMALL};
+use crate::support::Installation;
 
 #[test]
 fn commands_work_beside_a_running_server() {

@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use crate::cluster::patience::eventually;
 use crate::cluster::ports::free_port;
 use crate::cluster::{Cluster, PROGRAMS, ROLE};
-
-const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
+use crate::program::{GATEWARD, reconfigure};
 
 /// The machine that the page is about, as far as it names it.
 struct Machine {
@@ -148,9 +147,7 @@ impl Machine {
     /// Writes the configuration again with `from` replaced by `to`.
     #[track_caller]
     fn configure(&self, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.config()).unwrap();
-        assert!(text.contains(from), "{text}");
-        std::fs::write(self.config(), text.replace(from, to)).unwrap();
+        reconfigure(&self.config(), from, to);
     }
 
     /// Serves until the door is open, and stops.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Answer, Client};
 use crate::cluster::patience::eventually;
-use crate::installation::{Installation, LARGE, Login, Replica, SMALL};
+use crate::installation::{Installation, LARGE, Login, Replica};
 use crate::log::{Database, Log as _};
+use crate::program::SMALL;
 
 /// What clients were told.
 #[derive(Default)]

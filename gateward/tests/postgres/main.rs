@@ -16,6 +16,8 @@ mod load;
 mod log;
 mod pair;
 mod patroni;
+#[path = "../faults/program.rs"]
+mod program;
 mod store_under_test;
 mod tcp_proxy;
 

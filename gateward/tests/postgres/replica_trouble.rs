@@ -10,8 +10,9 @@ use crate::cluster::Cluster;
 use crate::cluster::folder::inhabitants;
 use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
-use crate::installation::{Installation, LARGE, Replica, SMALL};
+use crate::installation::{Installation, LARGE, Replica};
 use crate::log::{Database, Log as _};
+use crate::program::SMALL;
 use crate::replicas::Site;
 
 /// How long others wait until they close what a replica left open that is gone: its lease, and until

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::cluster::Cluster;
 use crate::cluster::patience::eventually;
-use crate::installation::{Installation, LARGE, Login, Replica, SMALL};
+use crate::installation::{Installation, LARGE, Login, Replica};
 use crate::log::{Database, Log as _};
+use crate::program::SMALL;
 
 /// Some replicas on a database of their own.
 pub struct Site {

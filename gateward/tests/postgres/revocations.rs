@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
-use crate::installation::SMALL;
 use crate::log::Log as _;
+use crate::program::SMALL;
 use crate::replicas::Site;
 use crate::tcp_proxy::TcpProxy;
 

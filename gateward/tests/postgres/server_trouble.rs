@@ -10,9 +10,10 @@ use crate::cluster::patience::eventually;
 use crate::cluster::{Cluster, ROLE, program};
 use crate::disk::{SmallDisk, run_where_we_may_mount};
 use crate::download::{Download, ENDLESS};
-use crate::installation::{Installation, LARGE, SMALL};
+use crate::installation::{Installation, LARGE};
 use crate::load::Load;
 use crate::log::{Database, Log as _};
+use crate::program::SMALL;
 use crate::tcp_proxy::{Fate, TcpProxy};
 
 /// No answer takes longer, whatever the server does.

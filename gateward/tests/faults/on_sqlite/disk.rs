@@ -10,7 +10,8 @@ use nix::unistd::Uid;
 
 use crate::cluster::patience::eventually;
 use crate::log::Log as _;
-use crate::support::{DEMO_GROUP, Installation, SMALL, finish, spawn};
+use crate::program::{DEMO_GROUP, SMALL, finish};
+use crate::support::{Installation, spawn};
 
 /// A small file system in memory; unmounted when dropped.
 struct SmallDisk(PathBuf);

@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
 use crate::log::Log as _;
-use crate::support::{DEMO_GROUP, Installation, SMALL, Server, read, spawn};
+use crate::program::{DEMO_GROUP, SMALL, Server, read};
+use crate::support::{Installation, spawn};
 
 /// What the order is read from.
 const TRACED: &str =

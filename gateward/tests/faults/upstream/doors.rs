@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::records::inventory;
 use super::stand_in::StandIn;
 use crate::log::{Event, Log as _};
-use crate::support::{DEMO_GROUP, Installation};
+use crate::program::DEMO_GROUP;
+use crate::support::Installation;
 
 /// What everybody may ask for, of network OP.
 pub const OPEN: &str =

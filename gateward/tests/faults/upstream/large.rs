@@ -9,7 +9,8 @@ use super::stand_in::{StandIn, head};
 use crate::client::Connection;
 use crate::cluster::patience::eventually;
 use crate::log::Log as _;
-use crate::support::{Installation, Server};
+use crate::program::Server;
+use crate::support::Installation;
 
 const MIB: usize = 1024 * 1024;
 
