@@ -1,43 +1,20 @@
-//! A clock that steps under a running server: Debian's faketime stands between it and the time.
+//! A clock that steps under a running server.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use gateward::server::system;
 use jiff::SignedDuration;
 
+use crate::faketime::{self, clock_off_by, set_off};
 use crate::log::Log as _;
 use crate::program::{DEMO_GROUP, SMALL, Server};
 use crate::support::Installation;
 
-fn libfaketime() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
-    folders
-        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
-        .find(|library| library.exists())
-        .unwrap_or_else(|| panic!("no libfaketimeMT.so.1 under /usr/lib; install Debian's package faketime"))
-}
-
-/// Sets the server's clock off by this; whole or not at all.
-fn step(file: &Path, by: &str) {
-    let partial = file.with_extension("partial");
-    std::fs::write(&partial, by).unwrap();
-    std::fs::rename(&partial, file).unwrap();
-}
-
 /// A server whose wall clock, and nothing else, is in our hands.
 fn serve(installation: &Installation, offset: &Path) -> Server {
-    step(offset, "+0");
-    installation.serve_with(
-        installation
-            .serving()
-            .env("LD_PRELOAD", libfaketime())
-            .env("FAKETIME_TIMESTAMP_FILE", offset)
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("NO_FAKE_STAT", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("DONT_FAKE_MONOTONIC", "1"),
-    )
+    set_off(offset, "+0");
+    installation.serve_with(installation.serving().envs(clock_off_by(offset)))
 }
 
 fn a_step_shuts_the_door(by: &str) {
@@ -48,7 +25,7 @@ fn a_step_shuts_the_door(by: &str) {
     let client = installation.client();
     let before = installation.log().length();
 
-    step(&offset, by);
+    set_off(&offset, by);
     let reason = installation.wait_until_not_ready();
     assert!(reason.contains("the clock stepped"), "{reason}");
     let token = installation.pen().sign(DEMO_GROUP);
@@ -59,7 +36,7 @@ fn a_step_shuts_the_door(by: &str) {
     }
     assert_eq!(installation.log().length(), before, "something was recorded at a wrong time");
 
-    step(&offset, "+0");
+    set_off(&offset, "+0");
     installation.wait_until_ready();
     client.exchange(token.as_bytes()).unwrap().login();
     assert_eq!(client.get(SMALL, &login).unwrap().status, 200);
@@ -92,7 +69,7 @@ fn a_command_under_another_clock_than_the_running_server_s_changes_nothing() {
     for by in ["+2h", "-2h"] {
         let mut command = std::process::Command::new(crate::program::GATEWARD);
         command.args(["login", "revoke", &login.0, "--config"]).arg(installation.config());
-        let ran = command.env("LD_PRELOAD", libfaketime()).env("FAKETIME", by).output().unwrap();
+        let ran = command.env("LD_PRELOAD", faketime::library()).env("FAKETIME", by).output().unwrap();
         assert_eq!(ran.status.code(), Some(2), "{by}");
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         // By the running server's, or by the database's.

@@ -9,6 +9,7 @@
 mod client;
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+mod faketime;
 mod log;
 mod program;
 #[path = "../postgres/store_under_test.rs"]

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -129,14 +129,14 @@ pub struct Replica {
 impl Replica {
     /// Starts it and does not wait for anything.
     pub fn start(&mut self) {
-        self.start_with(&[]);
+        self.start_with([]);
     }
 
     /// The same with these in its environment.
-    pub fn start_with(&mut self, environment: &[(&str, &Path)]) {
+    pub fn start_with<const N: usize>(&mut self, environment: [(&str, PathBuf); N]) {
         assert!(self.process.is_none(), "it runs already");
         let mut serve = Command::new(GATEWARD);
-        serve.arg("serve").arg("--config").arg(&self.config).envs(environment.iter().copied());
+        serve.arg("serve").arg("--config").arg(&self.config).envs(environment);
         self.process = Some(Server::start(&mut serve, self.log()));
     }
 

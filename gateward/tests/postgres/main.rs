@@ -10,6 +10,8 @@ mod client;
 mod cluster;
 mod disk;
 mod download;
+#[path = "../faults/faketime.rs"]
+mod faketime;
 mod installation;
 mod load;
 #[path = "../faults/log.rs"]

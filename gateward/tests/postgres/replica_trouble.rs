@@ -1,6 +1,5 @@
 //! One replica is killed, stands still, or has a wrong clock: the others go on, and finish what it left.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::cluster::folder::inhabitants;
 use crate::cluster::patience::eventually;
 use crate::download::{Download, ENDLESS};
+use crate::faketime::{clock_off_by, set_off};
 use crate::installation::{Installation, LARGE, Replica};
 use crate::log::{Database, Log as _};
 use crate::program::SMALL;
@@ -60,34 +60,6 @@ fn replicas_that_come_back_together_do_not_end_what_the_others_carry() {
     assert!(ended.is_none() && log.open() == 2, "{ended:?}");
 }
 
-fn libfaketime() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
-    folders
-        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
-        .find(|library| library.exists())
-        .unwrap_or_else(|| panic!("no libfaketimeMT.so.1 under /usr/lib; install Debian's package faketime"))
-}
-
-/// Sets a replica's clock off by this; whole or not at all.
-fn set_off(file: &Path, by: &str) {
-    let partial = file.with_extension("partial");
-    std::fs::write(&partial, by).unwrap();
-    std::fs::rename(&partial, file).unwrap();
-}
-
-/// Starts a replica whose wall clock, and nothing else, is off by what `offset` says.
-fn start_with_clock(replica: &mut Replica, offset: &Path) {
-    let yes = Path::new("1");
-    replica.start_with(&[
-        ("LD_PRELOAD", &libfaketime()),
-        ("FAKETIME_TIMESTAMP_FILE", offset),
-        ("FAKETIME_NO_CACHE", yes),
-        ("NO_FAKE_STAT", yes),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", yes),
-        ("DONT_FAKE_MONOTONIC", yes),
-    ]);
-}
-
 #[test]
 fn a_replica_whose_clock_is_an_hour_off_is_not_ready_until_it_is_set_right() {
     let mut site = Site::with(1);
@@ -96,7 +68,7 @@ fn a_replica_whose_clock_is_an_hour_off_is_not_ready_until_it_is_set_right() {
     // Off from the start, and stepping while it runs.
     for begins_with in ["-3600", "+0"] {
         set_off(&offset, begins_with);
-        start_with_clock(&mut off, &offset);
+        off.start_with(clock_off_by(&offset));
         if begins_with == "+0" {
             off.wait_until_ready();
             set_off(&offset, "+3600");

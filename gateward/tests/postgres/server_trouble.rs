@@ -10,7 +10,7 @@ use crate::cluster::patience::eventually;
 use crate::cluster::{Cluster, ROLE, program};
 use crate::disk::{SmallDisk, run_where_we_may_mount};
 use crate::download::{Download, ENDLESS};
-use crate::installation::{Installation, LARGE};
+use crate::installation::{Installation, LARGE, Replica};
 use crate::load::Load;
 use crate::log::{Database, Log as _};
 use crate::program::SMALL;
@@ -57,15 +57,37 @@ impl Drop for Others {
     }
 }
 
-#[test]
-fn while_others_take_all_connections_the_door_is_shut_or_goes_on_with_those_it_has() {
-    let cluster = Cluster::with_settings(&[("max_connections", "20")]);
-    let database = cluster.database("crowded");
-    let url = cluster.socket_url(&database);
+/// Puts a replica on a database of `cluster` under load while `trouble` goes on: somebody meets it, nobody
+/// waits long, and nothing that was acknowledged is lost.
+#[track_caller]
+fn under_load(cluster: &Cluster, database: &str, trouble: impl FnOnce(&Load<'_>, &Replica)) {
+    let url = cluster.socket_url(database);
     let installation = Installation::on(&url);
     let replica = installation.serve(&url);
     let told = Load::on(&installation).run(&[&replica], |load| {
         load.wait_for(20, PATIENCE);
+        trouble(load, &replica);
+    });
+    assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
+    told.check(&installation, &replica, Database { server: cluster, name: database }, PATIENCE);
+}
+
+/// The server is there again: so is the replica, at once. Returns how long that took.
+#[track_caller]
+fn is_back(load: &Load<'_>, replica: &Replica) -> Duration {
+    let begun = Instant::now();
+    load.wait_for(1, BACK_WITHIN);
+    replica.wait_until_ready_within(BACK_WITHIN);
+    let took = begun.elapsed();
+    load.wait_for(20, PATIENCE);
+    took
+}
+
+#[test]
+fn while_others_take_all_connections_the_door_is_shut_or_goes_on_with_those_it_has() {
+    let cluster = Cluster::with_settings(&[("max_connections", "20")]);
+    let database = cluster.database("crowded");
+    under_load(&cluster, &database, |load, replica| {
         let mut others = Others::take_all(&cluster, &database);
         load.wait_for(20, PATIENCE);
         // What it had, others have now.
@@ -77,23 +99,15 @@ fn while_others_take_all_connections_the_door_is_shut_or_goes_on_with_those_it_h
             replica.readiness().map(|(_, why)| why).filter(|why| why.contains("53300"))
         });
         drop(others);
-        load.wait_for(1, BACK_WITHIN);
-        replica.wait_until_ready_within(BACK_WITHIN);
-        load.wait_for(20, PATIENCE);
+        is_back(load, replica);
     });
-    assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
 fn a_server_that_is_restarted_under_load_is_missed_for_a_moment() {
     let cluster = Cluster::start();
     let database = cluster.database("restarted");
-    let url = cluster.socket_url(&database);
-    let installation = Installation::on(&url);
-    let replica = installation.serve(&url);
-    let told = Load::on(&installation).run(&[&replica], |load| {
-        load.wait_for(20, PATIENCE);
+    under_load(&cluster, &database, |load, replica| {
         // Smart: who is in may stay, nobody comes in (PostgreSQL manual, section 19.5).
         kill(cluster.pid().unwrap(), Signal::SIGTERM).unwrap();
         load.wait_for(20, PATIENCE);
@@ -104,15 +118,10 @@ fn a_server_that_is_restarted_under_load_is_missed_for_a_moment() {
             let why = replica.wait_until_not_ready();
             assert!(why.contains("store") || why.contains("connect"), "{why}");
             cluster.power_on();
-            let begun = Instant::now();
-            load.wait_for(1, BACK_WITHIN);
-            replica.wait_until_ready_within(BACK_WITHIN);
-            assert!(begun.elapsed() < BACK_WITHIN, "{:?}", begun.elapsed());
-            load.wait_for(20, PATIENCE);
+            let took = is_back(load, replica);
+            assert!(took < BACK_WITHIN, "{took:?}");
         }
     });
-    assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
@@ -162,11 +171,7 @@ fn where_the_servers_tables_have_no_room_the_door_is_shut_until_they_have() {
     let cluster = Cluster::start();
     let disk = SmallDisk::mount(cluster.folder(), 32);
     let database = disk.database(&cluster, "small");
-    let url = cluster.socket_url(&database);
-    let installation = Installation::on(&url);
-    let replica = installation.serve(&url);
-    let told = Load::on(&installation).run(&[&replica], |load| {
-        load.wait_for(20, PATIENCE);
+    under_load(&cluster, &database, |load, replica| {
         disk.fill();
         let why = eventually("it says why", PATIENCE, || {
             replica.readiness().map(|(_, why)| why).filter(|why| why.contains("No space left"))
@@ -174,12 +179,8 @@ fn where_the_servers_tables_have_no_room_the_door_is_shut_until_they_have() {
         assert!(why.contains("53100"), "{why}");
         load.wait_until_shut(10, PATIENCE);
         disk.empty();
-        load.wait_for(1, BACK_WITHIN);
-        replica.wait_until_ready_within(BACK_WITHIN);
-        load.wait_for(20, PATIENCE);
+        is_back(load, replica);
     });
-    assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
@@ -191,11 +192,7 @@ fn where_the_servers_log_has_no_room_the_door_is_shut_until_somebody_starts_it_a
     }
     let (cluster, disk) = SmallDisk::cluster(128);
     let database = cluster.database("small");
-    let url = cluster.socket_url(&database);
-    let installation = Installation::on(&url);
-    let replica = installation.serve(&url);
-    let told = Load::on(&installation).run(&[&replica], |load| {
-        load.wait_for(20, PATIENCE);
+    under_load(&cluster, &database, |load, replica| {
         disk.fill();
         let fill = "SELECT pg_logical_emit_message(false, '', repeat('x', 1000000))";
         eventually("the server ends", PATIENCE, || {
@@ -205,12 +202,8 @@ fn where_the_servers_log_has_no_room_the_door_is_shut_until_somebody_starts_it_a
         replica.wait_until_not_ready();
         disk.empty();
         cluster.restart();
-        load.wait_for(1, BACK_WITHIN);
-        replica.wait_until_ready_within(BACK_WITHIN);
-        load.wait_for(20, PATIENCE);
+        is_back(load, replica);
     });
-    assert!(told.counts().1 > 0 && told.longest() < AN_ANSWER, "{:?} {:?}", told.counts(), told.longest());
-    told.check(&installation, &replica, Database { server: &cluster, name: &database }, PATIENCE);
 }
 
 #[test]
