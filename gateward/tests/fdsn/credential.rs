@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::apache::{Apache, Asks};
 use super::archive::ARCHIVE;
 use super::conduct::{says, waveforms};
+use super::data_centre::{Asks, DataCentre};
 use super::door::{DATASELECT, Door, token};
 use super::gnupg::{Gnupg, Issuer};
 use super::stand_in::{Received, StandIn};
@@ -22,7 +22,7 @@ fn asked() -> Vec<u8> {
 }
 
 /// A door that shows this password to Apache, which wants `right`.
-fn door(apache: &Apache, shown: &str, issuer: &Issuer<'_>) -> Door {
+fn door(apache: &DataCentre, shown: &str, issuer: &Issuer<'_>) -> Door {
     apache.admit("gateward", "right");
     let credential = apache.credential("gateward", shown);
     let upstream = format!("{{ url = \"{}\", credential = \"{}\" }}", apache.url(), credential.display());
@@ -33,7 +33,7 @@ fn door(apache: &Apache, shown: &str, issuer: &Issuer<'_>) -> Door {
 fn opens(asks: Asks) {
     let (gnupg, data) = (Gnupg::new(), Upstream::start());
     let issuer = gnupg.issuer();
-    let apache = Apache::before(&data, asks);
+    let apache = DataCentre::before(&data, asks);
     let door = door(&apache, "right", &issuer);
     let login = door.exchange(&token(&issuer, GROUP));
     let target = format!("{DATASELECT}/queryauth?{QUERY}");
@@ -64,7 +64,7 @@ fn the_upstream_is_shown_our_credential_by_basic() {
 fn lines_go_to_the_upstream_with_our_credential() {
     let (gnupg, data) = (Gnupg::new(), Upstream::start());
     let issuer = gnupg.issuer();
-    let apache = Apache::before(&data, Asks::Digest);
+    let apache = DataCentre::before(&data, Asks::Digest);
     let door = door(&apache, "right", &issuer);
     // Two lines, so that it is a POST upstream as well.
     let lines = "GE APE -- HHZ 2016-06-01T00:00:00 2016-06-02T00:00:00\n\
@@ -80,7 +80,7 @@ fn lines_go_to_the_upstream_with_our_credential() {
 fn a_challenge_that_grew_old_is_answered_anew() {
     let (gnupg, data) = (Gnupg::new(), Upstream::start());
     let issuer = gnupg.issuer();
-    let apache = Apache::before(&data, Asks::Digest);
+    let apache = DataCentre::before(&data, Asks::Digest);
     let door = door(&apache, "right", &issuer);
     let login = door.exchange(&token(&issuer, GROUP));
     let target = format!("{DATASELECT}/queryauth?{QUERY}");
@@ -98,7 +98,7 @@ fn a_credential_that_the_upstream_does_not_take_is_our_failure_and_not_the_calle
     for asks in [Asks::Digest, Asks::Basic] {
         let (gnupg, data) = (Gnupg::new(), Upstream::start());
         let issuer = gnupg.issuer();
-        let apache = Apache::before(&data, asks);
+        let apache = DataCentre::before(&data, asks);
         let door = door(&apache, "wrong", &issuer);
         let login = door.exchange(&token(&issuer, GROUP));
         let got = door.get(&format!("{DATASELECT}/queryauth?{QUERY}"), &login, &[]);
@@ -118,7 +118,7 @@ fn a_credential_that_the_upstream_does_not_take_is_our_failure_and_not_the_calle
 fn a_restriction_holds_whatever_our_credential_opens() {
     let (gnupg, data) = (Gnupg::new(), Upstream::start());
     let issuer = gnupg.issuer();
-    let apache = Apache::before(&data, Asks::Digest);
+    let apache = DataCentre::before(&data, Asks::Digest);
     let door = door(&apache, "right", &issuer);
     let other = door.exchange(&token(&issuer, "/epos/elsewhere"));
     let got = door.get(&format!("{DATASELECT}/queryauth?{QUERY}"), &other, &[]);

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::apache::{Apache, Asks};
 use super::archive::ARCHIVE;
 use super::conduct::{answer, says, waveforms};
+use super::data_centre::{Asks, DataCentre};
 use super::door::{DATASELECT, Door, token};
 use super::gnupg::{Gnupg, Issuer};
 use super::obspy::{archived, obspy};
@@ -43,8 +43,8 @@ pub fn jane() -> Credentials {
 }
 
 /// A data service that asks itself and knows [`jane`].
-pub fn asking(data: &Upstream) -> Apache {
-    let apache = Apache::before(data, Asks::Digest);
+pub fn asking(data: &Upstream) -> DataCentre {
+    let apache = DataCentre::before(data, Asks::Digest);
     apache.admit(&jane().login, &jane().password);
     apache
 }

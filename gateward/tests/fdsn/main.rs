@@ -8,6 +8,7 @@
 mod apache;
 mod archive;
 mod conduct;
+mod data_centre;
 mod door;
 mod fetch;
 mod obspy;
@@ -37,6 +38,8 @@ mod cluster;
 #[path = "../clients/gnupg.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod gnupg;
+#[path = "../postgres/guide_reader.rs"]
+mod guide_reader;
 #[path = "../clients/installation.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod installation;

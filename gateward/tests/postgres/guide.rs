@@ -12,30 +12,31 @@ use tempfile::TempDir;
 use crate::cluster::patience::eventually;
 use crate::cluster::ports::free_port;
 use crate::cluster::{Cluster, PROGRAMS, ROLE};
+use crate::guide_reader::{Reader, blocks};
 use crate::program::{GATEWARD, reconfigure};
 
 /// The machine that the page is about, as far as it names it.
 struct Machine {
     cluster: Cluster,
-    outer: TempDir,
+    reader: Reader,
     page: String,
+    _outer: TempDir,
 }
 
 impl Machine {
     fn new() -> Self {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/postgresql.md");
-        let machine = Self {
+        let outer = tempfile::tempdir().unwrap();
+        let mut machine = Self {
             cluster: Cluster::start(),
-            outer: tempfile::tempdir().unwrap(),
+            reader: Reader::in_folder(outer.path()),
             page: std::fs::read_to_string(page).unwrap(),
+            _outer: outer,
         };
         // The page makes it.
         machine.cluster.psql("postgres", &format!("DROP ROLE {ROLE}"));
-        for folder in ["etc", "state", "bin"] {
-            std::fs::create_dir(machine.at(folder)).unwrap();
-        }
         // Who serves is not who administers: where root runs the tests, the state is somebody else's.
-        std::fs::set_permissions(machine.outer.path(), Permissions::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(machine.at(""), Permissions::from_mode(0o755)).unwrap();
         let server = machine.server();
         chown(machine.at("state"), Some(server.uid.as_raw()), Some(server.gid.as_raw())).unwrap();
         std::fs::set_permissions(machine.at("state"), Permissions::from_mode(0o700)).unwrap();
@@ -49,14 +50,14 @@ impl Machine {
         }
         std::fs::copy(machine.cluster.ca(), machine.at("etc/db-ca.pem")).unwrap();
         machine.write_programs();
+        machine.name_things();
         machine
     }
 
     /// What the page's commands find instead of the system's: nobody becomes somebody else, nothing is
     /// installed, and the one service is our PostgreSQL.
     fn write_programs(&self) {
-        let pid = self.cluster.pid().unwrap();
-        let etc = self.at("etc").display().to_string();
+        let (pid, etc) = (self.cluster.pid().unwrap(), self.reader.path("etc"));
         for (name, text) in [
             ("apt", "exit 0".to_owned()),
             ("sudo", "if [ \"$1\" = -u ]; then export PGUSER=\"$2\"; shift 2; fi\nexec \"$@\"".to_owned()),
@@ -66,9 +67,28 @@ impl Machine {
             ),
             ("gateward", format!("[ \"$1\" != init ] || set -- \"$@\" --dir {etc}\nexec {GATEWARD} \"$@\"")),
         ] {
-            let path = self.at("bin").join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-            std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            self.reader.write_program(name, &text);
+        }
+    }
+
+    fn name_things(&mut self) {
+        let us = User::from_uid(Uid::effective()).unwrap().unwrap().name;
+        let port = self.cluster.address().port();
+        let socket = format!("@/gateward?host={}&port={port}", self.cluster.socket_folder().display());
+        for (theirs, ours) in [
+            ("gateward root gateward_owner", format!("gateward {us} gateward_owner")),
+            ("@/gateward", socket),
+            // Of two hosts, the first is not there.
+            ("db1.example.org,db2.example.org", format!("localhost:{},localhost:{port}", free_port())),
+            ("db1.example.org", format!("localhost:{port}")),
+            ("192.0.2.0/24", "127.0.0.1/32".into()),
+            ("chown gateward", format!("chown {}", self.server().name)),
+            ("%d/pg.pass", self.reader.path("etc/pg.pass")),
+            ("/etc/postgresql/15/main", self.cluster.data().display().to_string()),
+            ("/etc/gateward", self.reader.path("etc")),
+            ("/var/lib/gateward", self.reader.path("state")),
+        ] {
+            self.reader.call(theirs, ours);
         }
     }
 
@@ -86,57 +106,35 @@ impl Machine {
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.outer.path().join(name)
+        self.reader.at(name)
     }
 
-    /// The page's text with the names that things have here.
     fn here(&self, text: &str) -> String {
-        let us = User::from_uid(Uid::effective()).unwrap().unwrap().name;
-        let port = self.cluster.address().port();
-        let socket = format!("@/gateward?host={}&port={port}", self.cluster.socket_folder().display());
-        let names = [
-            ("gateward root gateward_owner", format!("gateward {us} gateward_owner")),
-            ("@/gateward", socket),
-            // Of two hosts, the first is not there.
-            ("db1.example.org,db2.example.org", format!("localhost:{},localhost:{port}", free_port())),
-            ("db1.example.org", format!("localhost:{port}")),
-            ("192.0.2.0/24", "127.0.0.1/32".into()),
-            ("chown gateward", format!("chown {}", self.server().name)),
-            ("%d/pg.pass", self.at("etc/pg.pass").display().to_string()),
-            ("/etc/postgresql/15/main", self.cluster.data().display().to_string()),
-            ("/etc/gateward", self.at("etc").display().to_string()),
-            ("/var/lib/gateward", self.at("state").display().to_string()),
-        ];
-        names.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
-    }
-
-    /// The page's commands, block by block.
-    fn blocks(&self) -> Vec<String> {
-        let blocks = self.page.split("```sh\n").skip(1);
-        blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+        self.reader.here(text)
     }
 
     /// Runs commands of the page; returns what they say.
     #[track_caller]
     fn run(&self, block: &str) -> String {
-        let mut shell = self.command("bash");
-        let found_first = format!("PATH={}:{PROGRAMS}:$PATH", self.at("bin").display());
-        let script = format!("{found_first}\n{}", self.here(block));
-        let output = shell.args(["-euo", "pipefail", "-c", &script]).output().unwrap();
+        let mut shell = self.reader.shell(&format!("PATH={PROGRAMS}:$PATH\n{block}"));
+        let output = self.at_our_server(&mut shell).output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(output.status.success(), "{block}: {said}");
         said
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+    /// The server of a command that names none is ours.
+    fn at_our_server<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command
             .env("PGHOST", self.cluster.socket_folder())
             .env("PGPORT", self.cluster.address().port().to_string())
-            .env("GATEWARD_CONFIG", self.config())
-            .env_remove("GATEWARD_STORE")
-            .env_remove("GATEWARD_KEYRING")
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+    }
+
+    fn gateward(&self) -> Command {
+        let mut command = Command::new(GATEWARD);
+        self.at_our_server(&mut command).env("GATEWARD_CONFIG", self.config());
+        command.env_remove("GATEWARD_STORE").env_remove("GATEWARD_KEYRING");
         command
     }
 
@@ -154,7 +152,7 @@ impl Machine {
     fn serve(&self) {
         let log = self.at("log");
         let stderr = std::fs::File::create(&log).unwrap();
-        let mut server = self.command(GATEWARD).arg("serve").stderr(stderr).spawn().unwrap();
+        let mut server = self.gateward().arg("serve").stderr(stderr).spawn().unwrap();
         eventually("the door is open", Duration::from_secs(20), || {
             let said = std::fs::read_to_string(&log).unwrap();
             assert!(server.try_wait().unwrap().is_none(), "{said}");
@@ -176,7 +174,7 @@ impl Machine {
 #[test]
 fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
     let machine = Machine::new();
-    let blocks = machine.blocks();
+    let blocks = blocks(&machine.page, "sh");
     let [roles, access, tables, init, tls, password, upgrade, there, back] = &blocks[..] else {
         panic!("the page has other commands: {blocks:?}")
     };
@@ -202,8 +200,7 @@ fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
         let said = machine.run(&format!("gateward store status --store '{url}'"));
         assert!(said.contains("running   no server"), "{said}");
         let weaker = url.replace("sslmode=verify-full&", "sslmode=require&");
-        let refused =
-            machine.command(GATEWARD).args(["store", "status", "--store", &weaker]).output().unwrap();
+        let refused = machine.gateward().args(["store", "status", "--store", &weaker]).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{weaker}");
     }
     let said = machine.run(upgrade);
@@ -214,7 +211,7 @@ fn whoever_follows_the_page_gets_a_store_on_postgresql_and_back_again() {
     machine.run(roles.lines().last().unwrap());
     let dir = machine.at("demo");
     let demo = ["demo", "--once", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--dir"];
-    assert!(machine.command(GATEWARD).args(demo).arg(&dir).output().unwrap().status.success());
+    assert!(machine.gateward().args(demo).arg(&dir).output().unwrap().status.success());
     copy_folder(&dir, &machine.at("etc"));
     std::fs::rename(dir.join("gateward.db"), machine.at("state/gateward.db")).unwrap();
     machine.cluster.folder().give(&machine.at("state/gateward.db"));

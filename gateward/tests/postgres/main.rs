@@ -12,6 +12,7 @@ mod disk;
 mod download;
 #[path = "../faults/faketime.rs"]
 mod faketime;
+mod guide_reader;
 mod installation;
 mod load;
 #[path = "../faults/log.rs"]

@@ -1,68 +1,40 @@
 //! Servers that are not ours let in whom we told of a login: Debian's Apache, which reads the database
 //! of logins, or the htdigest file.
 
-use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use tempfile::TempDir;
-
+use super::apache::Apache;
 use super::cluster::patience::eventually;
-use super::cluster::ports::free_port;
 use super::databases::Databases;
 use super::drop_in::{WITHIN, installation, token};
 use super::gnupg::Gnupg;
 use super::guide::{Machine, blocks};
 use super::installation::Installation;
-use super::server::{Credentials, PATIENCE, Server, curl, wait};
-use super::tools::{run, send, start};
-
-/// Where the Debian package `apache2-bin` has what the server loads.
-const MODULES: &str = "/usr/lib/apache2/modules";
+use super::server::{Credentials, Server, curl};
+use super::tools::run;
 
 /// What it protects.
 const DATA: &str = "waveforms\n";
 
-/// Apache, stopped when it is dropped.
-struct Apache {
-    process: Child,
-    port: u16,
-    _folder: TempDir,
-}
+/// A data service that asks by Digest.
+struct Consumer(Apache);
 
-impl Apache {
-    /// Asks by Digest, and looks passwords up as `asking` says.
+impl Consumer {
+    /// It looks passwords up as `asking` says.
     fn asking(asking: &str) -> Self {
-        (0..5).find_map(|_| Self::at(free_port(), asking)).expect("no port was free for long")
-    }
-
-    fn at(port: u16, asking: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        // Started by root, it reads its files as somebody else.
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        std::fs::write(folder.path().join("data"), DATA).unwrap();
-        let file = folder.path().join("apache.conf");
-        std::fs::write(&file, configuration(folder.path(), port, asking)).unwrap();
-        let mut apache = Command::new("apache2");
-        apache.arg("-X").arg("-d").arg(folder.path()).arg("-f").arg(&file);
-        let mut process = start(apache.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()));
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if process.try_wait().unwrap().is_some() {
-                return None;
-            }
-            assert!(begun.elapsed() < PATIENCE, "Apache does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Some(Self { process, port, _folder: folder })
+        Self(Apache::start(&["dbd", "authn_dbd"], |folder| {
+            std::fs::write(folder.join("data"), DATA).unwrap();
+            format!("DocumentRoot {}\n{asking}\n", folder.display())
+        }))
     }
 
     /// What it answers to somebody with this login.
     fn answers(&self, login: &Credentials) -> (u16, String) {
-        let url = format!("http://127.0.0.1:{}/data", self.port);
+        let url = format!("{}/data", self.0.url());
         let reply = curl(&url, "/dev/null", &["--digest", "--user", &login.to_string()], b"");
         (reply.status, reply.text())
     }
@@ -75,47 +47,13 @@ impl Apache {
     }
 }
 
-impl Drop for Apache {
-    fn drop(&mut self) {
-        if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
-            send(Signal::SIGTERM, &self.process);
-            wait(&mut self.process);
-        }
-    }
-}
-
-fn configuration(folder: &Path, port: u16, asking: &str) -> String {
-    let folder = folder.display();
-    let modules = [
-        "mpm_event",
-        "authn_core",
-        "authn_file",
-        "dbd",
-        "authn_dbd",
-        "authz_core",
-        "authz_user",
-        "auth_digest",
-    ];
-    // Some are compiled in.
-    let loaded = modules.map(|module| {
-        format!(
-            "<IfModule !{module}_module>\nLoadModule {module}_module {MODULES}/mod_{module}.so\n</IfModule>\n"
-        )
-    });
-    format!(
-        "{loaded}ServerName localhost\nListen 127.0.0.1:{port}\nUser nobody\nGroup nogroup\nDocumentRoot {folder}\n\
-         PidFile {folder}/pid\nDefaultRuntimeDir {folder}\nErrorLog /dev/stderr\nLogLevel crit\n{asking}\n",
-        loaded = loaded.concat(),
-    )
-}
-
 #[test]
 fn apache_lets_in_by_the_hash_in_the_database() {
     let (databases, gnupg) = (Databases::new(), Gnupg::new());
     let issuer = gnupg.issuer();
     let server = Server::start(installation(&databases, &issuer));
     let address = databases.cluster.address();
-    let apache = Apache::asking(&format!(
+    let apache = Consumer::asking(&format!(
         "DBDriver pgsql\nDBDParams \"host={} port={} dbname={} user=reader password={}\"\n\
          <Location /data>\nAuthType Digest\nAuthName FDSN\nAuthDigestProvider dbd\nRequire valid-user\n\
          AuthDBDUserRealmQuery \"SELECT wss_hash FROM users JOIN credentials USING (user_index) \
@@ -140,7 +78,7 @@ fn apache_lets_in_by_the_htdigest_file() {
     let installation = Installation::believing(&issuer);
     let machine = Machine::new();
     machine.run(&blocks("A data service that reads a file", "sh").concat());
-    let more = machine.here(&blocks("A data service that reads a file", "toml").concat());
+    let more = machine.reader.here(&blocks("A data service that reads a file", "toml").concat());
     installation.append(&more);
     let check = installation.command(&["config", "check"]);
     assert!(!check.text().contains("htdigest"), "{}", check.text());
@@ -149,7 +87,7 @@ fn apache_lets_in_by_the_htdigest_file() {
     let server = Server::start(installation);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     let login = server.exchange(&token(&issuer, "/epos/demo"));
-    let apache = Apache::asking(&format!(
+    let apache = Consumer::asking(&format!(
         "<Location /data>\nAuthType Digest\nAuthName FDSN\nAuthDigestProvider file\nAuthUserFile {}\n\
          Require valid-user\n</Location>",
         file.display()
@@ -189,7 +127,7 @@ fn a_folder_that_the_data_service_cannot_enter_is_found_before_anybody_serves() 
         check.text().lines().find(|line| line.contains("htdigest")).map(str::to_owned)
     };
     let mode = |path: &Path, mode| {
-        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     };
     assert!(finding().unwrap().contains("there is no folder"));
     std::fs::create_dir(file.parent().unwrap()).unwrap();

@@ -4,8 +4,6 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::PathBuf;
-use std::process::Command;
 
 use nix::unistd::{Gid, Group, Uid, User};
 use tempfile::TempDir;
@@ -13,40 +11,30 @@ use tempfile::TempDir;
 use super::databases::Databases;
 use super::drop_in::{found, token};
 use super::gnupg::{Gnupg, Issuer};
+use super::guide_reader::{self, Reader, section};
 use super::installation::{GATEWARD, Installation};
 use super::server::{Credentials, Server};
 use super::tools::{Ran, run};
 
 const GUIDE: &str = include_str!("../../../docs/eidaws-auth.md");
 
-/// The blocks of one language below a heading, up to the next one.
+/// The blocks of one language below a heading.
 #[track_caller]
 pub fn blocks(heading: &str, language: &str) -> Vec<String> {
-    let begin = GUIDE.find(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
-    let section = &GUIDE[begin + 2..];
-    let section = &section[..section.find("\n#").unwrap_or(section.len())];
-    let fence = format!("```{language}\n");
-    let found = section.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    let found: Vec<_> = found.collect();
-    assert!(!found.is_empty(), "{heading} has no {language}");
-    found
+    guide_reader::blocks(section(GUIDE, heading), language)
 }
 
 /// A machine on which the page is followed.
 pub struct Machine {
+    pub reader: Reader,
     outer: TempDir,
-    /// What stands on the page, and what it is here.
-    names: Vec<(String, String)>,
 }
 
 impl Machine {
     pub fn new() -> Self {
         let outer = tempfile::tempdir().unwrap();
         std::fs::set_permissions(outer.path(), Permissions::from_mode(0o755)).unwrap();
-        for folder in ["etc", "run", "state", "bin"] {
-            std::fs::create_dir(outer.path().join(folder)).unwrap();
-        }
-        let at = |name: &str| outer.path().join(name).display().to_string();
+        let mut reader = Reader::in_folder(outer.path());
         let us = User::from_uid(Uid::effective()).unwrap().unwrap().name;
         // The group of the Apache that the tests start, if we may give it something.
         let group = if Uid::effective().is_root() {
@@ -54,65 +42,37 @@ impl Machine {
         } else {
             Group::from_gid(Gid::effective()).unwrap().unwrap().name
         };
-        let names = vec![
-            ("--owner gateward".into(), format!("--owner {us}")),
-            ("--group www-data".into(), format!("--group {group}")),
-            ("/etc/gateward".into(), at("etc")),
-            ("/run/gateward".into(), at("run")),
-            ("/var/lib/gateward-logins".into(), at("logins")),
-        ];
-        let machine = Self { outer, names };
-        machine.write_program("sudo", "exec \"$@\"");
-        machine.write_program("systemctl", "exit 0");
-        machine
+        reader.call("--owner gateward", format!("--owner {us}"));
+        reader.call("--group www-data", format!("--group {group}"));
+        reader.call("/etc/gateward", reader.path("etc"));
+        reader.call("/run/gateward", reader.path("run"));
+        reader.call("/var/lib/gateward-logins", reader.path("logins"));
+        Self { reader, outer }
     }
 
     /// One whose databases, issuer and role are these.
     fn before(databases: &Databases, issuer: &Issuer<'_>, password: &str) -> Self {
         let mut machine = Self::new();
-        std::fs::write(machine.at("eas.asc"), &issuer.public).unwrap();
-        let (etc, state) = (machine.at("etc"), machine.at("state/gateward.db"));
+        let reader = &mut machine.reader;
+        std::fs::write(reader.at("eas.asc"), &issuer.public).unwrap();
         let init = format!(
             "[ \"$1\" != init ] || set -- \"$@\" --dir {} --store {} --admin-listen 127.0.0.1:0",
-            etc.display(),
-            state.display()
+            reader.path("etc"),
+            reader.path("state/gateward.db"),
         );
-        machine.write_program("gateward", &format!("{init}\nexec {GATEWARD} \"$@\""));
-        machine.write_program("sudoedit", &format!("echo '{password}' > \"$1\""));
+        reader.write_program("gateward", &format!("{init}\nexec {GATEWARD} \"$@\""));
+        reader.write_program("sudoedit", &format!("echo '{password}' > \"$1\""));
         let server = databases.cluster.address();
-        machine.names.extend([
-            ("C83815158DF0077272F19E1E4169CE9D00970757".into(), issuer.fingerprint.clone()),
-            ("localhost/resifAuth".into(), format!("{server}/{}", databases.auth)),
-            ("localhost/resifInv-Prod".into(), format!("{server}/{}", databases.privileges)),
-        ]);
+        reader.call("C83815158DF0077272F19E1E4169CE9D00970757", &issuer.fingerprint);
+        reader.call("localhost/resifAuth", format!("{server}/{}", databases.auth));
+        reader.call("localhost/resifInv-Prod", format!("{server}/{}", databases.privileges));
         machine
     }
 
-    fn at(&self, name: &str) -> PathBuf {
-        self.outer.path().join(name)
-    }
-
-    /// What the page's commands find instead of the system's.
-    fn write_program(&self, name: &str, text: &str) {
-        let path = self.at("bin").join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// The text with the names that things have here.
-    pub fn here(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
-    }
-
-    /// Runs a block of the page; the first failure ends it.
+    /// Runs a block of the page.
     #[track_caller]
     pub fn run(&self, block: &str) -> Ran {
-        let script = format!("PATH={}:$PATH\n{}", self.at("bin").display(), self.here(block));
-        let mut shell = Command::new("bash");
-        shell.args(["-euo", "pipefail", "-c", &script]).current_dir(self.outer.path());
-        let config = self.at("etc/gateward.toml");
-        shell.env("GATEWARD_CONFIG", config).env_remove("GATEWARD_STORE").env_remove("GATEWARD_KEYRING");
-        run(&mut shell, b"").good()
+        run(&mut self.reader.shell(block), b"").good()
     }
 }
 
@@ -124,16 +84,16 @@ fn whoever_follows_the_page_has_logins_in_resifs_databases_within_the_hour() {
     let steps = blocks("The hour", "sh");
     let [bring, write, check, attempt] = &steps[..] else { panic!("the page has other steps: {steps:?}") };
     machine.run(bring);
-    let password = std::fs::metadata(machine.at("etc/resif.pass")).unwrap();
+    let password = std::fs::metadata(machine.reader.at("etc/resif.pass")).unwrap();
     assert_eq!((password.uid(), password.mode() & 0o777), (Uid::effective().as_raw(), 0o400));
     machine.run(write);
-    let config = machine.at("etc/gateward.toml");
+    let config = machine.reader.at("etc/gateward.toml");
     let written = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("{written}\n{}", blocks("The hour", "toml").concat())).unwrap();
     let checked = machine.run(check);
     assert!(checked.text().contains("gateward.toml: good"), "{}", checked.text());
 
-    std::fs::write(machine.at("token.asc"), token(&issuer, "/epos/demo")).unwrap();
+    std::fs::write(machine.reader.at("token.asc"), token(&issuer, "/epos/demo")).unwrap();
     let outer = machine.outer.path().to_owned();
     let _server = Server::start(Installation::at(tempfile::tempdir_in(&outer).unwrap(), "../etc"));
     let tried = machine.run(attempt);

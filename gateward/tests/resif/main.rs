@@ -17,11 +17,16 @@ mod style;
 mod sweeping;
 mod zones;
 
+#[path = "../fdsn/apache.rs"]
+#[allow(dead_code, reason = "shared with the tests of FDSN services, which use all of it")]
+mod apache;
 #[path = "../postgres/cluster.rs"]
 mod cluster;
 #[path = "../clients/gnupg.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod gnupg;
+#[path = "../postgres/guide_reader.rs"]
+mod guide_reader;
 #[path = "../clients/installation.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod installation;
