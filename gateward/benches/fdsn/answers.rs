@@ -13,10 +13,11 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::Outcome;
 use crate::archive::{self, SMALL, SMALL_SIZE};
 use crate::door::Door;
+use crate::measuring::median;
 use crate::nginx::{self, Nginx};
-use crate::{Outcome, median};
 
 /// How much is asked.
 #[derive(Clone, Copy)]

@@ -16,11 +16,13 @@
 use std::path::Path;
 
 use crate::door::Door;
+use crate::measuring::{number, wanted};
 use crate::nginx::Nginx;
 
 mod answers;
 mod archive;
 mod door;
+mod measuring;
 mod nginx;
 #[path = "../../tests/postgres/ports.rs"]
 mod ports;
@@ -56,24 +58,4 @@ fn measure(dir: &Path, door: &Door, peer: &Nginx) -> Outcome<()> {
         }
     }
     Ok(())
-}
-
-/// The value of `name=value` among the arguments.
-fn argument(name: &str) -> Option<String> {
-    std::env::args().find_map(|argument| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
-}
-
-fn number(name: &str) -> Option<usize> {
-    argument(name)?.parse().ok()
-}
-
-fn wanted(part: &str) -> bool {
-    argument("ONLY").is_none_or(|only| only == part)
-}
-
-/// The one in the middle.
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

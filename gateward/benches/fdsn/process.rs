@@ -1,4 +1,7 @@
 //! What a program under test uses.
+//!
+//! Another benchmark takes it in with `#[path = "../fdsn/process.rs"] mod process;`.
+#![allow(dead_code, reason = "shared: no benchmark uses all of it")]
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -17,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Process(Child);
 
 impl Process {
+    pub fn of(child: Child) -> Self {
+        Self(child)
+    }
+
     /// Takes a program, and waits until it listens on `port` of the loopback device; why it does not
     /// stands in `log`.
     pub fn once_open(child: Child, port: u16, log: &Path) -> Outcome<Self> {

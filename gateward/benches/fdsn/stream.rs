@@ -4,11 +4,12 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Instant;
 
+use crate::Outcome;
 use crate::archive::{self, Large};
 use crate::door::Door;
+use crate::measuring::median;
 use crate::nginx::Nginx;
 use crate::process::Process;
-use crate::{Outcome, median};
 
 /// What carries an answer, one after the other in each round.
 const WAYS: [&str; 4] =

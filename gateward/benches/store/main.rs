@@ -19,12 +19,15 @@ use gateward::store::Store;
 
 use crate::cluster::Cluster;
 use crate::events::Source;
+use crate::measuring::{argument, number, wanted};
 use crate::raw::Raw;
 
 #[path = "../../tests/postgres/cluster.rs"]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark without its server may stop there")]
 mod cluster;
 mod events;
+#[path = "../fdsn/measuring.rs"]
+mod measuring;
 mod raw;
 mod size;
 mod speed;
@@ -120,24 +123,4 @@ async fn measure(engine: &Engine) -> Outcome<()> {
         speed::by_machines(engine, &source, rounds).await?;
     }
     Ok(())
-}
-
-/// The value of `name=value` among the arguments.
-fn argument(name: &str) -> Option<String> {
-    std::env::args().find_map(|argument| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
-}
-
-fn number(name: &str) -> Option<usize> {
-    argument(name)?.parse().ok()
-}
-
-fn wanted(part: &str) -> bool {
-    argument("ONLY").is_none_or(|only| only == part)
-}
-
-/// The one in the middle.
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

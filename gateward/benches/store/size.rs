@@ -10,8 +10,9 @@ use gateward::store::event::{Filter, Search, show};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::events::{EACH, Row, Source, login};
+use crate::measuring::median;
 use crate::raw::Raw;
-use crate::{Engine, Outcome, median, speed};
+use crate::{Engine, Outcome, speed};
 
 /// How many rows are filled in with one commit.
 const FILL: u64 = 5000;

@@ -7,8 +7,9 @@ use gateward::store::event::NewEvent;
 use gateward::store::{Proposal, Store};
 
 use crate::events::{Row, Source};
+use crate::measuring::median;
 use crate::raw::Raw;
-use crate::{Engine, Outcome, median};
+use crate::{Engine, Outcome};
 
 /// How many rows the raw way puts into one commit; the ratio is to the first.
 const RAW_BATCHES: [usize; 2] = [256, 512];
