@@ -1,4 +1,4 @@
-//! PostgreSQL servers for tests, and what they promise the tests that stand on them.
+//! Gateward on real PostgreSQL servers; what these servers promise the tests is held by `fixtures`.
 //!
 //! They run where the feature `real-tools` asks for them, and fail, never skip, where a program or
 //! a right is missing.
@@ -25,17 +25,13 @@ mod store_under_test;
 mod tcp_proxy;
 
 mod copy;
-mod disks;
-mod failover;
-mod failover_by_patroni;
+mod fixtures;
 mod guide;
-mod networks;
 mod plans;
 mod replica_trouble;
 mod replicas;
 mod revocations;
 mod server_trouble;
-mod servers;
 mod standby;
 mod store;
 mod under_load;
