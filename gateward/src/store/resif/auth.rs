@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::sql::Sql;
-use super::gather::Job;
+use super::gather::{Connects, Job};
 use super::schema::{Does, Wanted, open};
 use super::session::{Session, failed};
 use super::{Admission, Database, Error, Network};
@@ -44,9 +44,14 @@ impl Auth {
     pub fn new(url: PostgresUrl, tables: Arc<Tables>) -> Self {
         Self { url, tables }
     }
+}
+
+impl Connects for Auth {
+    type Session = Opened;
+    const DATABASE: Database = DATABASE;
 
     /// Connects, and checks that everything is there.
-    pub async fn open(&self) -> Result<Opened, Error> {
+    async fn open(&self) -> Result<Opened, Error> {
         let Tables { users, credentials, epos_fdsn, .. } = &*self.tables;
         let wanted = [
             Wanted {
@@ -81,6 +86,10 @@ impl Auth {
         let (session, [u, c, g]) = open(DATABASE, &self.url, wanted).await?;
         let sql = Sql::of(&self.tables, &u, &c, &g);
         Ok(Opened { session, sql })
+    }
+
+    fn is_closed(opened: &Opened) -> bool {
+        opened.session.is_closed()
     }
 }
 
@@ -181,17 +190,12 @@ impl Opened {
 pub(super) struct MeanGroups(pub Arc<Auth>);
 
 impl Job for MeanGroups {
-    type Session = Opened;
+    type Place = Auth;
     type Item = Vec<String>;
     type Answer = Vec<(String, Network)>;
-    const DATABASE: Database = DATABASE;
 
-    async fn open(&self) -> Result<Opened, Error> {
-        self.0.open().await
-    }
-
-    fn is_closed(opened: &Opened) -> bool {
-        opened.session.is_closed()
+    fn place(&self) -> &Auth {
+        &self.0
     }
 
     async fn run(
@@ -217,17 +221,12 @@ impl Job for MeanGroups {
 pub(super) struct Admit(pub Arc<Auth>);
 
 impl Job for Admit {
-    type Session = Opened;
+    type Place = Auth;
     type Item = Admission;
     type Answer = bool;
-    const DATABASE: Database = DATABASE;
 
-    async fn open(&self) -> Result<Opened, Error> {
-        self.0.open().await
-    }
-
-    fn is_closed(opened: &Opened) -> bool {
-        opened.session.is_closed()
+    fn place(&self) -> &Auth {
+        &self.0
     }
 
     async fn run(&self, opened: &mut Opened, items: &[Admission]) -> Result<Vec<bool>, Error> {

@@ -38,26 +38,36 @@ fn unanswered(database: Database) -> Error {
     Error::Unreachable { database, reason }
 }
 
-/// What is done for those who ask. Doing it twice is as good as once.
-pub(super) trait Job: fmt::Debug + Send + Sync + 'static {
+/// What connections are opened to.
+pub(super) trait Connects: fmt::Debug + Send + Sync {
     /// A connection and what was learned on it.
     type Session: Send + 'static;
-    /// What is asked.
-    type Item: Send + Sync + 'static;
-    /// What is answered.
-    type Answer: Send + 'static;
-    /// Where.
+    /// Which of the two.
     const DATABASE: Database;
 
     fn open(&self) -> impl Future<Output = Result<Self::Session, Error>> + Send;
     fn is_closed(session: &Self::Session) -> bool;
+}
+
+/// What is done for those who ask. Doing it twice is as good as once.
+pub(super) trait Job: fmt::Debug + Send + Sync + 'static {
+    /// Where.
+    type Place: Connects;
+    /// What is asked.
+    type Item: Send + Sync + 'static;
+    /// What is answered.
+    type Answer: Send + 'static;
+
+    fn place(&self) -> &Self::Place;
     /// Answers each of `items`, in their order.
     fn run(
         &self,
-        session: &mut Self::Session,
+        session: &mut Session<Self>,
         items: &[Self::Item],
     ) -> impl Future<Output = Result<Vec<Self::Answer>, Error>> + Send;
 }
+
+type Session<J> = <<J as Job>::Place as Connects>::Session;
 
 struct Asked<J: Job> {
     item: J::Item,
@@ -69,7 +79,7 @@ struct Asked<J: Job> {
 struct State<J: Job> {
     waiting: Vec<Asked<J>>,
     running: bool,
-    session: Option<J::Session>,
+    session: Option<Session<J>>,
 }
 
 struct Shared<J: Job> {
@@ -119,7 +129,8 @@ impl<J: Job> Gather<J> {
     /// Asks, and waits for the answer.
     pub async fn ask(&self, item: J::Item) -> Result<J::Answer, Error> {
         let (answer, answered) = oneshot::channel();
-        let unreachable = |reason: &str| Error::Unreachable { database: J::DATABASE, reason: reason.into() };
+        let unreachable =
+            |reason: &str| Error::Unreachable { database: J::Place::DATABASE, reason: reason.into() };
         let starts = {
             let mut state = self.0.state();
             if state.waiting.len() >= MOST_WAITING {
@@ -153,7 +164,7 @@ async fn take_turns<J: Job>(mut turns: Turns<J>) {
         };
         let now = Instant::now();
         let (batch, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|asked| asked.until > now);
-        refuse(late, &unanswered(J::DATABASE));
+        refuse(late, &unanswered(J::Place::DATABASE));
         let (items, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|asked| (asked.item, asked.answer)).unzip();
         if items.is_empty() {
@@ -185,7 +196,7 @@ fn refuse<J: Job>(asked: Vec<Asked<J>>, why: &Error) {
 /// time.
 async fn one_turn<J: Job>(
     job: &J,
-    session: &mut Option<J::Session>,
+    session: &mut Option<Session<J>>,
     items: &[J::Item],
 ) -> Vec<Result<J::Answer, Error>> {
     let until = Instant::now() + TURN;
@@ -204,28 +215,28 @@ async fn one_turn<J: Job>(
 }
 
 fn nothing<J: Job>() -> Error {
-    Error::Refused { database: J::DATABASE, reason: "it answered nothing".into() }
+    Error::Refused { database: J::Place::DATABASE, reason: "it answered nothing".into() }
 }
 
 /// Does it on the kept connection; where that breaks, once more on a new one; not after `until`.
 async fn attempt<J: Job>(
     job: &J,
-    session: &mut Option<J::Session>,
+    session: &mut Option<Session<J>>,
     items: &[J::Item],
     until: Instant,
 ) -> Result<Vec<J::Answer>, Error> {
     if until <= Instant::now() {
-        return Err(unanswered(J::DATABASE));
+        return Err(unanswered(J::Place::DATABASE));
     }
     let work = async {
-        if session.as_ref().is_none_or(J::is_closed) {
+        if session.as_ref().is_none_or(J::Place::is_closed) {
             *session = None;
         }
         let mut may_repeat = true;
         loop {
             let open = match session.take() {
                 Some(kept) => session.insert(kept),
-                None => session.insert(job.open().await?),
+                None => session.insert(job.place().open().await?),
             };
             match job.run(open, items).await {
                 Err(Error::Unreachable { .. }) if may_repeat => {
@@ -237,7 +248,7 @@ async fn attempt<J: Job>(
         }
     };
     let done = tokio::time::timeout_at(until, work).await;
-    let done = done.unwrap_or_else(|_| Err(unanswered(J::DATABASE)));
+    let done = done.unwrap_or_else(|_| Err(unanswered(J::Place::DATABASE)));
     if matches!(done, Err(Error::Unreachable { .. })) {
         *session = None;
     }
@@ -266,10 +277,8 @@ mod tests {
         }
     }
 
-    impl Job for Held {
+    impl Connects for Held {
         type Session = ();
-        type Item = ();
-        type Answer = ();
         const DATABASE: Database = Database::Auth;
 
         async fn open(&self) -> Result<(), Error> {
@@ -278,6 +287,16 @@ mod tests {
 
         fn is_closed((): &()) -> bool {
             false
+        }
+    }
+
+    impl Job for Held {
+        type Place = Self;
+        type Item = ();
+        type Answer = ();
+
+        fn place(&self) -> &Self {
+            self
         }
 
         async fn run(&self, (): &mut (), items: &[()]) -> Result<Vec<()>, Error> {

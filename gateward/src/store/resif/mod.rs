@@ -25,7 +25,7 @@ use crate::base::id::LoginName;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::Tables;
 use crate::base::secret::Secret;
-use gather::{Gather, TURN, in_time};
+use gather::{Connects as _, Gather, TURN, in_time};
 
 /// How long a login may be in the placing, once its networks are known: to be granted and to be
 /// admitted each wait for a turn and take one, and a server may go on for a while with what nobody waits

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use self::sql::Sql;
 use super::auth::parse;
-use super::gather::Job;
+use super::gather::{Connects, Job};
 use super::schema::{Does, Wanted, open};
 use super::session::{Session, failed};
 use super::{Database, Error, Network, Numbered};
@@ -34,9 +34,14 @@ impl Privileges {
     pub fn new(url: PostgresUrl, tables: Arc<Tables>) -> Self {
         Self { url, tables }
     }
+}
+
+impl Connects for Privileges {
+    type Session = Opened;
+    const DATABASE: Database = DATABASE;
 
     /// Connects, and checks that everything is there.
-    pub async fn open(&self) -> Result<Opened, Error> {
+    async fn open(&self) -> Result<Opened, Error> {
         let Tables { networks, privileges, .. } = &*self.tables;
         let wanted = [
             Wanted {
@@ -59,6 +64,10 @@ impl Privileges {
         let (session, [n, p]) = open(DATABASE, &self.url, wanted).await?;
         let sql = Sql::of(&self.tables, &n, &p);
         Ok(Opened { session, sql })
+    }
+
+    fn is_closed(opened: &Opened) -> bool {
+        opened.session.is_closed()
     }
 }
 
@@ -132,17 +141,12 @@ impl Opened {
 pub(super) struct FindNetworks(pub Arc<Privileges>);
 
 impl Job for FindNetworks {
-    type Session = Opened;
+    type Place = Privileges;
     type Item = Vec<Network>;
     type Answer = Vec<Numbered>;
-    const DATABASE: Database = DATABASE;
 
-    async fn open(&self) -> Result<Opened, Error> {
-        self.0.open().await
-    }
-
-    fn is_closed(opened: &Opened) -> bool {
-        opened.session.is_closed()
+    fn place(&self) -> &Privileges {
+        &self.0
     }
 
     async fn run(&self, opened: &mut Opened, items: &[Vec<Network>]) -> Result<Vec<Vec<Numbered>>, Error> {
@@ -161,17 +165,12 @@ impl Job for FindNetworks {
 pub(super) struct Grant(pub Arc<Privileges>);
 
 impl Job for Grant {
-    type Session = Opened;
+    type Place = Privileges;
     type Item = (LoginName, Vec<Numbered>);
     type Answer = ();
-    const DATABASE: Database = DATABASE;
 
-    async fn open(&self) -> Result<Opened, Error> {
-        self.0.open().await
-    }
-
-    fn is_closed(opened: &Opened) -> bool {
-        opened.session.is_closed()
+    fn place(&self) -> &Privileges {
+        &self.0
     }
 
     async fn run(&self, opened: &mut Opened, items: &[(LoginName, Vec<Numbered>)]) -> Result<Vec<()>, Error> {
