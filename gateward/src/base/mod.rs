@@ -14,6 +14,7 @@ pub mod postgres_url;
 pub mod random;
 pub mod resif;
 pub mod secret;
+pub mod sha256;
 pub mod sql_name;
 pub mod steady;
 pub mod store_address;

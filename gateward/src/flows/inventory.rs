@@ -9,6 +9,7 @@ use super::door::Door;
 use super::kind::{Known, Read};
 use super::record::{Happened, What};
 use crate::base::name::ServiceName;
+use crate::base::sha256::Sha256;
 use crate::store::CommitError;
 
 /// A document that was read, before anything goes by it.
@@ -26,13 +27,13 @@ pub struct Parsed {
 ///
 /// [`stationxml::Error`]: the operator's, or whoever's the inventory is.
 pub fn parse(document: &[u8]) -> Result<Parsed, stationxml::Error> {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document);
+    let sha256 = Sha256::of(document);
     let epochs = stationxml::read(document)?;
     let restricted = epochs.iter().filter(|epoch| epoch.restricted).count() as u64;
     Ok(Parsed {
         epochs: epochs.len() as u64,
         restricted,
-        sha256: data_encoding::HEXLOWER.encode(hash.as_ref()),
+        sha256: sha256.to_string(),
         inventory: Inventory::new(epochs),
     })
 }

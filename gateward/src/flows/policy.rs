@@ -16,6 +16,7 @@ use super::record::{Happened, Recorder, What};
 use crate::base::kind::Kind;
 use crate::base::name::ServiceName;
 use crate::base::network::Network;
+use crate::base::sha256::Sha256;
 use crate::store::grant::{GrantRow, Origin};
 use crate::store::revocation::Revision;
 use crate::store::{self, Change, Failed, Reader, file_policy, grant, issuer, revocation};
@@ -127,8 +128,7 @@ impl Rule {
         let networks = serde_json::to_string(&self.networks).expect("networks are text");
         let id = random_id.unwrap_or_else(|| {
             let content = format!("{kind}\0{subject}\0{}\0{networks}", self.service);
-            let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content.as_bytes());
-            *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
+            *Sha256::of(content.as_bytes()).0.first_chunk().expect("SHA-256 has 32 bytes")
         });
         let prefix = match origin {
             Origin::File => "f",

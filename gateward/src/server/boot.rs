@@ -14,6 +14,7 @@ use crate::base::name::ServiceName;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
+use crate::base::sha256::Sha256;
 use crate::base::time::{Clock, Unbelieved};
 use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle};
 use crate::flows::admit::Doubtful;
@@ -222,8 +223,7 @@ pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
 /// Sums up what the configuration says about who may reach what: SHA-256 in hex, the same on every
 /// machine.
 pub fn policy_digest(config: &Config) -> String {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, config.policy_text.as_bytes());
-    data_encoding::HEXLOWER.encode(hash.as_ref())
+    Sha256::of(config.policy_text.as_bytes()).to_string()
 }
 
 /// Says aloud what is not as it should be and is allowed all the same.
