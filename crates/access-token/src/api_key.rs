@@ -41,6 +41,33 @@ pub enum KeyKind {
     Opaque,
 }
 
+/// Says that a word names no kind of key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no kind of key: jwt, uuid or opaque")]
+pub struct NotAKeyKind;
+
+impl KeyKind {
+    /// Returns the word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Uuid => "uuid",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+impl FromStr for KeyKind {
+    type Err = NotAKeyKind;
+
+    fn from_str(word: &str) -> Result<Self, NotAKeyKind> {
+        [Self::Jwt, Self::Uuid, Self::Opaque]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or(NotAKeyKind)
+    }
+}
+
 /// Shorter is nothing that a machine made at random.
 const MIN_LEN: usize = 16;
 /// CKAN's own have 175 characters; beyond this, web servers refuse the header.

@@ -1,7 +1,7 @@
 //! The server's certificate in an access token: PEM in, what people and programs ask of it out.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use data_encoding::BASE64;
 use jiff::Timestamp;

@@ -50,7 +50,7 @@ mod verdict;
 mod write;
 mod zip;
 
-pub use api_key::{ApiKey, KeyKind, NotAnApiKey};
+pub use api_key::{ApiKey, KeyKind, NotAKeyKind, NotAnApiKey};
 pub use certificate::{CertificateFingerprint, NotACertificate, ServerCertificate};
 pub use error::Error;
 pub use form::Form;

@@ -96,18 +96,6 @@ words!(
 );
 
 words!(
-    /// What the key in an access token is.
-    KeyKind, "kind of key" {
-        /// An API token of CKAN 2.10 and newer: a JSON Web Token.
-        Jwt = "jwt",
-        /// A key of CKAN 2.9 and older.
-        Uuid = "uuid",
-        /// A random text of another program's.
-        Opaque = "opaque",
-    }
-);
-
-words!(
     /// The languages that letters come in.
     Language, "language of letters" {
         /// English.

@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
 use tokio::runtime::Runtime;
 
-use super::Context;
 use super::server_user;
+use super::{Context, Named};
 use crate::base::store_address::StoreAddress;
 use crate::config::{self, Config};
 use crate::flows::door::Door;
@@ -70,21 +70,17 @@ impl Context {
     /// Opens the door for a command that changes something, unless a server runs here by another
     /// clock: what is recorded under a wrong one would shut the server's door until it comes true.
     pub(super) fn access_to_change(&self) -> anyhow::Result<Access> {
-        let access = self.access()?;
-        // On PostgreSQL everybody goes by the database's clock, or does nothing.
-        access.door.store.clock.now()?;
-        if let Some(file) = access.config.store.file()
-            && ServeLock::is_taken(file)?
-            && let Some(lease) = block_on(instance::newest_lease(&access.door.store.reader))??
-        {
-            let off = access.now.duration_since(lease).saturating_add(LEASE);
-            if off.abs() > CLOCKS_APART {
-                bail!(
-                    "this clock and the running server's are {off:#} apart: nothing was done; set the clock right"
-                );
-            }
-        }
-        Ok(access)
+        with_the_servers_clock(self.access()?)
+    }
+
+    /// As [`Context::access_to_change`], for commands that write other files, too.
+    pub(super) fn access_to_change_as_we_are(&self) -> anyhow::Result<Access> {
+        with_the_servers_clock(self.access_as_we_are()?)
+    }
+
+    /// Whether there is a configuration that could say where to record something.
+    pub(super) fn has_installation(&self) -> bool {
+        self.config_from != Named::Default || self.config.exists()
     }
 
     /// Opens the door without giving up what we are: for commands that write other files, too.
@@ -108,6 +104,24 @@ impl Context {
         let now = door.store.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
         Ok(Access { config, door, by, now })
     }
+}
+
+/// Refuses to change anything under another clock than the running server's.
+fn with_the_servers_clock(access: Access) -> anyhow::Result<Access> {
+    // On PostgreSQL everybody goes by the database's clock, or does nothing.
+    access.door.store.clock.now()?;
+    if let Some(file) = access.config.store.file()
+        && ServeLock::is_taken(file)?
+        && let Some(lease) = block_on(instance::newest_lease(&access.door.store.reader))??
+    {
+        let off = access.now.duration_since(lease).saturating_add(LEASE);
+        if off.abs() > CLOCKS_APART {
+            bail!(
+                "this clock and the running server's are {off:#} apart: nothing was done; set the clock right"
+            );
+        }
+    }
+    Ok(access)
 }
 
 /// Says what to do where there is no configuration.

@@ -6,13 +6,17 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::access::{Access, block_on};
-use super::{Context, YES};
+use super::{Context, YES, no};
 use crate::base::id::LoginName;
+use crate::flows::access_token::{self, Left};
 use crate::flows::clean_up::clean_up;
 use crate::flows::placement::{Pending, find_orphans, sweep, take_orphans};
+use crate::server::boot;
+use crate::server::token_file::OnDisk;
 use crate::store::resif::Orphans;
 
-/// Delete expired logins now, here and in RESIF's databases; a server does so anyway, within two minutes.
+/// End what is over: expired logins, here and in RESIF's databases, and access tokens, with their keys in
+/// CKAN. A server does so anyway, within two minutes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Cleanup {
     /// Delete also what earlier software left in RESIF's databases: logins without hash or privileges,
@@ -31,7 +35,7 @@ impl Cleanup {
             let found = block_on(find_orphans(&access.door))??;
             return list(context, out, found.as_ref(), "would be deleted");
         }
-        let access = context.access_to_change()?;
+        let access = context.access_to_change_as_we_are()?;
         let Access { door, by, now, .. } = &access;
         let deleted = block_on(clean_up(door, Some(by), *now))??;
         let mut text = format!("expired logins deleted: {deleted}");
@@ -52,12 +56,30 @@ impl Cleanup {
             context.print(out, &text, &json)?;
             swept??;
         }
+        let whole = sweep_access_tokens(context, out, &access)?;
         if self.orphans {
             let taken = block_on(take_orphans(door, by, *now))??;
-            return list(context, out, taken.as_ref(), "deleted");
+            list(context, out, taken.as_ref(), "deleted")?;
         }
-        Ok(YES)
+        Ok(if whole { YES } else { no() })
     }
+}
+
+/// Ends the access tokens that are due; tells whether nothing is left of them.
+fn sweep_access_tokens(context: &Context, out: &mut impl Write, access: &Access) -> anyhow::Result<bool> {
+    let Access { config, door, by, now } = access;
+    if config.access_token.is_none() && config.ckan.is_none() {
+        return Ok(true);
+    }
+    let ckan = boot::ckan(config, None, &door.random)?;
+    let swept = block_on(access_token::sweep(door, ckan.as_ref(), &OnDisk, Some(by), *now))??;
+    let json = json!({ "access_tokens_ended": swept.ended });
+    context.print(out, &format!("access tokens ended: {}", swept.ended), &json)?;
+    for Left { id, why } in &swept.left {
+        let json = json!({ "access_token": id, "result": "ending", "why": why.to_string() });
+        context.print(out, &format!("{id}  its key may still be good: {why}"), &json)?;
+    }
+    Ok(swept.left.is_empty())
 }
 
 /// Lists what other programs left, a line each.

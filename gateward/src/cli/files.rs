@@ -1,13 +1,30 @@
 //! Files that commands make: never over another one, and secret ones never readable on the way.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use zeroize::Zeroizing;
 
 use super::server_user::ServerUser;
+use crate::base::secret::Secret;
+
+/// How much of a file with a secret is read, in bytes: a wrong file is found out without being read whole.
+const MOST_SECRET: u64 = 64 * 1024;
+
+/// Reads a secret from a file, or from standard input where it is named `-`.
+pub(super) fn secret(path: &Path) -> anyhow::Result<Secret> {
+    let mut text = Zeroizing::new(String::new());
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(MOST_SECRET).read_to_string(&mut text)
+    } else {
+        File::open(path).and_then(|file| file.take(MOST_SECRET).read_to_string(&mut text))
+    };
+    read.with_context(|| path.display().to_string())?;
+    Ok(Secret::new(std::mem::take(&mut *text)))
+}
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy)]

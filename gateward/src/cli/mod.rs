@@ -4,6 +4,7 @@
 //! standard output, what is for people to standard error.
 
 mod access;
+mod access_token;
 mod audit;
 mod certificates;
 mod cleanup;
@@ -20,6 +21,7 @@ mod serve;
 mod server_user;
 mod shell;
 mod store;
+mod terminal;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -126,7 +128,7 @@ enum Command {
     Serve(serve::Serve),
     /// Exchange a signed token for a login, and tell everything about it.
     Exchange(exchange::Exchange),
-    /// Delete expired logins now.
+    /// End what is over: expired logins and access tokens.
     Cleanup(cleanup::Cleanup),
     /// Look at the configuration.
     #[command(subcommand)]
@@ -137,6 +139,8 @@ enum Command {
     /// Look at temporary logins and end them.
     #[command(subcommand)]
     Login(login::Login),
+    #[command(subcommand)]
+    AccessToken(access_token::AccessToken),
     /// Look at grants and change them.
     #[command(subcommand)]
     Grant(grant::Grant),
@@ -200,6 +204,7 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         Command::Config(config) => config.run(&context, out),
         Command::Key(key) => key.run(&context, out),
         Command::Login(login) => login.run(&context, out),
+        Command::AccessToken(access_token) => access_token.run(&context, out),
         Command::Grant(grant) => grant.run(&context, out),
         Command::Issuer(issuer) => issuer.run(&context, out),
         Command::Audit(audit) => audit.run(&context, out),

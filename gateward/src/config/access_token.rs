@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::upstream::UpstreamUrl;
+use crate::base::ckan_url::CkanUrl;
 
 /// What every access token has in common.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,7 +29,7 @@ pub struct AccessToken {
 #[serde(deny_unknown_fields)]
 pub struct Ckan {
     /// The address of the site: `https://host`, or `http://` on this machine.
-    pub url: Option<UpstreamUrl>,
+    pub url: Option<CkanUrl>,
     /// The file with a sysadmin's API token.
     pub admin_key: Option<PathBuf>,
     /// The certificates that the site's own must lead to, PEM; the system's unless named.
@@ -81,9 +81,6 @@ impl Ckan {
         }
         if self.program.is_some() && self.ini.is_none() {
             return Err("program of [ckan] belongs to an ini".into());
-        }
-        if url.is_some_and(|url| !url.is_unread()) {
-            return Err("the url of [ckan] is https, or on this machine: the key could be read".into());
         }
         Ok(())
     }

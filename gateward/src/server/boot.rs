@@ -1,12 +1,15 @@
 //! From the configuration to an open door: what can be mended while we wait is waited for, what
 //! cannot is refused at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http_digest::Offer;
 use jiff::Timestamp;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 
+use super::ckan::{Api, Asking, Known, Program, Unready};
 use super::htdigest;
 use super::tls::NON_PRODUCTION;
 use crate::base::id::InstanceId;
@@ -17,6 +20,7 @@ use crate::base::secret::Secret;
 use crate::base::sha256::Sha256;
 use crate::base::time::{Clock, Unbelieved};
 use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle};
+use crate::flows::access_token::letter::{self, Letters};
 use crate::flows::admit::Doubtful;
 use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
@@ -96,9 +100,21 @@ pub enum Error {
     /// The file that living logins are written to; its folder may come.
     #[error("exchange.htdigest: {0}")]
     Htdigest(#[from] htdigest::Error),
+    /// The operator's: CKAN cannot be asked as the configuration names it.
+    #[error("ckan: {0}")]
+    Ckan(Box<Unready>),
+    /// The operator's: a letter of their own.
+    #[error("letters: {0}")]
+    Letter(#[from] letter::Error),
     /// The store does not take what the start has to write; it may later.
     #[error(transparent)]
     Failed(#[from] store::Failed),
+}
+
+impl From<Unready> for Error {
+    fn from(unready: Unready) -> Self {
+        Self::Ckan(Box::new(unready))
+    }
 }
 
 impl Error {
@@ -118,6 +134,8 @@ impl Error {
             | Self::Service { .. }
             | Self::Issuer { .. }
             | Self::Resif(_)
+            | Self::Ckan(_)
+            | Self::Letter(_)
             | Self::Grant(_) => false,
         }
     }
@@ -298,6 +316,65 @@ pub fn known_resif(config: &config::Resif) -> Resif {
         url
     };
     Resif::new(with_password(&config.auth), with_password(&config.privileges), config.tables.clone())
+}
+
+/// How long CKAN may take to answer.
+const CKAN_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Knows the CKAN that the configuration names, or the one on this machine that `ini` configures.
+///
+/// # Errors
+///
+/// [`Error::Ckan`].
+pub fn ckan(config: &Config, ini: Option<&Path>, random: &Random) -> Result<Option<Known>, Error> {
+    let program = |ini: &Path, named: Option<&Path>| {
+        let found = || Program::find(std::env::var_os("PATH").as_deref());
+        let program = named.map(Path::to_owned).or_else(found).ok_or(Unready::NoProgram)?;
+        Ok(Some(Known::Program(Program::new(&program, ini, CKAN_PATIENCE))))
+    };
+    let named = config.ckan.as_ref();
+    if let Some(ini) = ini {
+        return program(ini, named.and_then(|ckan| ckan.program.as_deref()));
+    }
+    let Some(ckan) = named else { return Ok(None) };
+    match (&ckan.url, &ckan.admin_key, &ckan.ini) {
+        (Some(url), Some(key_file), _) => {
+            let asking = Asking {
+                url: url.clone(),
+                key_file,
+                ca: ckan.ca.as_deref(),
+                patience: CKAN_PATIENCE,
+                random: random.clone(),
+            };
+            Ok(Some(Known::Api(Box::new(Api::new(asking)?))))
+        }
+        (_, _, Some(ini)) => program(ini, ckan.program.as_deref()),
+        // The configuration was checked: there is a key where there is no ini.
+        (_, _, None) => Ok(None),
+    }
+}
+
+/// Reads the letters of the configuration: those that come along, and those of one's own in their stead.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Letter`].
+pub fn letters(settings: &config::AccessToken) -> Result<Letters, Error> {
+    let Some(folder) = &settings.letters else { return Ok(Letters::built_in()) };
+    let mut own = BTreeMap::new();
+    for (name, _) in letter::BUILT_IN {
+        let path = folder.join(name);
+        if path.exists() {
+            let text = String::from_utf8(read("letter", &path)?);
+            let not_text = |_| Error::File {
+                what: "letter",
+                path: path.clone(),
+                source: std::io::Error::other("it is not text"),
+            };
+            own.insert(*name, text.map_err(not_text)?);
+        }
+    }
+    Ok(Letters::from_folder_texts(|name| own.get(name).cloned())?)
 }
 
 /// Says what cannot be done in RESIF's databases as they are; one that does not answer may come.

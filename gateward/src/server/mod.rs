@@ -1,6 +1,7 @@
 //! Floor 3: listeners, TLS, HTTP: translates between the wire and flows, decides nothing.
 
 mod accept;
+mod access_tokens;
 mod admin;
 mod answer;
 mod body;
@@ -31,6 +32,7 @@ pub mod services;
 mod socket;
 pub mod system;
 pub mod tls;
+pub mod token_file;
 mod upstream;
 mod watch;
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::access_tokens;
 use super::admin::Admin;
 use super::boot;
 use super::elsewhere;
@@ -211,6 +212,7 @@ async fn try_open(
 ) -> Result<(Arc<Opened>, Helpers), boot::Error> {
     let lock = config.store.file().map(ServeLock::take).transpose()?;
     let services = services::open(config, random)?;
+    let ckan = boot::ckan(config, None, random)?;
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random).await?);
     let clock = &door.store.clock;
     let now = clock.now()?;
@@ -263,7 +265,8 @@ async fn try_open(
     let seen = opened.seen.clone();
     let placing = tokio::spawn(elsewhere::keep_placements(Arc::clone(&opened), seen)).abort_handle();
     let listing = tokio::spawn(htdigest::keep(Arc::clone(&opened), opened.seen.clone())).abort_handle();
-    let tasks = [watching, keeping, placing, listing].into_iter().chain(inventories).collect();
+    let ending = tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle();
+    let tasks = [watching, keeping, placing, listing, ending].into_iter().chain(inventories).collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

@@ -4,12 +4,13 @@
 //! be there; `issued` once the file lies whole; `ending` from the moment when its end was decided until
 //! the key is gone where it was made; then `ended`. Rows stay: they say who once had what.
 
+use ::access_token::KeyKind;
 use jiff::Timestamp;
 
 use super::reader::Query;
 use super::sql::{Row, Statement, Unfit, Value, values};
 use super::{Error, Reader};
-use crate::base::access_token::{Because, Form, KeyKind, State};
+use crate::base::access_token::{Because, Form, State};
 use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
 

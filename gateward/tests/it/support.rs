@@ -10,7 +10,8 @@ use gateward::base::store_address::StoreAddress;
 use gateward::base::time::{Clock, stored};
 use gateward::cli::demo::client::{Answer, Client, Connection};
 use gateward::config::{Config, Listen};
-use gateward::server::{self, Gate, Running, Stop, system};
+use gateward::flows::door::Door;
+use gateward::server::{self, Gate, Running, Stop, boot, system};
 use gateward::store::Store;
 use gateward::store::event::{Filter, Recorded, Search};
 use jiff::{SignedDuration, Timestamp};
@@ -72,6 +73,14 @@ impl Installation {
         running.opened().await?;
         self.running = Some(running);
         Ok(())
+    }
+
+    /// Opens the door for a flow, as a command does.
+    pub async fn door(&self) -> Door {
+        let config = Config::read(&self.path("gateward.toml")).unwrap();
+        let now = Arc::clone(&self.now);
+        let clock = Clock::new(move || Ok(*now.lock().unwrap()));
+        boot::door(&config, boot::keys(&config).unwrap(), &clock, &system::random()).await.unwrap()
     }
 
     /// Stops the server, if it runs.

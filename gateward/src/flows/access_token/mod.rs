@@ -1,3 +1,137 @@
 //! Access tokens: `.dcor-access` files, from the order to the end of the key in them.
+//!
+//! The order of things is the same everywhere: first it is recorded that a key may come to be, then
+//! CKAN is asked, then the file lies whole, then it is recorded as issued; the passphrase is shown
+//! last. Whatever stops in between is ended by the sweep, here and in CKAN. An end, too, is decided and
+//! recorded first, and stays `ending` until CKAN has said that the key is gone.
 
 pub mod ckan;
+mod create;
+mod end;
+pub mod letter;
+mod open;
+mod person;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use openpgp::Recipient;
+
+pub use self::create::{KeyFrom, Made, NotMade, Order, Packing, Replaces, create};
+pub use self::end::{Left, Swept, revoke, sweep};
+pub use self::open::record_opening;
+pub use self::person::{Person, person};
+use crate::base::access_token::Form;
+use crate::base::id::AccessTokenId;
+use crate::store::{self, CommitError};
+
+/// Where files are laid and taken away: the disk, as `server` knows it.
+pub trait Files {
+    /// Fills the file that was reserved at `path`: whole and durable, or as it was.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn fill(&self, path: &Path, content: &[u8]) -> std::io::Result<()>;
+
+    /// Takes the file at `path` away; that it is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn remove(&self, path: &Path) -> std::io::Result<()>;
+}
+
+/// What is around the inner file on its way.
+#[derive(Debug)]
+pub enum Envelope {
+    /// A zip by AES-256, by the same passphrase, with texts for its reader: name and text of each.
+    Zip(Vec<(String, String)>),
+    /// An OpenPGP message to this key.
+    Pgp {
+        /// Whose key.
+        recipient: Recipient,
+        /// The key as it was given, to be used again.
+        key: Vec<u8>,
+    },
+    /// Nothing: whoever gets the file can read it, passphrase or not.
+    Nothing,
+}
+
+impl Envelope {
+    fn recipient(&self) -> Option<&Recipient> {
+        match self {
+            Self::Pgp { recipient, .. } => Some(recipient),
+            Self::Zip(_) | Self::Nothing => None,
+        }
+    }
+
+    fn form(&self) -> Form {
+        match self {
+            Self::Zip(_) => Form::Zip,
+            Self::Pgp { .. } => Form::Pgp,
+            Self::Nothing => Form::Inner,
+        }
+    }
+}
+
+/// Why there is no access token, or why it does not end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator's: CKAN's answer.
+    #[error(transparent)]
+    Ckan(#[from] ckan::Error),
+    /// The operator's: CKAN gave what is no key.
+    #[error("what CKAN gave is no API key: {0}")]
+    NotAKey(#[from] ::access_token::NotAnApiKey),
+    /// The operator's: the certificate is not the host's.
+    #[error("the certificate does not fit: {0}")]
+    Host(#[from] ::access_token::HostError),
+    /// The operator's: the certificate has ended, or ends too soon.
+    #[error("the certificate ended at {0:.0}: put the one in that the host shows")]
+    CertificateEnded(Timestamp),
+    /// The operator's: a letter of their own is too long, or named as no file can be.
+    #[error("the zip around it cannot be made: {0}")]
+    Envelope(#[from] ::access_token::NotAFileName),
+    /// The user's: their OpenPGP key.
+    #[error("nothing can be encrypted to this OpenPGP key: {0}")]
+    Sealing(#[from] openpgp::SealError),
+    /// The operator's: the file cannot be written; nothing is left of it.
+    #[error("writing {path}: {source}", path = .path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The operator's: there is none of this id.
+    #[error("there is no access token {0}: `gateward access-token list --all` shows those there are")]
+    NoSuch(AccessTokenId),
+    /// The operator's: it cannot be done with one in this state.
+    #[error("access token {id} is {state}: {remedy}")]
+    Unfit {
+        /// Which.
+        id: AccessTokenId,
+        /// How it stands.
+        state: crate::base::access_token::State,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The operator's: no CKAN is named, or another than the one that the key was made in.
+    #[error("its key was made in {made_in}, and {known}: name that one in [ckan]")]
+    OtherCkan {
+        /// Where the key was made.
+        made_in: String,
+        /// Which CKAN is known.
+        known: String,
+    },
+    /// The operator's: a key of the keyring is missing.
+    #[error(transparent)]
+    Sealed(#[from] super::keyring::CannotOpen),
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::base::access_token::{Because, Form, KeyKind};
+use crate::base::access_token::{Because, Form};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
 use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
@@ -252,7 +252,7 @@ pub struct MadeAccessToken {
     /// The host that it opens.
     pub host: String,
     /// What its key is.
-    pub key_kind: KeyKind,
+    pub key_kind: &'static str,
     /// SHA-256 of the certificate in it.
     pub certificate: String,
     /// How it travels.

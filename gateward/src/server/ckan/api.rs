@@ -52,6 +52,9 @@ pub enum Unready {
     /// There is something else in the file of the key.
     #[error("{path} holds no API token of CKAN's: one line of letters, digits, '.', '_' and '-'", path = .0.display())]
     NotAKey(std::path::PathBuf),
+    /// CKAN's own command is not found.
+    #[error("no program `ckan` is in PATH: name it as `program` in [ckan]")]
+    NoProgram,
     /// The system believes nobody.
     #[error(
         "this machine believes no authority: install Debian's ca-certificates, or name the file with CKAN's certificate"

@@ -6,12 +6,14 @@
 mod answer;
 mod api;
 mod certificate;
+mod known;
 mod output;
 mod program;
 mod trust;
 
 pub use api::{Api, Asking, Unready};
 pub use certificate::fetch_certificate_of_anybody;
+pub use known::Known;
 pub use program::Program;
 
 /// How large an answer may be, in bytes: a user with 30 000 API tokens is listed in it.

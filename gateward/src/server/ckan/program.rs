@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{LARGEST, output};
 use crate::base::ckan::CkanUser;
+use crate::base::ckan_url::CkanUrl;
 use crate::base::secret::Secret;
 use crate::flows::access_token::ckan::{Ckan, Error, Listed, NewUser};
 
@@ -25,6 +26,8 @@ const USUAL: &str = "/usr/lib/ckan/default/bin/ckan";
 pub struct Program {
     path: PathBuf,
     ini: PathBuf,
+    /// The address of its site, as the file says it, or else the file.
+    site: String,
     patience: Duration,
 }
 
@@ -48,7 +51,9 @@ impl Program {
     /// Prepares to start `program` for the CKAN that the file `ini` configures.
     pub fn new(program: &Path, ini: &Path, patience: Duration) -> Self {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self { path: absolute(program), ini: absolute(ini), patience }
+        let ini = absolute(ini);
+        let site = site(&ini).unwrap_or_else(|| ini.display().to_string());
+        Self { path: absolute(program), ini, site, patience }
     }
 
     /// Finds the program in the folders of `path` (the variable `PATH`), or where CKAN's guide has it.
@@ -135,6 +140,17 @@ impl Program {
     }
 }
 
+/// Finds the site's address (`ckan.site_url`), by which the API is asked, too: a key that was made in one
+/// way can be revoked in the other.
+fn site(ini: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(ini).ok()?;
+    let option = |line: &str| {
+        line.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+    };
+    let (_, url) = text.lines().filter_map(option).find(|(name, _)| name == "ckan.site_url")?;
+    url.parse::<CkanUrl>().ok().map(|url| url.to_string())
+}
+
 /// Reads to the end, within [`LARGEST`].
 async fn read(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::new());
@@ -149,7 +165,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Zeroizing
 
 impl Ckan for Program {
     fn place(&self) -> String {
-        self.ini.display().to_string()
+        self.site.clone()
     }
 
     async fn has_user(&self, user: &CkanUser) -> Result<bool, Error> {

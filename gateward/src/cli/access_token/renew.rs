@@ -1,0 +1,123 @@
+//! `gateward access-token renew`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{anyhow, bail};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use super::certificate::Source;
+use super::create::{Batch, key};
+use super::list::Which;
+use super::workshop::{Making, Wish, Workshop, Wrapping};
+use crate::base::access_token::{Form, State};
+use crate::base::id::AccessTokenId;
+use crate::base::time::later;
+use crate::cli::Context;
+use crate::cli::access::block_on;
+use crate::flows::access_token::{Error, Replaces, person};
+use crate::store::access_token::{self, AccessTokenRow};
+
+/// Make new access tokens in the place of old ones, for the same people and in the same form.
+///
+/// The old ones go on working for a while (30 days, or until their own end if that comes first), so that
+/// their users can change over; then the sweep revokes them.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Renew {
+    /// The ids of the access tokens.
+    #[arg(required_unless_present = "all")]
+    ids: Vec<AccessTokenId>,
+    /// All that --before or --pinned-to names.
+    #[arg(long, conflicts_with = "ids", requires = "which")]
+    all: bool,
+    #[command(flatten)]
+    which: Which,
+    /// How many days the old ones go on working.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    keep_old: u16,
+    /// The last day on which the new ones are good (UTC), instead of `lifetime_days` from now.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    expires: Option<Date>,
+    /// A new key, for one whose key was given: a file of one line, or - for standard input.
+    #[arg(long, value_name = "FILE", requires = "ids")]
+    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    certificate: Source,
+    #[command(flatten)]
+    making: Making,
+}
+
+impl Renew {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        if self.ids.len() > 1 && self.key_file.is_some() {
+            bail!("--key-file has one key: name one access token");
+        }
+        let workshop = Workshop::open(context, &self.making)?;
+        let certificate = self.certificate.find(&workshop.settings)?;
+        let expires_at = workshop.end(self.expires, &certificate)?;
+        let until = later(workshop.access.now, SignedDuration::from_hours(24 * i64::from(self.keep_old)));
+        let rows = self.rows(&workshop)?;
+        let wishes = rows.iter().map(|row| self.wish(&workshop, row, until));
+        let wishes = wishes.collect::<anyhow::Result<Vec<_>>>()?;
+        if let Some(twice) = twice(&rows) {
+            bail!(
+                "{twice} has several that would be renewed, into one file: renew them one by one, with --to, or \
+                 revoke those that are not used"
+            );
+        }
+        if wishes.is_empty() {
+            eprintln!("gateward: there is none to renew");
+        }
+        Batch { workshop: &workshop, certificate: &certificate, expires_at }.run(context, out, &wishes)
+    }
+
+    fn rows(&self, workshop: &Workshop) -> anyhow::Result<Vec<AccessTokenRow>> {
+        let access = &workshop.access;
+        if self.all {
+            let is_good = |row: &AccessTokenRow| row.state == State::Issued && row.replaced_by.is_none();
+            return self.which.find(access, is_good);
+        }
+        let find = |id: &AccessTokenId| {
+            let row = block_on(access_token::find(&access.door.store.reader, *id))??;
+            let row = row.ok_or(Error::NoSuch(*id))?;
+            match (row.state, row.replaced_by) {
+                (State::Issued, None) => Ok(row),
+                (State::Issued, Some(by)) => Err(anyhow!("{id} was renewed already, by {by}")),
+                (state, _) => {
+                    Err(anyhow!("{id} is {state}: make a new one with `gateward access-token create`"))
+                }
+            }
+        };
+        self.ids.iter().map(find).collect()
+    }
+
+    fn wish(&self, workshop: &Workshop, row: &AccessTokenRow, until: Timestamp) -> anyhow::Result<Wish> {
+        let key = self.key_file.as_deref().map(key).transpose()?;
+        if row.ckan.is_none() && key.is_none() {
+            bail!("{} of {} has a key that was given: give a new one with --key-file", row.id, row.user);
+        }
+        let wrapping = match (row.form, &row.recipient) {
+            (Form::Zip, _) => Wrapping::Zip,
+            (Form::Pgp, Some(key)) => Wrapping::Pgp(key.clone()),
+            (Form::Pgp, None) => bail!("{} names no OpenPGP key", row.id),
+            (Form::Inner, _) => Wrapping::Nothing,
+        };
+        Ok(Wish {
+            user: row.user.clone(),
+            person: person(&workshop.access.door, row)?,
+            create_user: false,
+            key,
+            wrapping,
+            replaces: Some(Replaces { id: row.id, until }),
+        })
+    }
+}
+
+/// A user who stands there more than once.
+fn twice(rows: &[AccessTokenRow]) -> Option<&str> {
+    let mut users: Vec<&str> = rows.iter().map(|row| row.user.as_str()).collect();
+    users.sort_unstable();
+    users.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
