@@ -1,6 +1,9 @@
 //! Packets of a length that nobody knows yet (RFC 9580 section 4.2.1.4), as a stream.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    ops::Range,
+};
 
 /// One packet around everything that `body` gives, header included.
 ///
@@ -9,10 +12,11 @@ use std::io::{self, Read};
 #[derive(Debug)]
 pub(crate) struct PacketStream<R> {
     body: R,
-    /// Encoded and not yet given out, from `given` on.
-    piece: Vec<u8>,
-    given: usize,
-    /// Tag byte of the header, until it has gone out.
+    /// Room for a header, then for a piece.
+    buffer: Vec<u8>,
+    /// Where in the buffer lies what is encoded and not yet given out.
+    ready: Range<usize>,
+    /// First byte of the packet, until it has gone out.
     tag: Option<u8>,
     ended: bool,
 }
@@ -21,41 +25,42 @@ pub(crate) struct PacketStream<R> {
 const PIECE: usize = 1 << PIECE_POWER;
 const PIECE_POWER: u8 = 16;
 
+/// The longest: a tag and a length in five bytes.
+const HEADER: usize = 6;
+
 impl<R: Read> PacketStream<R> {
     /// `tag` is the packet's type, under 64.
     pub(crate) fn new(tag: u8, body: R) -> Self {
-        let piece = Vec::with_capacity(PIECE + 8);
-        Self { body, piece, given: 0, tag: Some(0xc0 | tag), ended: false }
+        Self { body, buffer: vec![0; HEADER + PIECE], ready: 0..0, tag: Some(0xc0 | tag), ended: false }
     }
 
     fn next_piece(&mut self) -> io::Result<()> {
-        let mut body = vec![0; PIECE];
-        let length = read_full(&mut self.body, &mut body)?;
-        self.piece.clear();
-        self.given = 0;
-        self.piece.extend(self.tag.take());
-        if length == PIECE {
-            self.piece.push(224 + PIECE_POWER);
+        let length = read_full(&mut self.body, &mut self.buffer[HEADER..])?;
+        self.ended = length < PIECE;
+        let mut header: Vec<u8> = self.tag.take().into_iter().collect();
+        if self.ended {
+            header.extend(definite_length(length));
         } else {
-            self.piece.extend(definite_length(length));
-            self.ended = true;
+            header.push(224 + PIECE_POWER);
         }
-        self.piece.extend_from_slice(&body[..length]);
+        let start = HEADER - header.len();
+        self.buffer[start..HEADER].copy_from_slice(&header);
+        self.ready = start..HEADER + length;
         Ok(())
     }
 }
 
 impl<R: Read> Read for PacketStream<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.given == self.piece.len() {
+        if self.ready.is_empty() {
             if self.ended {
                 return Ok(0);
             }
             self.next_piece()?;
         }
-        let length = buffer.len().min(self.piece.len() - self.given);
-        buffer[..length].copy_from_slice(&self.piece[self.given..self.given + length]);
-        self.given += length;
+        let length = buffer.len().min(self.ready.len());
+        buffer[..length].copy_from_slice(&self.buffer[self.ready.start..][..length]);
+        self.ready.start += length;
         Ok(length)
     }
 }

@@ -7,12 +7,11 @@
 use std::io::{self, Read, Write};
 
 use jiff::Timestamp;
+use pgp::crypto::aead::AeadAlgorithm;
 
 use crate::{
-    EncryptionKey, Fingerprint, LibraryError, Recipient, RecipientStatus,
-    sealed_message::{AeadMode, Cipher, Protection},
-    sealing::Sealing,
-    self_signature::Reads,
+    EncryptionKey, Fingerprint, LibraryError, Recipient, RecipientStatus, sealed_message::Protection,
+    sealing::Sealing, self_signature::Reads,
 };
 
 /// How the sealed message looks from outside, and what it calls itself inside.
@@ -106,7 +105,7 @@ pub fn seal_to<R: Read, W: Write>(
         return Err(SealError::NoRecipients);
     }
     let keys: Vec<_> = recipients.iter().map(|it| usable_key(it, now)).collect::<Result<_, _>>()?;
-    let mut sealing = Sealing::new(best_for_all(recipients, now), seed);
+    let mut sealing = Sealing::new(aead_for_all(recipients, now), seed);
     for key in keys {
         sealing.open_to_key(&key)?;
     }
@@ -132,7 +131,7 @@ pub fn seal_with_passphrase<R: Read, W: Write>(
     if passphrase.is_empty() || passphrase.chars().any(char::is_control) {
         return Err(SealError::Passphrase);
     }
-    let mut sealing = Sealing::new(Protection::Mdc, seed);
+    let mut sealing = Sealing::new(None, seed);
     sealing.open_to_passphrase(passphrase)?;
     sealing.run(input, output, options)
 }
@@ -148,12 +147,14 @@ fn usable_key(recipient: &Recipient, now: Timestamp) -> Result<EncryptionKey<'_>
 }
 
 /// GCM, the faster, where all say that they read it with AES-256; OCB is what everybody has to read
-/// who reads AEAD (RFC 9580 section 9.6).
-fn best_for_all(recipients: &[Recipient], now: Timestamp) -> Protection {
-    let all_read = |what: fn(&Reads) -> bool| recipients.iter().all(|recipient| what(&recipient.reads(now)));
+/// who reads AEAD (RFC 9580 section 9.6). `None` where not everybody does.
+fn aead_for_all(recipients: &[Recipient], now: Timestamp) -> Option<AeadAlgorithm> {
+    let all_read = |what: fn(Reads) -> bool| recipients.iter().all(|recipient| what(recipient.reads(now)));
     if !all_read(|reads| reads.aead) {
-        return Protection::Mdc;
+        None
+    } else if all_read(|reads| reads.aes256_gcm) {
+        Some(AeadAlgorithm::Gcm)
+    } else {
+        Some(AeadAlgorithm::Ocb)
     }
-    let mode = if all_read(|reads| reads.aes256_gcm) { AeadMode::Gcm } else { AeadMode::Ocb };
-    Protection::Aead { cipher: Cipher::Aes256, mode }
 }

@@ -24,13 +24,14 @@ use crate::{
     armor_writer::ArmorWriter,
     packet_stream::PacketStream,
     recipient::LibraryKey,
-    sealed_message::{AeadMode, Protection},
+    sealed_message::{AeadMode, Cipher, Protection},
 };
 
 /// One message on its way: the session key, and who is given it.
 pub(crate) struct Sealing {
     random: ChaCha20Rng,
-    protection: Protection,
+    /// Without: a modification detection code.
+    aead: Option<AeadAlgorithm>,
     session_key: RawSessionKey,
     /// The session key for each who may open the message, as packets.
     openers: Vec<u8>,
@@ -49,10 +50,10 @@ const LITERAL: u8 = 11;
 const ENCRYPTED: u8 = 18;
 
 impl Sealing {
-    pub(crate) fn new(protection: Protection, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(aead: Option<AeadAlgorithm>, seed: [u8; 32]) -> Self {
         let mut random = ChaCha20Rng::from_seed(seed);
         let session_key = CIPHER.new_session_key(&mut random);
-        Self { random, protection, session_key, openers: Vec::new(), keys: Vec::new() }
+        Self { random, aead, session_key, openers: Vec::new(), keys: Vec::new() }
     }
 
     /// The same key twice is once.
@@ -70,11 +71,9 @@ impl Sealing {
 
     fn encrypt_session_key(&mut self, key: &impl LibraryEncryptionKey) -> Result<(), SealError> {
         let Self { random, session_key, .. } = self;
-        let packet = match self.protection {
-            Protection::Aead { .. } => {
-                PublicKeyEncryptedSessionKey::from_session_key_v6(random, session_key, key)?
-            }
-            _ => PublicKeyEncryptedSessionKey::from_session_key_v3(random, session_key, CIPHER, key)?,
+        let packet = match self.aead {
+            Some(_) => PublicKeyEncryptedSessionKey::from_session_key_v6(random, session_key, key)?,
+            None => PublicKeyEncryptedSessionKey::from_session_key_v3(random, session_key, CIPHER, key)?,
         };
         Ok(packet.to_writer_with_header(&mut self.openers)?)
     }
@@ -93,7 +92,7 @@ impl Sealing {
         output: W,
         options: &SealOptions,
     ) -> Result<Sealed, SealError> {
-        let (keys, protection) = (self.keys.clone(), self.protection);
+        let (keys, protection) = (self.keys.clone(), self.protection());
         let header = literal_header(options.file_name.as_deref().unwrap_or_default())?;
         let mut input = Counted { stream: input, bytes: 0 };
         let mut output = Counted { stream: output, bytes: 0 };
@@ -109,18 +108,20 @@ impl Sealing {
         Ok(Sealed { plaintext_bytes: input.bytes, sealed_bytes: output.bytes, keys, protection })
     }
 
+    fn protection(&self) -> Protection {
+        self.aead.map_or(Protection::Mdc, |mode| Protection::Aead {
+            cipher: Cipher::numbered(CIPHER.into()),
+            mode: AeadMode::numbered(mode.into()),
+        })
+    }
+
     fn write(mut self, header: Vec<u8>, input: impl Read, output: &mut impl Write) -> Result<(), SealError> {
         output.write_all(&self.openers).map_err(SealError::Output)?;
         let literal = PacketStream::new(LITERAL, Cursor::new(header).chain(input));
-        let mode = match self.protection {
-            Protection::Aead { mode: AeadMode::Gcm, .. } => AeadAlgorithm::Gcm,
-            Protection::Aead { .. } => AeadAlgorithm::Ocb,
-            _ => {
-                let content =
-                    CIPHER.stream_encryptor(&mut self.random, self.session_key.as_ref(), literal)?;
-                // RFC 9580 section 5.13.1: the version, then the ciphertext.
-                return copy(PacketStream::new(ENCRYPTED, Cursor::new([1]).chain(content)), output);
-            }
+        let Some(mode) = self.aead else {
+            let content = CIPHER.stream_encryptor(&mut self.random, self.session_key.as_ref(), literal)?;
+            // RFC 9580 section 5.13.1: the version, then the ciphertext.
+            return copy(PacketStream::new(ENCRYPTED, Cursor::new([1]).chain(content)), output);
         };
         let mut salt = [0; 32];
         self.random.fill_bytes(&mut salt);
