@@ -95,7 +95,7 @@ pub(crate) fn judge<'a>(
     now: Timestamp,
 ) -> Verdict {
     let primary_expires = match primary.standing(now) {
-        Standing::Good(statement) => statement.key_expires,
+        Standing::Good(statement) => statement.until(),
         Standing::Revoked => return Verdict::Revoked,
         Standing::Expired(at) => return Verdict::Expired(at),
         Standing::Unbound => return Verdict::Unable,
@@ -107,7 +107,7 @@ pub(crate) fn judge<'a>(
     for key in keys {
         match key.standing(now) {
             Standing::Good(statement) if statement.allows(purpose) => {
-                let expires = statement.key_expires;
+                let expires = statement.until();
                 best = Some(best.map_or(expires, |best| latest(best, expires)));
             }
             Standing::Expired(at) if key.was_made_to(purpose) => {

@@ -202,7 +202,7 @@ impl Recipient {
             .iter()
             .filter_map(|candidate| match candidate.component.standing(now) {
                 Standing::Good(statement) if statement.may_encrypt => {
-                    Some(EncryptionKey { candidate, expires: statement.key_expires })
+                    Some(EncryptionKey { candidate, expires: statement.until() })
                 }
                 _ => None,
             })

@@ -45,6 +45,11 @@ pub(crate) struct Reads {
 }
 
 impl Statement {
+    /// Until when the key is good by this promise.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        [self.ends, self.key_expires].into_iter().flatten().min()
+    }
+
     pub(crate) fn allows(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Sign => self.may_sign,
