@@ -25,7 +25,7 @@ fn ckan_takes_a_key_as_dcor_aid_sends_it_and_not_as_a_bearer() {
 
 #[test]
 fn a_ckan_stands_beside_another_and_they_share_no_users() {
-    let (one, other) = (Site::shared(), Site::start_with_tls());
+    let (one, other) = (Site::shared(), Site::shared_with_tls());
     let (status, answer) = one.post(
         "user_create",
         &one.key,

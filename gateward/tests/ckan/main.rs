@@ -4,9 +4,19 @@
 //! missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod asking;
 mod site;
 
 mod bare;
+mod certificates;
+mod strange_command;
+mod strange_server;
+mod tls_stand_in;
+mod trouble;
+mod ways;
 
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+#[path = "../fdsn/stand_in.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod stand_in;

@@ -12,9 +12,10 @@
 #![allow(dead_code, reason = "the whole of a CKAN, of which tests use what they need")]
 
 use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -50,6 +51,20 @@ pub struct Site {
     folder: Folder,
 }
 
+/// A table that is held still until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    psql: Child,
+    _stdin: ChildStdin,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.psql.kill().unwrap();
+        self.psql.wait().unwrap();
+    }
+}
+
 /// What is made once: it takes some seven seconds.
 struct Prepared {
     configuration: String,
@@ -66,17 +81,30 @@ impl Site {
         SHARED.get_or_init(Self::start)
     }
 
+    /// Another that all share, which speaks HTTPS, with the certificate of [`Site::certificate`], for
+    /// `localhost`.
+    pub fn shared_with_tls() -> &'static Self {
+        static SHARED: OnceLock<Site> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let site = Self::make(true);
+            site.power_on();
+            site
+        })
+    }
+
     /// Starts one that speaks plain HTTP.
     pub fn start() -> Self {
-        Self::with_tls(false)
+        let site = Self::stopped();
+        site.power_on();
+        site
     }
 
-    /// Starts one that speaks HTTPS, with the certificate of [`Site::certificate`], for `localhost`.
-    pub fn start_with_tls() -> Self {
-        Self::with_tls(true)
+    /// One that does not run; its command does all the same.
+    pub fn stopped() -> Self {
+        Self::make(false)
     }
 
-    fn with_tls(tls: bool) -> Self {
+    fn make(tls: bool) -> Self {
         let prepared = prepared();
         let site = Self {
             server: Mutex::new(None),
@@ -89,7 +117,6 @@ impl Site {
         };
         std::fs::write(site.ini(), &prepared.configuration).unwrap();
         site.configure();
-        site.power_on();
         site
     }
 
@@ -167,6 +194,36 @@ impl Site {
     /// Runs SQL on its database.
     pub fn psql(&self, sql: &str) -> Vec<Vec<String>> {
         Cluster::shared().psql(&self.database, sql)
+    }
+
+    /// Holds a table still, so that CKAN waits whenever it would change it.
+    pub fn hold(&self, table: &str) -> Held {
+        let mut psql = Cluster::shared().interactive_psql(&self.database);
+        let mut stdin = psql.stdin.take().unwrap();
+        stdin
+            .write_all(format!("BEGIN; LOCK TABLE {table} IN SHARE MODE;\n\\echo held\n").as_bytes())
+            .unwrap();
+        let mut said = String::new();
+        BufReader::new(psql.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "held\n");
+        Held { psql, _stdin: stdin }
+    }
+
+    /// Waits until CKAN waits for what is held.
+    pub fn waits(&self) {
+        let waiting = format!(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = '{}' AND wait_event_type = 'Lock'",
+            self.database
+        );
+        eventually("CKAN waits", PATIENCE, || (!self.psql(&waiting).is_empty()).then_some(()));
+    }
+
+    /// Lets nobody into its database any more, as if it were gone.
+    pub fn lock_out(&self) {
+        let database = &self.database;
+        Cluster::shared().psql("postgres", &format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"));
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity";
+        Cluster::shared().psql("postgres", &format!("{end} WHERE datname = '{database}'"));
     }
 
     /// What it wrote to its log.

@@ -11,10 +11,12 @@ use zeroize::Zeroizing;
 use crate::server::outwards::one_line;
 
 /// An answer that is whole in hand.
-pub(super) struct Answer {
+pub(super) struct Answer<'a> {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
     pub(super) body: Zeroizing<Vec<u8>>,
+    /// What was sent and stands in no words of ours, though the answer repeat it.
+    pub(super) hidden: Vec<&'a str>,
 }
 
 /// Why there is no result.
@@ -45,7 +47,7 @@ struct Unsuccessful {
     error: Map<String, Value>,
 }
 
-impl Answer {
+impl Answer<'_> {
     /// Reads the result.
     ///
     /// # Errors
@@ -68,7 +70,7 @@ impl Answer {
     fn no(&self) -> No {
         let status = self.status;
         if let Ok(Unsuccessful { success: false, error }) = serde_json::from_slice(&self.body) {
-            let words = in_words(&error);
+            let words = self.in_words(&error);
             return match status {
                 StatusCode::NOT_FOUND => No::NotFound(words),
                 StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => No::NotPermitted(words),
@@ -81,10 +83,10 @@ impl Answer {
             (status, serde_json::from_slice(&self.body))
         {
             let known = "API tokens came with CKAN 2.9";
-            return No::Refused(format!("{} ({known})", one_line(&words)));
+            return No::Refused(format!("{} ({known})", self.words(&words)));
         }
         let form = self.fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing");
-        let form = one_line(form.split(';').next().unwrap_or_default());
+        let form = self.words(form.split(';').next().unwrap_or_default());
         if status.is_server_error() {
             // Whatever stands before CKAN says so: nobody knows how far the request came.
             return No::Failed(format!("it answered {status} with {form}: look whether CKAN runs behind it"));
@@ -94,27 +96,33 @@ impl Answer {
 
     fn points_elsewhere(&self) -> String {
         let location = self.fields.get(LOCATION).and_then(|value| value.to_str().ok());
-        let to = location.map_or_else(|| "nowhere".to_owned(), |to| format!("to {}", one_line(to)));
+        let to = location.map_or_else(|| "nowhere".to_owned(), |to| format!("to {}", self.words(to)));
         format!(
             "it redirects {to}, and the key is not sent after it; if that is where CKAN is, give that address"
         )
     }
-}
 
-/// CKAN's errors have a `message`, or for each wrong field a list of sentences.
-fn in_words(error: &Map<String, Value>) -> String {
-    let fields = error.iter().filter(|(name, _)| !name.starts_with("__") && *name != "data");
-    let sentences = fields.filter_map(|(name, value)| {
-        let said = match value {
-            Value::String(said) => said.clone(),
-            Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-            // Some repeat what they were asked, passwords included.
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
-        };
-        Some(if name == "message" { said } else { format!("{name}: {said}") })
-    });
-    let words = one_line(&sentences.collect::<Vec<_>>().join("; "));
-    if words.is_empty() { "it does not say why".to_owned() } else { words }
+    /// CKAN's errors have a `message`, or for each wrong field a list of sentences.
+    fn in_words(&self, error: &Map<String, Value>) -> String {
+        let fields = error.iter().filter(|(name, _)| !name.starts_with("__") && *name != "data");
+        let sentences = fields.filter_map(|(name, value)| {
+            let said = match value {
+                Value::String(said) => said.clone(),
+                Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                // Some repeat what they were asked, passwords included.
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
+            };
+            Some(if name == "message" { said } else { format!("{name}: {said}") })
+        });
+        let words = self.words(&sentences.collect::<Vec<_>>().join("; "));
+        if words.is_empty() { "it does not say why".to_owned() } else { words }
+    }
+
+    /// Makes one short line of what it says, without what is hidden.
+    fn words(&self, said: &str) -> String {
+        let hide = |said: String, hidden: &&str| said.replace(hidden, "(hidden)");
+        one_line(&self.hidden.iter().fold(said.to_owned(), hide))
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +137,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             fields: fields.into_iter().collect(),
             body: Zeroizing::new(body.into()),
+            hidden: vec!["opensesame"],
         }
         .result()
     }
@@ -153,6 +162,9 @@ mod tests {
         let repeated = r#"{"success": false, "error": {"message": "No.", "data": "opensesame",
             "more": {"password": "opensesame"}}}"#;
         assert_eq!(answered(400, repeated), Err(No::Refused("No.".into())));
+        let told =
+            format!(r#"{{"success": false, "error": {{"message": "{}opensesame"}}}}"#, "a".repeat(495));
+        assert_eq!(answered(400, &told), Err(No::Refused("a".repeat(495) + "(hidd")), "no part of it");
     }
 
     #[test]

@@ -114,12 +114,14 @@ impl Api {
         answer.result().map_err(Asked::No)
     }
 
-    async fn send(&self, action: &str, asked: &Value) -> Result<Answer, Error> {
+    async fn send<'a>(&'a self, action: &str, asked: &'a Value) -> Result<Answer<'a>, Error> {
         let response = self.client.request(self.request(action, asked)).await;
         let response = response.map_err(|error| self.unanswered(&error))?;
         let (head, body) = response.into_parts();
         let body = self.whole(body).await?;
-        Ok(Answer { status: head.status, fields: head.headers, body })
+        let password = asked.get("password").and_then(Value::as_str);
+        let hidden = [self.key.expose()].into_iter().chain(password).collect();
+        Ok(Answer { status: head.status, fields: head.headers, body, hidden })
     }
 
     fn request(&self, action: &str, asked: &Value) -> Request<Full<Bytes>> {
@@ -162,7 +164,7 @@ impl Api {
         if let Some(why) = trust::what_is_wrong(error, self.url.host()) {
             return Error::Tls { place, why };
         }
-        let why = self.without_key(&outwards::whole(error));
+        let why = outwards::whole(error);
         if error.is_connect() {
             return Error::Unreachable { place, why };
         }
@@ -177,24 +179,19 @@ impl Api {
     }
 
     fn not_ckan(&self, why: impl Into<String>) -> Error {
-        Error::NotCkan { place: self.place(), why: self.without_key(&why.into()) }
+        Error::NotCkan { place: self.place(), why: why.into() }
     }
 
     fn broken_off(&self, why: impl Into<String>) -> Error {
-        Error::BrokenOff { place: self.place(), why: self.without_key(&why.into()) }
-    }
-
-    /// A server that repeats what it was asked does not get the key into our words.
-    fn without_key(&self, words: &str) -> String {
-        words.replace(self.key.expose(), "(the key)")
+        Error::BrokenOff { place: self.place(), why: why.into() }
     }
 
     /// Says what a no means that has no meaning of its own.
     fn refused(&self, asked: Asked) -> Error {
         match asked {
             Asked::Lost(error) => error,
-            Asked::No(No::NotFound(words) | No::Refused(words)) => Error::Refused(self.without_key(&words)),
-            Asked::No(No::NotPermitted(words)) => Error::NotPermitted(self.without_key(&words)),
+            Asked::No(No::NotFound(words) | No::Refused(words)) => Error::Refused(words),
+            Asked::No(No::NotPermitted(words)) => Error::NotPermitted(words),
             Asked::No(No::Failed(words)) => self.broken_off(words),
             Asked::No(No::Foreign(why)) => self.not_ckan(why),
         }
