@@ -15,6 +15,7 @@ use tokio_postgres::error::SqlState;
 use super::append::Append;
 use super::clock::DatabaseClock;
 use super::connect::{Connection, Error as ConnectError, Server, described};
+use super::durability::{durability, switched_off};
 use crate::base::id::EventId;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::time::{from_stored, stored};
@@ -48,8 +49,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 pub(super) const HEAD: &str = "SELECT next_position, recorded_at FROM log_head FOR UPDATE";
 
 /// After the head is ours: what stands here, no other machine changes until we are done.
-const STATE: &str = "SELECT counter, gateward_now(), current_setting('fsync'), current_setting('synchronous_commit') \
-                     FROM revocation";
+const STATE: &str = concat!("SELECT counter, gateward_now(), ", durability!(), " FROM revocation");
 
 const FOUND: &str = "SELECT id FROM event WHERE id = ANY(?1)";
 
@@ -315,12 +315,8 @@ async fn take_head(
         join3(client.batch_execute(BEGIN), client.query_one(&head, &[]), client.query_one(&state, &[])).await;
     begun?;
     let (head, state) = (head?, state?);
-    for (column, setting) in [(2, "fsync"), (3, "synchronous_commit")] {
-        if state.get::<_, &str>(column) == "off" {
-            return Err(Trouble::Failed(format!(
-                "the server's {setting} is off: what it commits could be lost"
-            )));
-        }
+    if let Some(setting) = switched_off(&state) {
+        return Err(Trouble::Failed(format!("the server's {setting} is off: what it commits could be lost")));
     }
     let time = |text: &str| from_stored(text).map_err(|error| Trouble::Failed(error.to_string()));
     let now = time(state.get(1))?;

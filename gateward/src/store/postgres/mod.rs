@@ -3,6 +3,7 @@
 mod append;
 mod clock;
 pub(super) mod connect;
+mod durability;
 mod engine;
 mod held;
 mod reader;

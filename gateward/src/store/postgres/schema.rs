@@ -2,6 +2,7 @@
 //! brought up to date one by one.
 
 use super::connect::{Connection, Error as ConnectError, Server, described};
+use super::durability::{durability, switched_off};
 use super::unreachable;
 use crate::base::postgres_url::PostgresUrl;
 use crate::store::{Error, Schema};
@@ -40,15 +41,13 @@ pub(in crate::store) async fn check(url: &PostgresUrl) -> Result<(), Error> {
     }
     let durable = connection
         .client
-        .query_one("SELECT current_setting('fsync'), current_setting('synchronous_commit')", &[])
+        .query_one(concat!("SELECT ", durability!()), &[])
         .await
         .map_err(|error| unreachable(url, described(&error)))?;
-    for (column, setting) in ["fsync", "synchronous_commit"].into_iter().enumerate() {
-        if durable.get::<_, &str>(column) == "off" {
-            return Err(Error::NotDurable { store: url.to_string(), setting });
-        }
+    match switched_off(&durable) {
+        Some(setting) => Err(Error::NotDurable { store: url.to_string(), setting }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Brings the schema up to this program's version; returns its state before.
