@@ -1,5 +1,7 @@
 //! Text that must not be seen: redacted in `Debug`, wiped when dropped.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use zeroize::Zeroizing;
 
 /// Holds a secret text; [`Secret::expose`] is the only way to it.
@@ -22,4 +24,11 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(..)")
     }
+}
+
+/// Returns whether everybody on this machine may do something with a file: no place for a secret.
+///
+/// Its group may: that is how a server that is not its owner reads it.
+pub fn is_open_to_everybody(file: &std::fs::Metadata) -> bool {
+    file.permissions().mode() & 0o007 != 0
 }

@@ -16,7 +16,7 @@ use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::random::Random;
-use crate::base::secret::Secret;
+use crate::base::secret::{Secret, is_open_to_everybody};
 use crate::base::sha256::Sha256;
 use crate::base::time::{Clock, Unbelieved};
 use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle};
@@ -174,10 +174,9 @@ pub fn keyring_text(path: &Path) -> Result<Secret, Error> {
 ///
 /// [`Error::File`], [`Error::Exposed`].
 pub fn secret_text(what: &'static str, path: &Path) -> Result<Secret, Error> {
-    use std::os::unix::fs::PermissionsExt as _;
     let text = read(what, path)?;
     let file = |source| Error::File { what, path: path.to_owned(), source };
-    if std::fs::metadata(path).map_err(file)?.permissions().mode() & 0o007 != 0 {
+    if is_open_to_everybody(&std::fs::metadata(path).map_err(file)?) {
         return Err(Error::Exposed(path.to_owned()));
     }
     let text = String::from_utf8(text).map_err(|_| file(std::io::Error::other("it is not text")))?;

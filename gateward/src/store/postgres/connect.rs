@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +19,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::base::postgres_url::{Host, PostgresUrl};
+use crate::base::secret::is_open_to_everybody;
 
 /// How long one server may take until we are logged in; then the next one is asked.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -162,7 +162,7 @@ impl Server {
 async fn password(path: &Path) -> Result<String, Error> {
     let file = |reason: String| Error::File { path: path.display().to_string(), reason };
     let metadata = tokio::fs::metadata(path).await.map_err(|error| file(error.to_string()))?;
-    if metadata.permissions().mode() & 0o007 != 0 {
+    if is_open_to_everybody(&metadata) {
         return Err(file("it can be read by everybody on this machine: chmod o-rwx it".into()));
     }
     let text = tokio::fs::read_to_string(path).await.map_err(|error| file(error.to_string()))?;
