@@ -13,12 +13,12 @@ use gateward::config::{Config, Listen};
 use gateward::flows::door::Door;
 use gateward::server::{self, Gate, Running, Stop, boot, system};
 use gateward::store::Store;
-use gateward::store::event::{Filter, Recorded, Search};
+use gateward::store::event::{Filter, Recorded};
 use jiff::{SignedDuration, Timestamp};
 use openpgp::SigningKey;
 use serde_json::{Value, json};
 
-use crate::store_under_test::{self, StoreUnderTest};
+use crate::store_under_test::{self, StoreUnderTest, recorded};
 
 /// How long what the server does by itself may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -150,15 +150,7 @@ impl Installation {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let store = Store::open(&store, system::clock()).await.unwrap();
-                let mut search = Search::begin(&store.reader, Filter::default()).await.unwrap();
-                let mut events = Vec::new();
-                loop {
-                    let page = search.page().await.unwrap();
-                    if page.is_empty() {
-                        return events;
-                    }
-                    events.extend(page);
-                }
+                recorded(&store, Filter::default()).await
             })
         };
         std::thread::spawn(read).join().unwrap()

@@ -10,12 +10,13 @@ use gateward::base::store_address::StoreAddress;
 use gateward::base::time::Clock;
 use gateward::flows::record::{Happened, Recorder, What};
 use gateward::server::system;
-use gateward::store::event::{Filter, Recorded, Search};
+use gateward::store::event::{Filter, Recorded};
 use gateward::store::grant::{self, GrantRow, Origin};
 use gateward::store::{Change, CommitError, Error, Store, revocation};
 use jiff::SignedDuration;
 
 use crate::cluster::{Cluster, ROLE};
+use crate::store_under_test::recorded;
 
 /// One machine.
 pub struct Replica {
@@ -59,15 +60,7 @@ impl Replica {
     }
 
     pub async fn events(&self, filter: Filter) -> Vec<Recorded> {
-        let mut search = Search::begin(&self.store.reader, filter).await.unwrap();
-        let mut events = Vec::new();
-        loop {
-            let page = search.page().await.unwrap();
-            if page.is_empty() {
-                return events;
-            }
-            events.extend(page);
-        }
+        recorded(&self.store, filter).await
     }
 
     /// How often `who` stands in the log.

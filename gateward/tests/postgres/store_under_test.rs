@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command};
 use std::time::Duration;
 
+use gateward::store::Store;
+use gateward::store::event::{Filter, Recorded, Search};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
@@ -180,6 +182,19 @@ impl StoreUnderTest {
             );
             Cluster::shared().psql(database, &sql);
         }
+    }
+}
+
+/// Everything that `filter` finds, oldest first.
+pub async fn recorded(store: &Store, filter: Filter) -> Vec<Recorded> {
+    let mut search = Search::begin(&store.reader, filter).await.unwrap();
+    let mut events = Vec::new();
+    loop {
+        let page = search.page().await.unwrap();
+        if page.is_empty() {
+            return events;
+        }
+        events.extend(page);
     }
 }
 
