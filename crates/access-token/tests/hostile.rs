@@ -93,6 +93,22 @@ fn a_header_unlike_the_directory_is_refused() {
 }
 
 #[test]
+fn an_entry_that_the_directory_does_not_name_is_refused() {
+    let file = zip(&[("api_key.txt", KEY.as_bytes()), ("server.cert", SERVER.as_bytes())]);
+    // The header of the certificate behind the header, the name and the content of the key.
+    let at = 30 + "api_key.txt".len() + KEY.len();
+    let directory = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let hidden = &file[at..directory];
+    let mut twice = [&file[..at], hidden, &file[at..]].concat();
+    // The directory and the entry that it names have moved.
+    let end = twice.len() - 22;
+    let named = directory + hidden.len() + 46 + "api_key.txt".len();
+    hostile_zip::add(&mut twice[end + 16..], hidden.len());
+    hostile_zip::add(&mut twice[named + 42..], hidden.len());
+    assert!(matches!(refused(&twice), Error::Ambiguous(why) if why.contains("leave room for others")));
+}
+
+#[test]
 fn names_that_another_program_would_take_for_ours_are_refused() {
     let key = ("api_key.txt", KEY.as_bytes());
     let certificate = ("server.cert", SERVER.as_bytes());
@@ -156,6 +172,17 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
     let certificate = || Item::new("server.cert", SERVER.as_bytes());
     assert!(matches!(refused(&archive(&[honest, certificate()])), Error::TooLarge { limit: 4096, .. }));
     assert!(matches!(refused(&archive(&[lying, certificate()])), Error::Damaged(_)));
+}
+
+#[test]
+fn what_stands_behind_compressed_content_is_refused() {
+    let file = |behind: &[u8]| {
+        let mut key = Item::deflated("api_key.txt", KEY.as_bytes());
+        key.data.extend_from_slice(behind);
+        archive(&[key, Item::new("server.cert", SERVER.as_bytes())])
+    };
+    assert_eq!(open(&file(b""), &passphrase()).unwrap().token, token());
+    assert!(matches!(refused(&file(b"x")), Error::Damaged(_)));
 }
 
 #[test]

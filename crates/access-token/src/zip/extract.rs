@@ -57,14 +57,12 @@ pub(crate) fn extract(
 
 /// Unpacks exactly `size` bytes (RFC 1951) from exactly these.
 fn inflate(packed: &[u8], size: usize) -> Option<Zeroizing<Vec<u8>>> {
-    // One byte of room more shows that there would be more.
-    let mut content = Zeroizing::new(vec![0; size + 1]);
+    let mut content = Zeroizing::new(vec![0; size]);
     let mut inflater = Decompress::new(false);
     let status = inflater.decompress(packed, &mut content, FlushDecompress::Finish).ok()?;
     let is_whole = status == Status::StreamEnd
         && usize::try_from(inflater.total_in()) == Ok(packed.len())
         && usize::try_from(inflater.total_out()) == Ok(size);
-    content.truncate(size);
     is_whole.then_some(content)
 }
 

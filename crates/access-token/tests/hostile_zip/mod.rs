@@ -32,7 +32,7 @@ impl Item {
     }
 
     pub fn deflated(name: &str, content: &[u8]) -> Self {
-        let mut data = Vec::with_capacity(content.len());
+        let mut data = Vec::with_capacity(content.len() + 64);
         let mut packer = flate2::Compress::new(flate2::Compression::best(), false);
         packer.compress_vec(content, &mut data, flate2::FlushCompress::Finish).unwrap();
         Self { data, method: 8, ..Self::new(name, content) }
@@ -89,6 +89,12 @@ pub fn archive(items: &[Item]) -> Vec<u8> {
     let at = u32::try_from(archive.len()).unwrap().to_le_bytes();
     let end: [&[u8]; 7] = [b"PK\x05\x06", &[0; 4], &count, &count, &length, &at, &[0; 2]];
     [archive, directory, end.concat()].concat()
+}
+
+/// Adds to the field of four bytes at the front.
+pub fn add(field: &mut [u8], more: usize) {
+    let field = field.first_chunk_mut::<4>().unwrap();
+    *field = (u32::from_le_bytes(*field) + u32::try_from(more).unwrap()).to_le_bytes();
 }
 
 pub fn crc32(bytes: &[u8]) -> u32 {
