@@ -116,7 +116,7 @@ fn where_no_certificate_is_shown_it_is_said_why() {
     let fetched = |host: &str, port| wait(fetch_certificate_of_anybody(host, port, LITTLE)).unwrap_err();
     tls_is_wrong(&fetched("127.0.0.1", Site::shared().port()), "does not speak TLS");
 
-    let unused = super::cluster::folder::free_port();
+    let unused = super::cluster::ports::free_port();
     assert!(matches!(fetched("127.0.0.1", unused), Error::Unreachable { .. }));
     assert!(matches!(fetched("no host", 443), Error::Unreachable { .. }));
 

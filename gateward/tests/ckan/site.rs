@@ -24,7 +24,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::cluster::Cluster;
-use super::cluster::folder::{Folder, eventually, free_port, signal};
+use super::cluster::folder::{Folder, signal};
+use super::cluster::patience::eventually;
+use super::cluster::ports::free_port;
 
 /// The administrator (CKAN: sysadmin), and a user who is none.
 pub const ADMINISTRATOR: &str = "admin";

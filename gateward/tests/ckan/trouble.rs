@@ -6,7 +6,7 @@ use gateward::flows::access_token::ckan::{Ckan, Error};
 use gateward::server::ckan::Program;
 
 use super::asking::{LITTLE, PATIENCE, api, api_at, program, user, wait};
-use super::cluster::folder::eventually;
+use super::cluster::patience::eventually;
 use super::site::{self, Site, USER};
 
 /// Whether CKAN lists a key of this name.
