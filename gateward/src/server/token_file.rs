@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::flows::access_token::Files;
 
+/// What group and others may do, of a mode (inode(7)).
+const OTHERS: u32 = 0o077;
+
 /// The disk.
 #[derive(Debug, Clone, Copy)]
 pub struct OnDisk;
@@ -24,7 +27,7 @@ pub fn reserve(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let there = std::fs::symlink_metadata(path)?;
             let ours = nix::unistd::Uid::effective().as_raw() == there.uid();
-            if there.is_file() && there.len() == 0 && ours && there.mode() & 0o077 == 0 {
+            if there.is_file() && there.len() == 0 && ours && there.mode() & OTHERS == 0 {
                 Ok(())
             } else {
                 Err(error)

@@ -38,10 +38,10 @@ pub(in crate::cli) struct Create {
     #[arg(long, default_value_t = Language::English, value_parser = str::parse::<Language>)]
     language: Language,
     /// Make the CKAN user if there is none; they set their own password by mail.
-    #[arg(long)]
-    create_user: bool,
+    #[arg(long = "create-user")]
+    with_user: bool,
     /// A key that there is already: a file of one line, or - for standard input.
-    #[arg(long, value_name = "FILE", requires = "user", conflicts_with = "create_user")]
+    #[arg(long, value_name = "FILE", requires = "user", conflicts_with = "with_user")]
     key_file: Option<PathBuf>,
     /// Encrypt it to this OpenPGP key of the user's; they need no zip program then.
     #[arg(long, value_name = "KEY.asc", requires = "user")]
@@ -99,13 +99,13 @@ impl Create {
     fn wishes(&self) -> anyhow::Result<Vec<Wish>> {
         let wrapping = if self.inner_only { Wrapping::Nothing } else { Wrapping::Zip };
         if let Some(path) = &self.from_csv {
-            return csv::read(path, self.language, self.create_user, &wrapping);
+            return csv::read(path, self.language, self.with_user, &wrapping);
         }
         let Some(user) = self.user.clone() else { bail!("name a CKAN user, or --from-csv") };
         Ok(vec![Wish {
             user,
             person: person(self.name.clone(), self.mail.clone(), self.language),
-            create_user: self.create_user,
+            create_user: self.with_user,
             key: self.key_file.as_deref().map(key).transpose()?,
             wrapping: self.pgp.as_deref().map_or(Ok(wrapping), Wrapping::pgp)?,
             replaces: None,
