@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ::access_token::ServerCertificate;
 use nix::unistd::Group;
 use serde_json::json;
 
@@ -13,6 +14,8 @@ use crate::cli::server_user::ServerUser;
 use crate::cli::{Context, YES, no};
 use crate::config::service::{Inventory, InventorySource};
 use crate::config::{self, Admin, Config};
+use crate::flows::access_token::ckan::Ckan as _;
+use crate::flows::access_token::{Envelope, Packing};
 use crate::flows::inventory;
 use crate::server::{boot, services, system, tls};
 use crate::store::resif;
@@ -44,6 +47,39 @@ fn everything(config: &Config) -> Vec<String> {
     findings.extend(boot::keyring(&config.keyring).err().map(|error| error.to_string()));
     findings.extend(resif(config));
     findings.extend(htdigest(config));
+    findings.extend(ckan(config));
+    findings
+}
+
+/// Asks CKAN something harmless, as a command would.
+fn ckan(config: &Config) -> Option<String> {
+    let asked = || -> anyhow::Result<()> {
+        let Some(ckan) = boot::ckan(config, None, &system::random())? else { return Ok(()) };
+        let nobody = "gateward-asks-whether-you-are-there".parse()?;
+        block_on(ckan.has_user(&nobody))??;
+        Ok(())
+    };
+    asked().err().map(|error| format!("[ckan]: {error}"))
+}
+
+/// Looks at what access tokens are made of.
+fn access_token(config: &Config) -> Vec<String> {
+    let Some(settings) = &config.access_token else { return Vec::new() };
+    let mut findings = Vec::new();
+    findings.extend(boot::letters(settings).err().map(|error| error.to_string()));
+    if let Some(path) = &settings.certificate {
+        let wrong = |why: String| format!("[access_token] {}: {why}", path.display());
+        let read = std::fs::read(path).map_err(|error| error.to_string());
+        let parsed = read.and_then(|pem| ServerCertificate::parse(&pem).map_err(|error| error.to_string()));
+        let packing = parsed.map(|certificate| Packing {
+            host: settings.host.clone(),
+            certificate,
+            envelope: Envelope::Nothing,
+        });
+        let checked = packing
+            .and_then(|packing| packing.check(system::wall_clock()).map_err(|error| error.to_string()));
+        findings.extend(checked.err().map(wrong));
+    }
     findings
 }
 
@@ -59,6 +95,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
+    findings.extend(access_token(config));
 
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.
