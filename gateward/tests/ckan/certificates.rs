@@ -126,6 +126,7 @@ fn where_no_certificate_is_shown_it_is_said_why() {
     assert!(silent.to_string().contains("no certificate within 2 s"), "{silent}");
     assert!(begun.elapsed() < LITTLE + Duration::from_secs(10));
 
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || drop(listener.accept()));
     let hangs_up = fetched("127.0.0.1", port);

@@ -45,7 +45,7 @@ fn a_ckan_that_stands_still_is_not_waited_for_and_may_do_it_later() {
     assert!(refused.is_of_unknown_end() && refused.to_string().contains("within 2 s"), "{refused}");
 
     site.resume();
-    eventually("the key is there", PATIENCE, || listed(&site, "later").then_some(()));
+    eventually("the key is there", PATIENCE, || listed(&site, "later"));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_command_that_takes_too_long_is_ended() {
     assert!(refused.is_of_unknown_end() && refused.to_string().contains("within 2 s"), "{refused}");
 
     let ini = site.ini().display().to_string();
-    eventually("it is gone", Duration::from_secs(10), || (!commands_with(&ini, "too long")).then_some(()));
+    eventually("it is gone", Duration::from_secs(10), || !commands_with(&ini, "too long"));
     drop(held);
     assert_eq!(site.psql("SELECT 1 FROM api_token WHERE name = 'too long'"), Vec::<Vec<String>>::new());
 }
