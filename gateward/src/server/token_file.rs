@@ -14,40 +14,58 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug, Clone, Copy)]
 pub struct OnDisk;
 
-/// Takes the place at `path`, so that nobody finds out too late that nothing can be written there.
-///
-/// The file is empty and its owner's alone until it is filled; one that a crash left so is taken over.
-///
-/// # Errors
-///
-/// What the system said; [`ErrorKind::AlreadyExists`] where something else is there.
-pub fn reserve(path: &Path) -> std::io::Result<()> {
-    match private(path, OpenOptions::new().create_new(true)) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let there = std::fs::symlink_metadata(path)?;
-            let ours = nix::unistd::Uid::effective().as_raw() == there.uid();
-            if there.is_file() && there.len() == 0 && ours && there.mode() & OTHERS == 0 {
-                Ok(())
-            } else {
-                Err(error)
-            }
+/// A place that is taken, by this process alone.
+#[derive(Debug)]
+pub struct Reserved {
+    path: PathBuf,
+    /// Locked: somebody else who finds the file empty knows that it is not a crash's.
+    _place: File,
+}
+
+impl Reserved {
+    /// Takes the place at `path`, so that nobody finds out too late that nothing can be written there.
+    ///
+    /// The file is empty and its owner's alone until it is filled; one that a crash left so is taken over.
+    ///
+    /// # Errors
+    ///
+    /// What the system said; [`ErrorKind::AlreadyExists`] where something else is there.
+    pub fn at(path: &Path) -> std::io::Result<Self> {
+        let place = match private(path, OpenOptions::new().create_new(true)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => left_by_a_crash(path)?.ok_or(error)?,
+            made => made?,
+        };
+        place.try_lock().map_err(|_| ErrorKind::AlreadyExists)?;
+        // Whoever had the lock before may have filled the place meanwhile: then another file stands there.
+        let there = std::fs::symlink_metadata(path)?;
+        if (there.dev(), there.ino()) != (place.metadata()?.dev(), place.metadata()?.ino()) {
+            return Err(ErrorKind::AlreadyExists.into());
         }
-        Err(error) => Err(error),
+        Ok(Self { path: path.to_owned(), _place: place })
+    }
+
+    /// Gives the place back if it was not filled.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn release(self) -> std::io::Result<()> {
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(there) if there.is_file() && there.len() == 0 => gone(std::fs::remove_file(&self.path)),
+            Ok(_) => Ok(()),
+            Err(error) => gone(Err(error)),
+        }
     }
 }
 
-/// Gives a place back that was reserved and not filled.
-///
-/// # Errors
-///
-/// What the system said.
-pub fn release(path: &Path) -> std::io::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Ok(there) if there.is_file() && there.len() == 0 => gone(std::fs::remove_file(path)),
-        Ok(_) => Ok(()),
-        Err(error) => gone(Err(error)),
+/// Opens what lies at `path` if it is a place that was taken and never filled.
+fn left_by_a_crash(path: &Path) -> std::io::Result<Option<File>> {
+    let there = std::fs::symlink_metadata(path)?;
+    let ours = nix::unistd::Uid::effective().as_raw() == there.uid();
+    if there.is_file() && there.len() == 0 && ours && there.mode() & OTHERS == 0 {
+        return private(path, &mut OpenOptions::new()).map(Some);
     }
+    Ok(None)
 }
 
 impl Files for OnDisk {
@@ -110,14 +128,16 @@ mod tests {
     fn a_place_is_taken_once_and_what_lies_there_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ann.dcor-access.zip");
-        reserve(&path).unwrap();
+        let reserved = Reserved::at(&path).unwrap();
+        assert_eq!(Reserved::at(&path).unwrap_err().kind(), ErrorKind::AlreadyExists, "it is being filled");
         // As a crash leaves it.
-        reserve(&path).unwrap();
+        drop(reserved);
+        let reserved = Reserved::at(&path).unwrap();
         OnDisk.fill(&path, b"whole").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(reserve(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
-        release(&path).unwrap();
+        assert_eq!(Reserved::at(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        reserved.release().unwrap();
         assert!(path.exists(), "a filled one is not given back");
         OnDisk.remove(&path).unwrap();
         OnDisk.remove(&path).unwrap();
@@ -130,9 +150,9 @@ mod tests {
         let (path, victim) = (folder.path().join("ann.dcor-access"), folder.path().join("victim"));
         std::fs::write(&victim, b"").unwrap();
         std::os::unix::fs::symlink(&victim, &path).unwrap();
-        assert!(reserve(&path).is_err());
+        assert!(Reserved::at(&path).is_err());
         std::fs::remove_file(&path).unwrap();
-        reserve(&path).unwrap();
+        let _reserved = Reserved::at(&path).unwrap();
         std::os::unix::fs::symlink(&victim, partial(&path)).unwrap();
         OnDisk.fill(&path, b"secret").unwrap();
         assert_eq!(std::fs::read(&victim).unwrap(), b"");

@@ -18,9 +18,10 @@ use crate::cli::terminal::Terminal;
 use crate::config::AccessToken as Settings;
 use crate::flows::access_token::letter::{Letter, Letters};
 use crate::flows::access_token::{
-    self, Envelope, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create,
+    self, Envelope, Files as _, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create, revoke,
 };
-use crate::server::{boot, ckan, token_file};
+use crate::server::token_file::{self, Reserved};
+use crate::server::{boot, ckan};
 use crate::store;
 
 /// What all access tokens of one command have in common.
@@ -199,29 +200,54 @@ impl Workshop {
         if let Some(there) = letters.iter().find(|path| path.exists()) {
             bail!("{} is there already: move it away, or name another folder with --to", there.display());
         }
-        token_file::reserve(&file).map_err(|error| match error.kind() {
+        let reserved = Reserved::at(&file).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
                 anyhow!("{} is there already: move it away, or name another folder with --to", file.display())
             }
             _ => anyhow!("{}: {error}", file.display()),
         })?;
-        // Whatever is wrong with a letter is found before a key is asked for.
+        let made = self.finish(wish, &file, &letters, certificate, expires_at);
+        if made.is_err() {
+            for path in &letters {
+                // A letter without access token says nothing of use; the first error is the one to tell.
+                let _ = std::fs::remove_file(path);
+            }
+            let _ = reserved.release();
+        }
+        let [_, letter] = letters;
+        Ok(Finished { made: made?, file, letter })
+    }
+
+    /// The letter first, and the passphrase last: once it is told, everything is there.
+    fn finish(
+        &self,
+        wish: &Wish,
+        file: &Path,
+        letters: &[PathBuf; 2],
+        certificate: &::access_token::ServerCertificate,
+        expires_at: Timestamp,
+    ) -> anyhow::Result<Made> {
         let fingerprint = certificate.fingerprint().to_string();
-        let letter = self.letter(wish, &file, &fingerprint, expires_at);
-        let made = self.envelope(wish, &letter).and_then(|envelope| {
-            let texts = [self.letters.text(&letter)?, self.letters.html(&letter)?];
-            Ok((self.create(wish, &file, certificate, envelope, expires_at)?, texts))
-        });
-        let (made, texts) = made.inspect_err(|_| {
-            // An empty file is all that can be there; if it stays, it opens nothing.
-            let _ = token_file::release(&file);
-        })?;
+        let letter = self.letter(wish, file, &fingerprint, expires_at);
+        let texts = [self.letters.text(&letter)?, self.letters.html(&letter)?];
         for (path, text) in letters.iter().zip(&texts) {
             files::create(path, text, Readable::ByOwner)?;
         }
-        self.tell(wish, &made, &fingerprint)?;
-        let [_, letter] = letters;
-        Ok(Finished { made, file, letter })
+        let envelope = self.envelope(wish, &letter)?;
+        let made = self.create(wish, file, certificate, envelope, expires_at)?;
+        if let Err(error) = self.tell(wish, &made, &fingerprint) {
+            self.take_back(&made, file)?;
+            return Err(error.context("nobody was told the passphrase, so the access token was revoked"));
+        }
+        Ok(made)
+    }
+
+    /// Ends one that nobody can open.
+    fn take_back(&self, made: &Made, file: &Path) -> anyhow::Result<()> {
+        let Access { door, by, .. } = &self.access;
+        let now = door.store.clock.now()?;
+        block_on(revoke(door, made.id, self.ckan.as_ref(), &token_file::OnDisk, by, now))??;
+        Ok(token_file::OnDisk.remove(file)?)
     }
 
     fn create(
