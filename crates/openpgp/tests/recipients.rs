@@ -12,8 +12,8 @@ use pgp::{
     composed::{KeyType, Message, SignedKeyDetails, SignedSecretKey, SignedSecretSubKey},
     crypto::{aead::AeadAlgorithm, ecc_curve::ECCCurve, hash::HashAlgorithm, sym::SymmetricKeyAlgorithm},
     packet::{
-        Features, KeyFlags, PubKeyInner, PublicKey, PublicSubkey, SecretKey, SecretSubkey, SignatureConfig,
-        SignatureType, Subpacket, SubpacketData, UserId,
+        Features, KeyFlags, PubKeyInner, PublicKey, PublicSubkey, SecretKey, SecretSubkey, Signature,
+        SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId,
     },
     ser::Serialize,
     types::{
@@ -88,17 +88,26 @@ fn add(
     let version = key.primary_key.version();
     let inner = PubKeyInner::new(version, kind.to_alg(), PacketTime::from_secs(made), None, public).unwrap();
     let subkey = SecretSubkey::new(PublicSubkey::from_inner(inner).unwrap(), secret).unwrap();
-    let binding = config(&key.primary_key, SignatureType::SubkeyBinding, made, said)
-        .sign_subkey_binding(
-            &key.primary_key,
-            key.primary_key.public_key(),
-            &Password::empty(),
-            subkey.public_key(),
-        )
-        .unwrap();
+    let binding = bind(key, subkey.public_key(), SignatureType::SubkeyBinding, made, said);
     let fingerprint = format!("{:X}", subkey.fingerprint());
     key.secret_subkeys.push(SignedSecretSubKey::new(subkey, vec![binding]));
     fingerprint
+}
+
+/// What the primary key says about a subkey.
+fn bind(
+    key: &SignedSecretKey,
+    subkey: &PublicSubkey,
+    kind: SignatureType,
+    made: u32,
+    said: Vec<SubpacketData>,
+) -> Signature {
+    signed(key, subkey, config(&key.primary_key, kind, made, said))
+}
+
+fn signed(key: &SignedSecretKey, subkey: &PublicSubkey, config: SignatureConfig) -> Signature {
+    let primary = &key.primary_key;
+    config.sign_subkey_binding(primary, primary.public_key(), &Password::empty(), subkey).unwrap()
 }
 
 fn add_curve(key: &mut SignedSecretKey, seed: u8, made: u32, said: Vec<SubpacketData>) -> String {
@@ -182,6 +191,48 @@ fn either_flag_for_encryption_will_do_and_none_is_as_good() {
 fn a_subkey_that_could_encrypt_and_was_made_for_something_else_is_not_used() {
     let mut key = ed25519(vec![]);
     add_curve(&mut key, 2, MADE, vec![encrypts(|flags| flags.set_authentication(true))]);
+    assert_eq!(pin(&key).unwrap_err(), RecipientError::CannotEncrypt);
+}
+
+#[test]
+fn a_subkey_whose_purpose_was_changed_is_not_used_any_more() {
+    let mut key = with_curve(vec![]);
+    let remaining = used(&key);
+    add_curve(&mut key, 3, MADE + 60, vec![for_storage()]);
+    let subkey = key.secret_subkeys[1].key.public_key().clone();
+    let authenticates = encrypts(|flags| flags.set_authentication(true));
+    let rebound = bind(&key, &subkey, SignatureType::SubkeyBinding, MADE + 120, vec![authenticates]);
+    key.secret_subkeys[1].signatures.push(rebound);
+    assert_eq!(used(&key), remaining);
+    key.secret_subkeys.remove(0);
+    assert_eq!(pin(&key).unwrap().status(at(NOW)), RecipientStatus::CannotEncrypt);
+    assert!(pin(&key).unwrap().key_at(at(NOW)).is_none());
+}
+
+#[test]
+fn sha1_in_a_binding_counts_only_where_it_is_allowed() {
+    let mut key = with_curve(vec![]);
+    let subkey = key.secret_subkeys[0].key.public_key().clone();
+    let signer = primary(&KeyType::Rsa(2048), KeyVersion::V4, 4, vec![]);
+    key.primary_key = signer.primary_key;
+    key.details = signer.details;
+    let mut weak = config(&key.primary_key, SignatureType::SubkeyBinding, MADE, vec![for_storage()]);
+    weak.hash_alg = HashAlgorithm::Sha1;
+    key.secret_subkeys[0].signatures = vec![signed(&key, &subkey, weak)];
+    assert_eq!(pin(&key).unwrap_err(), RecipientError::Sha1);
+    let certificate = certificate(&key);
+    let fingerprint = certificate.fingerprint();
+    let allowed = Recipient::pin_allowing_sha1(certificate, &fingerprint).unwrap();
+    assert!(allowed.key_at(at(NOW)).is_some());
+}
+
+#[test]
+fn a_revoked_subkey_that_never_encrypted_makes_no_recipient() {
+    let mut key = ed25519(vec![]);
+    add_curve(&mut key, 2, MADE, vec![encrypts(|flags| flags.set_authentication(true))]);
+    let subkey = key.secret_subkeys[0].key.public_key().clone();
+    let revocation = bind(&key, &subkey, SignatureType::SubkeyRevocation, MADE, vec![]);
+    key.secret_subkeys[0].signatures.push(revocation);
     assert_eq!(pin(&key).unwrap_err(), RecipientError::CannotEncrypt);
 }
 
