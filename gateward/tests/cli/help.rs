@@ -76,8 +76,18 @@ fn every_command_and_everything_that_it_takes_is_explained() {
 #[test]
 fn no_command_takes_a_secret_as_an_argument() {
     // Names of what is no secret itself: an id, a path of a file.
-    let harmless =
-        ["--token-id <TOKEN_ID>", "--key <KEY>", "--keyring <FILE>", "--resif-password-file <FILE>"];
+    let harmless = [
+        "--token-id <TOKEN_ID>",
+        "--key <KEY>",
+        "--keyring <FILE>",
+        "--resif-password-file <FILE>",
+        "--ckan-admin-key <FILE>",
+        "--key-file <FILE>",
+        "--passphrase-file <FILE>",
+        // Public keys of OpenPGP.
+        "--passphrases-for <KEY.asc>",
+        "--pgp <KEY.asc>",
+    ];
     for (command, help) in everything() {
         for (input, _) in inputs(&help) {
             let secret = ["password", "secret", "token", "key", "passphrase", "credential"]

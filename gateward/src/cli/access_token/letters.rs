@@ -11,7 +11,9 @@ use crate::cli::files::{Readable, create};
 use crate::cli::{Context, YES};
 use crate::flows::access_token::letter;
 
-/// Write the letters that come along into a folder, to be edited: `letters` in [access_token] names it.
+/// Write the letters that come along into a folder, to be edited.
+///
+/// `letters` in [access_token] names the folder then.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Letters {
     /// The folder; nothing that is there is overwritten.

@@ -35,6 +35,7 @@ pub(in crate::cli) struct List {
 
 /// Which access tokens are meant.
 #[derive(Debug, Default, clap::Args)]
+#[group(id = "which", multiple = true)]
 pub(super) struct Which {
     /// Those that pin this certificate: whoever has one needs another before the host shows a new one.
     #[arg(long, value_name = "OLD.pem")]

@@ -17,7 +17,7 @@ use crate::flows::record::KeyEnd;
 use crate::server::{boot, token_file};
 use crate::store::access_token;
 
-/// End access tokens at once: their keys are revoked in CKAN, and every copy of the file is worth nothing.
+/// End access tokens at once: with their keys in CKAN, every copy of a file is worth nothing.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Revoke {
     /// The ids of the access tokens.
