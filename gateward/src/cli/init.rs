@@ -2,6 +2,7 @@
 
 mod ask;
 mod data_centre;
+mod dcor;
 mod eida;
 mod plain;
 mod public;
@@ -34,8 +35,8 @@ use crate::store::{self, Store, event};
 
 /// Write a configuration file, a keyring and the first operator.
 ///
-/// The store is a file in the folder unless --store names another, or with --for eida in /var/lib/gateward
-/// where the folder is /etc/gateward. Where root runs this, a file goes to the owner of the folder that it
+/// With --for dcor nothing is served: there is no operator then, and no listener. The store is a file in the
+/// folder unless --store names another, or with --for in /var/lib/gateward where the folder is /etc/gateward. Where root runs this, a file goes to the owner of the folder that it
 /// lies in, who is to serve; so does the admin listener's key. On PostgreSQL, the database must be there
 /// and be empty; its tables are made.
 #[derive(Debug, clap::Args)]
@@ -87,18 +88,22 @@ pub(super) struct Init {
     operator: String,
     #[command(flatten)]
     eida: eida::Options,
+    #[command(flatten)]
+    dcor: dcor::Options,
 }
 
 /// Where to write unless something else is asked for.
 const DIR: &str = "/etc/gateward";
 
-/// Where the database of a data centre lies then: configuration and state are two folders.
+/// Where the database lies then that is made for a purpose: configuration and state are two folders.
 const STATE: &str = "/var/lib/gateward/gateward.db";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Purpose {
     /// A data centre of EIDA: an FDSN data service behind us.
     Eida,
+    /// A CKAN whose users get access tokens, as DCOR's do: commands alone.
+    Dcor,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -133,12 +138,13 @@ fn url_path(text: &str) -> Result<UrlPath, String> {
 impl Init {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let now = system::wall_clock();
+        self.check_flags()?;
         std::fs::create_dir_all(&self.dir).with_context(|| format!("making {}", self.dir.display()))?;
         let dir = self.dir.canonicalize()?;
         let config = dir.join("gateward.toml");
         let store = match (&context.store, self.purpose) {
             (Some(store), _) => store.clone(),
-            (None, Some(Purpose::Eida)) if self.dir == Path::new(DIR) => StoreAddress::Sqlite(STATE.into()),
+            (None, Some(_)) if self.dir == Path::new(DIR) => StoreAddress::Sqlite(STATE.into()),
             (None, _) => StoreAddress::Sqlite(dir.join("gateward.db")),
         };
         let made = ["keyring.toml", "admin.pem", "admin.key"].map(|name| dir.join(name));
@@ -160,35 +166,78 @@ impl Init {
         server.act(|| check_database(&store))?;
         let keyring = keyring::generate(now, &system::random());
         create(&dir.join("keyring.toml"), keyring.expose(), Readable::ByOwner)?;
-        let admin = certificates::for_admin(now)?;
-        create(&dir.join("admin.pem"), &admin.certificate, Readable::ByAll)?;
-        create(&dir.join("admin.key"), &admin.key, Readable::OnlyBy(server))?;
-        let password = server.act(|| first_operator(&store, &self.operator, now))?;
+        let password = if parsed.listeners().is_some() {
+            let admin = certificates::for_admin(now)?;
+            create(&dir.join("admin.pem"), &admin.certificate, Readable::ByAll)?;
+            create(&dir.join("admin.key"), &admin.key, Readable::OnlyBy(server))?;
+            Some(server.act(|| first_operator(&store, &self.operator, now))?)
+        } else {
+            server.act(|| Ok(block_on(Store::create(&store, system::clock()))?.map(drop)?))?;
+            None
+        };
         // The configuration comes last: where it stands, everything it names is there.
         create(&config, &configuration, Readable::ByAll)?;
-        let text = format!(
-            "written    {config}\nkeyring    {dir}/keyring.toml: back it up apart from the database\noperator   {operator}\n\
-             password   {password}   (shown once)\nnext       gateward config check --config {word}\n           gateward serve --config {word}",
-            config = config.display(),
-            word = shell::word(&config.display().to_string()),
-            dir = dir.display(),
-            operator = self.operator,
-            password = password.expose(),
-        );
-        let json = json!({
-            "config": config.display().to_string(), "operator": self.operator, "password": password.expose(),
-        });
-        context.print(out, &text, &json)?;
+        self.tell(context, out, &dir, password.as_ref())?;
         Ok(YES)
     }
 
+    /// Refuses what belongs to another purpose: nobody is to believe that it was heeded.
+    fn check_flags(&self) -> anyhow::Result<()> {
+        let serving = self.listen.is_some() || self.certificate.is_some() || self.issuer.is_some();
+        match self.purpose {
+            Some(Purpose::Eida) if self.dcor.is_given() => {
+                bail!("--host and what follows it go with --for dcor")
+            }
+            Some(Purpose::Dcor) if self.eida.is_given() => {
+                bail!("--upstream and what follows it go with --for eida")
+            }
+            Some(Purpose::Dcor) if serving => {
+                bail!("with --for dcor nothing is served: without --listen, --certificate and --issuer")
+            }
+            Some(Purpose::Eida | Purpose::Dcor) | None => Ok(()),
+        }
+    }
+
+    /// Says what was made, and what comes next.
+    fn tell(
+        &self,
+        context: &Context,
+        out: &mut impl Write,
+        dir: &Path,
+        password: Option<&Secret>,
+    ) -> anyhow::Result<()> {
+        let config = dir.join("gateward.toml").display().to_string();
+        let written = format!(
+            "written    {config}\nkeyring    {}/keyring.toml: back it up apart from the database\n",
+            dir.display()
+        );
+        let word = shell::word(&config);
+        let check = format!("next       gateward config check --config {word}");
+        let Some(password) = password.map(Secret::expose) else {
+            let create = format!("gateward access-token create --config {word} --name 'ANN EXAMPLE' USER");
+            let text = format!("{written}{check}\n           {create}");
+            return Ok(context.print(out, &text, &json!({ "config": config }))?);
+        };
+        let operator = &self.operator;
+        let text = format!(
+            "{written}operator   {operator}\npassword   {password}   (shown once)\n{check}\n           \
+             gateward serve --config {word}"
+        );
+        let json = json!({ "config": config, "operator": operator, "password": password });
+        Ok(context.print(out, &text, &json)?)
+    }
+
     fn text(&self, store: &StoreAddress) -> anyhow::Result<String> {
-        let Some(Purpose::Eida) = self.purpose else { return plain::text(self, store) };
-        if std::io::stdin().is_terminal() {
-            let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr().lock());
-            eida::text(self, store, Answers::Asked { from: &mut from, to: &mut to })
+        let Some(purpose) = self.purpose else { return plain::text(self, store) };
+        let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr().lock());
+        let answers = if std::io::stdin().is_terminal() {
+            Answers::Asked { from: &mut from, to: &mut to }
         } else {
-            eida::text(self, store, Answers::Missing(Vec::new()))
+            Answers::Missing(Vec::new())
+        };
+        match purpose {
+            Purpose::Eida => eida::text(self, store, answers),
+            Purpose::Dcor => dcor::text(self, store, answers),
         }
     }
 

@@ -53,8 +53,9 @@ fn everything(config: &Config) -> Vec<String> {
 
 /// Asks CKAN something harmless, as a command would.
 fn ckan(config: &Config) -> Option<String> {
+    // What is wrong before anybody is asked is told with the other files.
+    let ckan = boot::ckan(config, None, &system::random()).ok().flatten()?;
     let asked = || -> anyhow::Result<()> {
-        let Some(ckan) = boot::ckan(config, None, &system::random())? else { return Ok(()) };
         let nobody = "gateward-asks-whether-you-are-there".parse()?;
         // What anybody may ask would not tell whether the key is an administrator's.
         match block_on(ckan.keys(&nobody))? {
@@ -99,6 +100,8 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
     findings.extend(access_token(config));
+    findings
+        .extend(boot::ckan(config, None, &system::random()).err().map(|error| format!("[ckan]: {error}")));
 
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.

@@ -1,6 +1,7 @@
 //! Answers to what has to be known: given as flags, asked for on a terminal, or missing.
 
 use std::io::{BufRead, Write};
+use std::path::PathBuf;
 
 use anyhow::bail;
 
@@ -75,6 +76,16 @@ impl Answers<'_> {
             ),
             _ => Ok(()),
         }
+    }
+}
+
+/// Reads an answer that names a file: it has to be there.
+pub(super) fn file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(path),
+        Ok(_) => Err(format!("{text} is no file")),
+        Err(error) => Err(format!("{text}: {error}")),
     }
 }
 

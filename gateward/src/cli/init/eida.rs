@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::ask::{Answers, Question};
+use super::ask::{Answers, Question, file};
 use super::data_centre::{DataCentre, Decided, Resif};
 use super::public::{Public, needs_tls};
 use super::{Init, listen};
@@ -14,6 +14,7 @@ use crate::config::upstream::UpstreamUrl;
 
 /// What is said about a data centre beside what every installation needs.
 #[derive(Debug, clap::Args)]
+#[group(id = "eida")]
 pub(super) struct Options {
     /// The data service that we stand before: http://HOST:PORT, without a path.
     #[arg(long, requires = "purpose", value_name = "URL", value_parser = upstream)]
@@ -45,6 +46,20 @@ pub(super) struct Options {
     pub(super) station: bool,
 }
 
+impl Options {
+    /// Whether any of them was given.
+    pub(super) fn is_given(&self) -> bool {
+        let Self { upstream, digest, inventory, unlisted, resif_auth, .. } = self;
+        let wanted = self.availability || self.station;
+        wanted
+            || upstream.is_some()
+            || digest.is_some()
+            || inventory.is_some()
+            || unlisted.is_some()
+            || resif_auth.is_some()
+    }
+}
+
 /// Who checks HTTP Digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Digest {
@@ -73,15 +88,6 @@ fn upstream(text: &str) -> Result<UpstreamUrl, String> {
     match url.path() {
         None => Ok(url),
         Some(path) => Err(format!("{text}: take {path} away; http://HOST:PORT is enough")),
-    }
-}
-
-fn file(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_file() => Ok(path),
-        Ok(_) => Err(format!("{text} is no file")),
-        Err(error) => Err(format!("{text}: {error}")),
     }
 }
 
