@@ -28,6 +28,8 @@ fn the_same_program_makes_the_same_archive_and_it_runs_from_there() {
         "README.md",
         "docs/gateward.sample.toml",
         "systemd/gateward.service",
+        "systemd/gateward-cleanup.service",
+        "systemd/gateward-cleanup.timer",
     ] {
         assert!(top.join(file).is_file(), "{file}");
     }
