@@ -36,3 +36,20 @@ fn a_ckan_stands_beside_another_and_they_share_no_users() {
     assert_eq!(one.post("user_show", &one.key, &asked).0, 200);
     assert_eq!(other.post("user_show", &other.key, &asked).0, 404);
 }
+
+#[test]
+fn a_key_makes_further_keys_for_its_user_that_outlive_it() {
+    let ckan = Site::shared();
+    let make = |by: &str, name: &str| {
+        let (status, answer) = ckan.post("api_token_create", by, &json!({ "user": USER, "name": name }));
+        assert_eq!(status, 200, "{answer}");
+        answer["result"]["token"].as_str().unwrap().to_owned()
+    };
+    let lent = make(&ckan.key, "lent");
+    let kept = make(&lent, "kept by a thief");
+    assert_eq!(ckan.post("api_token_revoke", &ckan.key, &json!({ "token": lent })).0, 200);
+    let asked = json!({ "user_id": USER });
+    assert_eq!(ckan.post("api_token_list", &lent, &asked).0, 403);
+    assert_eq!(ckan.post("api_token_list", &kept, &asked).0, 200);
+    ckan.post("api_token_revoke", &ckan.key, &json!({ "token": kept }));
+}

@@ -10,6 +10,7 @@ mod site;
 
 mod bare;
 mod certificates;
+mod guide;
 mod strange_command;
 mod strange_server;
 mod tls_stand_in;
@@ -18,6 +19,8 @@ mod ways;
 
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+#[path = "../postgres/guide_reader.rs"]
+mod guide_reader;
 #[path = "../fdsn/stand_in.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod stand_in;
