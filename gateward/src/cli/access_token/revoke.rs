@@ -1,5 +1,6 @@
 //! `gateward access-token revoke`
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,8 +13,10 @@ use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
 use crate::cli::access::block_on;
 use crate::cli::{Context, YES, no};
-use crate::flows::access_token::{Error, revoke};
+use crate::flows::access_token::{Error, other_keys, revoke};
+use crate::flows::door::Door;
 use crate::flows::record::KeyEnd;
+use crate::server::ckan::Known;
 use crate::server::{boot, token_file};
 use crate::store::access_token;
 
@@ -48,7 +51,7 @@ impl Revoke {
             bail!("there is nothing to revoke: `gateward access-token list --all` shows those there are");
         }
         let mut all = true;
-        for id in ids {
+        for &id in &ids {
             let now = door.store.clock.now()?;
             let revoked = block_on(revoke(door, id, ckan.as_ref(), &token_file::OnDisk, &access.by, now))?;
             match revoked {
@@ -71,8 +74,42 @@ impl Revoke {
                 }
             }
         }
+        if let Some(ckan) = &ckan {
+            warn_of_other_keys(door, ckan, &ids)?;
+        }
         Ok(if all { YES } else { no() })
     }
+}
+
+/// Names the keys that these people have in CKAN besides: whoever had an access token could make them.
+fn warn_of_other_keys(door: &Door, ckan: &Known, ids: &[AccessTokenId]) -> anyhow::Result<()> {
+    let mut asked = BTreeSet::new();
+    for &id in ids {
+        let Some(row) = block_on(access_token::find(&door.store.reader, id))?? else { continue };
+        if !asked.insert(row.user.clone()) {
+            continue;
+        }
+        match block_on(other_keys(door, &row.user, ckan))? {
+            Ok(keys) if keys.is_empty() => {}
+            Ok(keys) => {
+                let names: Vec<String> =
+                    keys.iter().map(|key| format!("{:?} ({})", key.name, key.jti)).collect();
+                eprintln!(
+                    "gateward: {} has other API tokens in CKAN, which go on working: {}. Whoever had the access \
+                     token could make them: if it was stolen, revoke them in CKAN, too",
+                    row.user,
+                    names.join(", ")
+                );
+            }
+            Err(error) => {
+                eprintln!(
+                    "gateward: whether {} has other API tokens in CKAN is not known: {error}",
+                    row.user
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn in_words(key: KeyEnd) -> &'static str {

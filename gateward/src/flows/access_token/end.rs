@@ -4,10 +4,11 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ckan::Ckan;
+use super::ckan::{Ckan, Listed};
 use super::create::key_name;
 use super::{Error, Files};
 use crate::base::access_token::{Because, State};
+use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
 use crate::base::time::later;
 use crate::flows::door::Door;
@@ -77,6 +78,23 @@ pub async fn revoke<C: Ckan>(
         }
     }
     finish(door, id, &Key::In(ckan), files, Some(by), now).await
+}
+
+/// Lists the keys of `user` in CKAN that were not made here: a key can make further ones, which outlive it.
+///
+/// # Errors
+///
+/// [`Error::Ckan`], [`Error::Store`].
+pub async fn other_keys<C: Ckan>(door: &Door, user: &CkanUser, ckan: &C) -> Result<Vec<Listed>, Error> {
+    let ours = access_token::of_user(&door.store.reader, user).await?;
+    let is_ours = |key: &Listed| {
+        ours.iter().any(|row| row.jti.as_ref() == Some(&key.jti) || key.name == key_name(row.id))
+    };
+    match ckan.keys(user).await {
+        Ok(keys) => Ok(keys.into_iter().filter(|key| !is_ours(key)).collect()),
+        Err(super::ckan::Error::NoSuchUser(_)) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Ends what is due: what is past its end, what was never finished, what could not be revoked before.

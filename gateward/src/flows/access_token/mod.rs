@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use openpgp::Recipient;
 
 pub use self::create::{KeyFrom, Made, NotMade, Order, Packing, Replaces, create};
-pub use self::end::{Left, Swept, revoke, sweep};
+pub use self::end::{Left, Swept, other_keys, revoke, sweep};
 pub use self::open::record_opening;
 pub use self::person::{Person, person};
 use crate::base::access_token::Form;
