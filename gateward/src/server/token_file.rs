@@ -20,6 +20,7 @@ pub struct Reserved {
     path: PathBuf,
     /// Locked: somebody else who finds the file empty knows that it is not a crash's.
     _place: File,
+    was_left: bool,
 }
 
 impl Reserved {
@@ -31,9 +32,11 @@ impl Reserved {
     ///
     /// What the system said; [`ErrorKind::AlreadyExists`] where something else is there.
     pub fn at(path: &Path) -> std::io::Result<Self> {
-        let place = match private(path, OpenOptions::new().create_new(true)) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => left_by_a_crash(path)?.ok_or(error)?,
-            made => made?,
+        let (place, was_left) = match private(path, OpenOptions::new().create_new(true)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                (left_by_a_crash(path)?.ok_or(error)?, true)
+            }
+            made => (made?, false),
         };
         place.try_lock().map_err(|_| ErrorKind::AlreadyExists)?;
         // Whoever had the lock before may have filled the place meanwhile: then another file stands there.
@@ -41,7 +44,12 @@ impl Reserved {
         if (there.dev(), there.ino()) != (place.metadata()?.dev(), place.metadata()?.ino()) {
             return Err(ErrorKind::AlreadyExists.into());
         }
-        Ok(Self { path: path.to_owned(), _place: place })
+        Ok(Self { path: path.to_owned(), _place: place, was_left })
+    }
+
+    /// Whether a crash left the place: then what lies beside it is the same crash's.
+    pub fn was_left(&self) -> bool {
+        self.was_left
     }
 
     /// Gives the place back if it was not filled.
@@ -89,7 +97,51 @@ impl Files for OnDisk {
 
     fn remove(&self, path: &Path) -> std::io::Result<()> {
         gone(std::fs::remove_file(partial(path)))?;
+        Beside::of(path).remove()?;
         gone(std::fs::remove_file(path))
+    }
+}
+
+/// What lies beside an access token, for the same person: in its folder nobody else's is called so.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The letter, as text.
+    pub letter: PathBuf,
+    /// The letter, to be printed.
+    pub printed_letter: PathBuf,
+    /// The passphrase, encrypted to whoever passes it on.
+    pub passphrase: PathBuf,
+}
+
+impl Beside {
+    /// Names what belongs to the access token at `path`: `USER.dcor-access` and whatever follows.
+    pub fn of(path: &Path) -> Self {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let user = name.split_once('.').map_or(name, |(user, _)| user);
+        let named = |end: &str| path.with_file_name(format!("{user}.{end}"));
+        Self {
+            letter: named("letter.txt"),
+            printed_letter: named("letter.html"),
+            passphrase: named("passphrase.asc"),
+        }
+    }
+
+    /// Finds what is there already.
+    pub fn there(&self) -> Option<&Path> {
+        self.all().into_iter().find(|path| path.symlink_metadata().is_ok())
+    }
+
+    /// Takes all of it away; that nothing is there is no error.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn remove(&self) -> std::io::Result<()> {
+        self.all().into_iter().try_for_each(|path| gone(std::fs::remove_file(path)))
+    }
+
+    fn all(&self) -> [&Path; 3] {
+        [&self.letter, &self.printed_letter, &self.passphrase]
     }
 }
 
@@ -130,15 +182,21 @@ mod tests {
         let path = folder.path().join("ann.dcor-access.zip");
         let reserved = Reserved::at(&path).unwrap();
         assert_eq!(Reserved::at(&path).unwrap_err().kind(), ErrorKind::AlreadyExists, "it is being filled");
+        assert!(!reserved.was_left());
         // As a crash leaves it.
         drop(reserved);
         let reserved = Reserved::at(&path).unwrap();
+        assert!(reserved.was_left());
         OnDisk.fill(&path, b"whole").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(Reserved::at(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
         reserved.release().unwrap();
         assert!(path.exists(), "a filled one is not given back");
+        let beside = Beside::of(&path);
+        assert_eq!(beside.letter, folder.path().join("ann.letter.txt"));
+        std::fs::write(&beside.letter, "").unwrap();
+        assert_eq!(beside.there(), Some(beside.letter.as_path()));
         OnDisk.remove(&path).unwrap();
         OnDisk.remove(&path).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -15,8 +15,8 @@ use gateward::base::id::AccessTokenId;
 use gateward::base::secret::Secret;
 use gateward::flows::access_token::ckan::{Ckan, Error as CkanError, Listed, NewUser};
 use gateward::flows::access_token::{
-    self, Envelope, Error, Files, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create, revoke,
-    sweep,
+    self, Delivery, Envelope, Error, Files, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create,
+    revoke, sweep,
 };
 use gateward::flows::door::Door;
 use gateward::flows::record::KeyEnd;
@@ -109,6 +109,8 @@ impl Ckan for StandInCkan {
 #[derive(Debug, Default)]
 struct Folder {
     is_full: bool,
+    has_no_terminal: bool,
+    told: Mutex<Option<String>>,
 }
 
 impl Files for Folder {
@@ -124,6 +126,16 @@ impl Files for Folder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
+    }
+}
+
+impl Delivery for Folder {
+    fn tell(&self, passphrase: &Passphrase) -> std::io::Result<()> {
+        if self.has_no_terminal {
+            return Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        }
+        *self.told.lock().unwrap() = Some(passphrase.expose().to_owned());
+        Ok(())
     }
 }
 
@@ -263,9 +275,39 @@ async fn a_key_of_which_nobody_knows_whether_it_was_made_is_looked_for_and_revok
 async fn a_key_that_could_not_be_packed_is_revoked() {
     let bench = Bench::set_up().await;
     let ckan = StandInCkan::that(Making::Works);
-    let not_made = bench.make(&ckan, &Folder { is_full: true }).await.unwrap_err();
+    let not_made = bench.make(&ckan, &Folder { is_full: true, ..Folder::default() }).await.unwrap_err();
     assert!(matches!(not_made.why, Error::File { .. }), "{not_made}");
     assert_eq!((ckan.living(), bench.file().exists()), (0, false));
+}
+
+#[tokio::test]
+async fn an_access_token_that_nobody_was_told_how_to_open_is_not_issued() {
+    let bench = Bench::set_up().await;
+    let ckan = StandInCkan::that(Making::Works);
+    let not_made =
+        bench.make(&ckan, &Folder { has_no_terminal: true, ..Folder::default() }).await.unwrap_err();
+    assert!(matches!(not_made.why, Error::NotTold(_)), "{not_made}");
+    assert_eq!((ckan.living(), bench.file().exists()), (0, false));
+    assert_eq!(bench.kinds(), ["access_token_begun", "access_token_failed", "access_token_ended"]);
+
+    let folder = Folder::default();
+    let made = bench.make(&ckan, &folder).await.unwrap();
+    assert_eq!(folder.told.lock().unwrap().as_deref(), Some(made.passphrase.expose()));
+}
+
+#[tokio::test]
+async fn the_end_of_an_attempt_that_a_crash_left_leaves_alone_what_was_made_in_its_place() {
+    let bench = Bench::set_up().await;
+    let mut ckan = StandInCkan::that(Making::MakesAndHangs);
+    let crash = tokio::time::timeout(Duration::from_millis(500), bench.make(&ckan, &Folder::default())).await;
+    assert!(crash.is_err());
+    bench.installation.pass(SignedDuration::from_secs(1));
+    ckan.making = Making::Works;
+    let given = KeyFrom::Given("an-opaque-key-of-another-kind".parse().unwrap(), None);
+    bench.make_from(given, &Folder::default(), YEAR, None).await.unwrap();
+    bench.installation.pass(SignedDuration::from_mins(11));
+    assert_eq!((bench.sweep(&ckan).await.ended, ckan.living()), (1, 0));
+    assert!(bench.file().exists(), "it is the other one's");
 }
 
 #[tokio::test]
@@ -283,7 +325,8 @@ async fn a_key_that_was_given_is_left_alone_when_it_could_not_be_packed() {
     let ckan = StandInCkan::that(Making::Works);
     ckan.keys.lock().unwrap().insert("jti-1".into(), ("ann".parse().unwrap(), "their own".into()));
     let given = KeyFrom::Given(KEY.parse().unwrap(), Some(&ckan));
-    let not_made = bench.make_from(given, &Folder { is_full: true }, YEAR, None).await.unwrap_err();
+    let not_made =
+        bench.make_from(given, &Folder { is_full: true, ..Folder::default() }, YEAR, None).await.unwrap_err();
     assert!(not_made.left.is_none(), "{not_made}");
     assert_eq!(ckan.living(), 1);
 }

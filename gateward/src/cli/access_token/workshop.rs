@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ::access_token::Passphrase;
 use anyhow::{Context as _, anyhow, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -11,16 +12,16 @@ use openpgp::{Recipient, SealOptions};
 use crate::base::access_token::{Form, Language, State};
 use crate::base::ckan::CkanUser;
 use crate::base::time::later;
-use crate::cli::Context;
 use crate::cli::access::{Access, block_on};
 use crate::cli::files::{self, Readable};
 use crate::cli::terminal::Terminal;
+use crate::cli::{Context, in_words};
 use crate::config::AccessToken as Settings;
 use crate::flows::access_token::letter::{Letter, Letters};
 use crate::flows::access_token::{
-    self, Envelope, Files as _, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create, revoke,
+    self, Delivery, Envelope, Files, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create,
 };
-use crate::server::token_file::{self, Reserved};
+use crate::server::token_file::{Beside, OnDisk, Reserved};
 use crate::server::{boot, ckan};
 use crate::store;
 
@@ -188,7 +189,7 @@ impl Workshop {
         Ok(rows.iter().any(|row| row.state == State::Issued && row.file == file))
     }
 
-    /// Makes one: all of it, or nothing. The passphrase is told last.
+    /// Makes one: all of it, or nothing.
     pub fn make(
         &self,
         wish: &Wish,
@@ -196,69 +197,43 @@ impl Workshop {
         expires_at: Timestamp,
     ) -> anyhow::Result<Finished> {
         let file = std::path::absolute(self.file(wish))?;
-        let letters = ["txt", "html"].map(|kind| self.to.join(format!("{}.letter.{kind}", wish.user)));
-        if let Some(there) = letters.iter().find(|path| path.exists()) {
-            bail!("{} is there already: move it away, or name another folder with --to", there.display());
-        }
+        let is_there = |path: &Path| {
+            anyhow!("{} is there already: move it away, or name another folder with --to", path.display())
+        };
         let reserved = Reserved::at(&file).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                anyhow!("{} is there already: move it away, or name another folder with --to", file.display())
-            }
+            std::io::ErrorKind::AlreadyExists => is_there(&file),
             _ => anyhow!("{}: {error}", file.display()),
         })?;
-        let made = self.finish(wish, &file, &letters, certificate, expires_at);
+        let beside = Beside::of(&file);
+        if reserved.was_left() {
+            beside.remove()?;
+        } else if let Some(there) = beside.there() {
+            let _ = reserved.release();
+            return Err(is_there(there));
+        }
+        let made = self.finish(wish, &file, &beside, certificate, expires_at);
         if made.is_err() {
-            for path in &letters {
-                // A letter without access token says nothing of use; the first error is the one to tell.
-                let _ = std::fs::remove_file(path);
-            }
+            // A letter without access token says nothing of use; the first error is the one to tell.
+            let _ = beside.remove();
             let _ = reserved.release();
         }
-        let [_, letter] = letters;
-        Ok(Finished { made: made?, file, letter })
+        Ok(Finished { made: made?, file, letter: beside.printed_letter })
     }
 
-    /// The letter first, and the passphrase last: once it is told, everything is there.
+    /// The letters first: once the passphrase is told, everything is there.
     fn finish(
         &self,
         wish: &Wish,
         file: &Path,
-        letters: &[PathBuf; 2],
+        beside: &Beside,
         certificate: &::access_token::ServerCertificate,
         expires_at: Timestamp,
     ) -> anyhow::Result<Made> {
         let fingerprint = certificate.fingerprint().to_string();
         let letter = self.letter(wish, file, &fingerprint, expires_at);
-        let texts = [self.letters.text(&letter)?, self.letters.html(&letter)?];
-        for (path, text) in letters.iter().zip(&texts) {
-            files::create(path, text, Readable::ByOwner)?;
-        }
+        files::create(&beside.letter, &self.letters.text(&letter)?, Readable::ByOwner)?;
+        files::create(&beside.printed_letter, &self.letters.html(&letter)?, Readable::ByOwner)?;
         let envelope = self.envelope(wish, &letter)?;
-        let made = self.create(wish, file, certificate, envelope, expires_at)?;
-        if let Err(error) = self.tell(wish, &made, &fingerprint) {
-            self.take_back(&made, file)?;
-            return Err(error.context("nobody was told the passphrase, so the access token was revoked"));
-        }
-        Ok(made)
-    }
-
-    /// Ends one that nobody can open.
-    fn take_back(&self, made: &Made, file: &Path) -> anyhow::Result<()> {
-        let Access { door, by, .. } = &self.access;
-        let now = door.store.clock.now()?;
-        block_on(revoke(door, made.id, self.ckan.as_ref(), &token_file::OnDisk, by, now))??;
-        Ok(token_file::OnDisk.remove(file)?)
-    }
-
-    fn create(
-        &self,
-        wish: &Wish,
-        file: &Path,
-        certificate: &::access_token::ServerCertificate,
-        envelope: Envelope,
-        expires_at: Timestamp,
-    ) -> anyhow::Result<Made> {
-        let Access { door, by, .. } = &self.access;
         let order = Order {
             user: wish.user.clone(),
             person: wish.person.clone(),
@@ -267,6 +242,11 @@ impl Workshop {
             file: file.to_owned(),
             replaces: wish.replaces,
         };
+        self.create(wish, &order, &ForOne { workshop: self, wish, beside, fingerprint: &fingerprint })
+    }
+
+    fn create(&self, wish: &Wish, order: &Order, delivery: &ForOne<'_>) -> anyhow::Result<Made> {
+        let Access { door, by, .. } = &self.access;
         let key_from = match (&wish.key, &self.ckan) {
             (Some(key), ckan) => KeyFrom::Given(key.clone(), ckan.as_ref()),
             (None, Some(ckan)) => KeyFrom::Ckan(ckan, self.new_user(wish)?),
@@ -276,7 +256,7 @@ impl Workshop {
             ),
         };
         let now = door.store.clock.now()?;
-        let made = block_on(create(door, &order, key_from, &token_file::OnDisk, by, now))?;
+        let made = block_on(create(door, order, key_from, delivery, by, now))?;
         made.map_err(|not_made: NotMade| not_made.into())
     }
 
@@ -319,12 +299,22 @@ impl Workshop {
             language: wish.person.language,
         }
     }
+}
 
+/// The disk, and whoever passes on the passphrase of one access token.
+struct ForOne<'a> {
+    workshop: &'a Workshop,
+    wish: &'a Wish,
+    beside: &'a Beside,
+    fingerprint: &'a str,
+}
+
+impl ForOne<'_> {
     /// Tells the passphrase and the certificate's fingerprint, for the second channel.
-    fn tell(&self, wish: &Wish, made: &Made, fingerprint: &str) -> anyhow::Result<()> {
-        let user = &wish.user;
-        let passphrase = made.passphrase.expose();
-        match &self.passphrases {
+    fn tell_passphrase(&self, passphrase: &Passphrase) -> anyhow::Result<()> {
+        let Self { workshop, wish: Wish { user, .. }, beside, fingerprint } = self;
+        let passphrase = passphrase.expose();
+        match &workshop.passphrases {
             Passphrases::Shown(terminal) => terminal.show(&format!(
                 "\n  For {user}, by telephone or on paper, never by the way of the file. Shown once.\n\
                  \n    passphrase    {passphrase}\n    certificate   {fingerprint}\n\n"
@@ -333,7 +323,7 @@ impl Workshop {
                 let text = format!("user {user}\npassphrase {passphrase}\ncertificate {fingerprint}\n");
                 let mut sealed = Vec::new();
                 let options = SealOptions { armor: true, ..SealOptions::default() };
-                let (now, seed) = (self.access.now, self.access.door.random.bytes());
+                let (now, seed) = (workshop.access.now, workshop.access.door.random.bytes());
                 openpgp::seal_to(
                     text.as_bytes(),
                     &mut sealed,
@@ -342,11 +332,26 @@ impl Workshop {
                     seed,
                     &options,
                 )?;
-                let path = self.to.join(format!("{user}.passphrase.asc"));
                 let text = String::from_utf8(sealed).context("armor is text")?;
-                files::create(&path, &text, Readable::ByOwner)
+                files::create(&beside.passphrase, &text, Readable::ByOwner)
             }
         }
+    }
+}
+
+impl Files for ForOne<'_> {
+    fn fill(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
+        OnDisk.fill(path, content)
+    }
+
+    fn remove(&self, path: &Path) -> std::io::Result<()> {
+        OnDisk.remove(path)
+    }
+}
+
+impl Delivery for ForOne<'_> {
+    fn tell(&self, passphrase: &Passphrase) -> std::io::Result<()> {
+        self.tell_passphrase(passphrase).map_err(|error| std::io::Error::other(in_words(&error)))
     }
 }
 

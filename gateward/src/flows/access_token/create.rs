@@ -10,7 +10,7 @@ use openpgp::{Recipient, SealOptions};
 
 use super::ckan::{Ckan, NewUser};
 use super::end::{self, Key};
-use super::{Envelope, Error, Files, Person};
+use super::{Delivery, Envelope, Error, Files, Person};
 use crate::base::access_token::{Because, State};
 use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
@@ -72,7 +72,7 @@ pub enum KeyFrom<'a, C> {
 pub struct Made {
     /// Its id.
     pub id: AccessTokenId,
-    /// What opens it: shown once.
+    /// What opens it: it has been told already.
     pub passphrase: Passphrase,
     /// SHA-256 of the file, in hex.
     pub file_sha256: String,
@@ -98,7 +98,7 @@ pub async fn create<C: Ckan>(
     door: &Door,
     order: &Order,
     key_from: KeyFrom<'_, C>,
-    files: &impl Files,
+    delivery: &impl Delivery,
     by: &str,
     now: Timestamp,
 ) -> Result<Made, NotMade> {
@@ -107,10 +107,10 @@ pub async fn create<C: Ckan>(
     let id = AccessTokenId::new(now, &door.random);
     begin(door, id, order, &key_from, by, now).await.map_err(untouched)?;
     // A crash from here on leaves one in the making: the sweep revokes its key and takes its file away.
-    match make(door, id, order, &key_from, files, by, now).await {
+    match make(door, id, order, &key_from, delivery, by, now).await {
         Ok(made) => Ok(made),
         Err(why) => {
-            let left = give_up(door, id, &key_from, files, &why, by, now).await.err();
+            let left = give_up(door, id, &key_from, delivery, &why, by, now).await.err();
             Err(NotMade { why, left })
         }
     }
@@ -161,7 +161,7 @@ async fn make<C: Ckan>(
     id: AccessTokenId,
     order: &Order,
     key_from: &KeyFrom<'_, C>,
-    files: &impl Files,
+    delivery: &impl Delivery,
     by: &str,
     now: Timestamp,
 ) -> Result<Made, Error> {
@@ -170,8 +170,9 @@ async fn make<C: Ckan>(
     let passphrase = Passphrase::generate(|bytes| door.random.fill(bytes));
     let token = AccessToken { api_key: key, certificate: order.packing.certificate.clone() };
     let file = order.packing.pack(door, &token, &passphrase, &order.user, now)?;
-    let laid = files.fill(&order.file, &file);
+    let laid = delivery.fill(&order.file, &file);
     laid.map_err(|source| Error::File { path: order.file.clone(), source })?;
+    delivery.tell(&passphrase).map_err(Error::NotTold)?;
     let file_sha256 = Sha256::of(&file).to_string();
 
     let issue = Issue { id, key_kind: kind, jti, file_sha256: file_sha256.clone() };
@@ -192,8 +193,7 @@ async fn make<C: Ckan>(
         let renewed = What::AccessTokenRenewed { access_token: old, by: id, until: stored(until) };
         events.push(happened(renewed, &order.user, by));
     }
-    // A crash before: the sweep takes file and key away. After it: issued, with a passphrase that nobody
-    // has seen; whoever ran this knows that it did not end, and renews it.
+    // A crash before: the sweep takes file and key away. After it: issued, whole, and its passphrase told.
     door.recorder.commit(None, changes, &events, now).await?;
     Ok(Made { id, passphrase, file_sha256 })
 }

@@ -185,7 +185,7 @@ pub(super) async fn finish<C: Ckan>(
         Key::In(ckan) => take_key(&row, *ckan).await?,
         Key::NeverMade => KeyEnd::WasGone,
     };
-    if row.because == Some(Because::NotMade) {
+    if row.because == Some(Because::NotMade) && !place_is_anothers(door, &row).await? {
         let removed = files.remove(Path::new(&row.file));
         removed.map_err(|source| Error::File { path: row.file.clone().into(), source })?;
     }
@@ -196,6 +196,16 @@ pub(super) async fn finish<C: Ckan>(
         Ok(()) | Err(CommitError::Precondition) => Ok(key),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether another access token was begun later for the same person in the same folder: what lies there is
+/// that one's, which may be whole by now.
+async fn place_is_anothers(door: &Door, row: &AccessTokenRow) -> Result<bool, Error> {
+    let folder = |row: &AccessTokenRow| Path::new(&row.file).parent().map(Path::to_owned);
+    let theirs = access_token::of_user(&door.store.reader, &row.user).await?;
+    // The oldest comes first.
+    let later = theirs.iter().skip_while(|other| other.id != row.id).skip(1);
+    Ok(later.into_iter().any(|other| folder(other) == folder(row)))
 }
 
 /// Revokes the key where it was made: by its id, or by the name that it was to have.

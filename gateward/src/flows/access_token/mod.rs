@@ -1,9 +1,9 @@
 //! Access tokens: `.dcor-access` files, from the order to the end of the key in them.
 //!
 //! The order of things is the same everywhere: first it is recorded that a key may come to be, then
-//! CKAN is asked, then the file lies whole, then it is recorded as issued; the passphrase is shown
-//! last. Whatever stops in between is ended by the sweep, here and in CKAN. An end, too, is decided and
-//! recorded first, and stays `ending` until CKAN has said that the key is gone.
+//! CKAN is asked, then the file lies whole, then its passphrase is told, then it is recorded as issued:
+//! what is issued can be opened. Whatever stops in between is ended by the sweep, here and in CKAN. An end,
+//! too, is decided and recorded first, and stays `ending` until CKAN has said that the key is gone.
 
 pub mod ckan;
 mod create;
@@ -14,6 +14,7 @@ mod person;
 
 use std::path::{Path, PathBuf};
 
+use ::access_token::Passphrase;
 use jiff::Timestamp;
 use openpgp::Recipient;
 
@@ -34,12 +35,23 @@ pub trait Files {
     /// What the system said.
     fn fill(&self, path: &Path, content: &[u8]) -> std::io::Result<()>;
 
-    /// Takes the file at `path` away; that it is not there is no error.
+    /// Takes the file at `path` away, and what lies beside it for the same person; that nothing is there is
+    /// no error.
     ///
     /// # Errors
     ///
     /// What the system said.
     fn remove(&self, path: &Path) -> std::io::Result<()>;
+}
+
+/// Files, and somebody who passes on what opens one.
+pub trait Delivery: Files {
+    /// Tells the passphrase. A crash after this leaves somebody who knows what opens nothing any more.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody could be told: then there is no access token.
+    fn tell(&self, passphrase: &Passphrase) -> std::io::Result<()>;
 }
 
 /// What is around the inner file on its way.
@@ -104,6 +116,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The operator's: their terminal is gone, or the passphrase cannot be written.
+    #[error("nobody could be told the passphrase: {0}")]
+    NotTold(std::io::Error),
     /// The operator's: there is none of this id.
     #[error("there is no access token {0}: `gateward access-token list --all` shows those there are")]
     NoSuch(AccessTokenId),
