@@ -10,6 +10,7 @@ mod site;
 
 mod bare;
 mod certificates;
+mod commands;
 mod guide;
 mod strange_command;
 mod strange_server;
@@ -24,3 +25,10 @@ mod guide_reader;
 #[path = "../fdsn/stand_in.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod stand_in;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
+#[path = "../clients/tools.rs"]
+#[allow(dead_code, reason = "shared with the tests of clients, which use all of it")]
+mod tools;
+#[path = "../postgres/disk.rs"]
+mod disk;

@@ -1,0 +1,18 @@
+//! Access tokens as administrators make them, by the program, and as their users open them, by programs of
+//! other people.
+
+mod disks;
+mod envelopes;
+mod from_host;
+mod gnupg;
+mod inspecting;
+mod installation;
+mod keys;
+mod killed;
+mod many;
+mod passphrases;
+mod program;
+mod renewing;
+mod secrets;
+mod serving;
+mod users;
