@@ -73,9 +73,13 @@ impl Context {
         with_the_servers_clock(self.access()?)
     }
 
-    /// As [`Context::access_to_change`], for commands that write other files, too.
+    /// As [`Context::access_to_change`], for commands that write other files, too. On PostgreSQL that is as
+    /// the role's own user, whom alone the database may let in.
     pub(super) fn access_to_change_as_we_are(&self) -> anyhow::Result<Access> {
-        with_the_servers_clock(self.access_as_we_are()?)
+        match self.store()? {
+            StoreAddress::Sqlite(_) => with_the_servers_clock(self.access_as_we_are()?),
+            StoreAddress::Postgres(_) => self.access_to_change(),
+        }
     }
 
     /// Whether there is a configuration that could say where to record something.

@@ -12,7 +12,6 @@ use crate::flows::access_token::{self, Left};
 use crate::flows::clean_up::clean_up;
 use crate::flows::placement::{Pending, find_orphans, sweep, take_orphans};
 use crate::server::boot;
-use crate::server::token_file::OnDisk;
 use crate::store::resif::Orphans;
 
 /// End what is over: expired logins, here and in RESIF's databases, and access tokens, with their keys in
@@ -35,7 +34,7 @@ impl Cleanup {
             let found = block_on(find_orphans(&access.door))??;
             return list(context, out, found.as_ref(), "would be deleted");
         }
-        let access = context.access_to_change_as_we_are()?;
+        let access = context.access_to_change()?;
         let Access { door, by, now, .. } = &access;
         let deleted = block_on(clean_up(door, Some(by), *now))??;
         let mut text = format!("expired logins deleted: {deleted}");
@@ -72,12 +71,20 @@ fn sweep_access_tokens(context: &Context, out: &mut impl Write, access: &Access)
         return Ok(true);
     }
     let ckan = boot::ckan(config, None, &door.random)?;
-    let swept = block_on(access_token::sweep(door, ckan.as_ref(), &OnDisk, Some(by), *now))??;
+    let swept = block_on(access_token::sweep(door, ckan.as_ref(), Some(by), *now))??;
     let json = json!({ "access_tokens_ended": swept.ended });
     context.print(out, &format!("access tokens ended: {}", swept.ended), &json)?;
     for Left { id, why } in &swept.left {
         let json = json!({ "access_token": id, "result": "ending", "why": why.to_string() });
         context.print(out, &format!("{id}  its key may still be good: {why}"), &json)?;
+    }
+    for file in &swept.worthless {
+        let json = json!({ "file": file, "result": "worthless" });
+        context.print(
+            out,
+            &format!("{file}  was never finished; if it is there, it opens nothing"),
+            &json,
+        )?;
     }
     Ok(swept.left.is_empty())
 }

@@ -329,7 +329,7 @@ pub fn ckan(config: &Config, ini: Option<&Path>, random: &Random) -> Result<Opti
     let program = |ini: &Path, named: Option<&Path>| {
         let found = || Program::find(std::env::var_os("PATH").as_deref());
         let program = named.map(Path::to_owned).or_else(found).ok_or(Unready::NoProgram)?;
-        Ok(Some(Known::Program(Program::new(&program, ini, CKAN_PATIENCE))))
+        Ok(Some(Known::Program(Program::new(&program, ini, CKAN_PATIENCE)?)))
     };
     let named = config.ckan.as_ref();
     if let Some(ini) = ini {

@@ -23,7 +23,7 @@ pub struct AccessTokenRow {
     pub user: CkanUser,
     /// The host that it opens.
     pub host: String,
-    /// Where the key was made, and is revoked; `None` for a key that was given to us.
+    /// Where the key is listed, and is revoked; `None` for a key that was given to us and is not known there.
     pub ckan: Option<String>,
     /// What the key is; `None` before it is there.
     pub key_kind: Option<KeyKind>,
@@ -274,7 +274,8 @@ impl Replace {
         Statement::one(
             "UPDATE access_token SET replaced_by = ?2, \
              expires_at = CASE WHEN expires_at > ?3 THEN ?3 ELSE expires_at END \
-             WHERE id = ?1 AND state = 'issued' AND replaced_by IS NULL",
+             WHERE id = ?1 AND state = 'issued' AND (replaced_by IS NULL OR NOT EXISTS (SELECT 1 FROM \
+             access_token AS other WHERE other.id = access_token.replaced_by AND other.state = 'issued'))",
             values![self.id.to_string(), self.by.to_string(), self.until],
         )
     }

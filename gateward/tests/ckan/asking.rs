@@ -56,5 +56,5 @@ pub fn api_at(url: &str, key_file: &Path, ca: Option<&Path>, patience: Duration)
 
 /// The command of a CKAN.
 pub fn program(ckan: &Site) -> Program {
-    Program::new(&site::program(), &ckan.ini(), PATIENCE)
+    Program::new(&site::program(), &ckan.ini(), PATIENCE).unwrap()
 }

@@ -20,6 +20,8 @@ mod ways;
 
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+#[path = "../postgres/disk.rs"]
+mod disk;
 #[path = "../postgres/guide_reader.rs"]
 mod guide_reader;
 #[path = "../fdsn/stand_in.rs"]
@@ -30,5 +32,3 @@ mod store_under_test;
 #[path = "../clients/tools.rs"]
 #[allow(dead_code, reason = "shared with the tests of clients, which use all of it")]
 mod tools;
-#[path = "../postgres/disk.rs"]
-mod disk;

@@ -67,7 +67,7 @@ fn a_ckan_without_its_database_is_told_from_one_that_refuses_whichever_way_is_as
 fn a_command_that_takes_too_long_is_ended() {
     let site = Site::stopped();
     let held = site.hold("api_token");
-    let ckan = Program::new(&site::program(), &site.ini(), LITTLE);
+    let ckan = Program::new(&site::program(), &site.ini(), LITTLE).unwrap();
     let refused = wait(ckan.create_key(&user(USER), "too long")).unwrap_err();
     assert!(refused.is_of_unknown_end() && refused.to_string().contains("within 2 s"), "{refused}");
 

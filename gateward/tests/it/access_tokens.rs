@@ -22,6 +22,7 @@ use gateward::flows::door::Door;
 use gateward::flows::record::KeyEnd;
 use gateward::store::access_token::AccessTokenRow;
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use super::support::Installation;
 
@@ -33,6 +34,10 @@ enum Making {
     MakesAndHangs,
     /// The key is made, and the connection breaks.
     MakesAndBreaksOff,
+    /// The connection breaks, and the key comes later: by the test.
+    BreaksOffAndMakesLater,
+    /// The key is made once the test says so.
+    WaitsAndMakes,
     Refuses,
 }
 
@@ -42,6 +47,8 @@ struct StandInCkan {
     making: Making,
     keys: Mutex<BTreeMap<String, (CkanUser, String)>>,
     is_down: AtomicBool,
+    asked: Notify,
+    go_on: Notify,
 }
 
 const KEY: &str =
@@ -49,7 +56,13 @@ const KEY: &str =
 
 impl StandInCkan {
     fn that(making: Making) -> Self {
-        Self { making, keys: Mutex::default(), is_down: AtomicBool::default() }
+        Self {
+            making,
+            keys: Mutex::default(),
+            is_down: AtomicBool::default(),
+            asked: Notify::new(),
+            go_on: Notify::new(),
+        }
     }
 
     fn up(&self) -> Result<(), CkanError> {
@@ -79,17 +92,27 @@ impl Ckan for StandInCkan {
 
     async fn create_key(&self, user: &CkanUser, name: &str) -> Result<Secret, CkanError> {
         self.up()?;
-        if self.making == Making::Refuses {
-            return Err(CkanError::Refused("no more".into()));
-        }
-        self.keys.lock().unwrap().insert("jti-1".into(), (user.clone(), name.to_owned()));
+        let broken_off = || CkanError::BrokenOff { place: self.place(), why: "the connection broke".into() };
+        let make = || self.keys.lock().unwrap().insert("jti-1".into(), (user.clone(), name.to_owned()));
         match self.making {
-            Making::Works | Making::Refuses => Ok(Secret::new(KEY.into())),
-            Making::MakesAndHangs => std::future::pending().await,
-            Making::MakesAndBreaksOff => {
-                Err(CkanError::BrokenOff { place: self.place(), why: "the connection broke".into() })
+            Making::Refuses => return Err(CkanError::Refused("no more".into())),
+            Making::BreaksOffAndMakesLater => return Err(broken_off()),
+            Making::WaitsAndMakes => {
+                self.asked.notify_one();
+                self.go_on.notified().await;
             }
+            Making::MakesAndHangs => {
+                make();
+                std::future::pending::<()>().await;
+            }
+            Making::MakesAndBreaksOff => {
+                make();
+                return Err(broken_off());
+            }
+            Making::Works => {}
         }
+        make();
+        Ok(Secret::new(KEY.into()))
     }
 
     async fn keys(&self, user: &CkanUser) -> Result<Vec<Listed>, CkanError> {
@@ -196,12 +219,12 @@ impl Bench {
 
     async fn sweep(&self, ckan: &StandInCkan) -> access_token::Swept {
         let now = self.installation.now();
-        sweep(&self.door, Some(ckan), &Folder::default(), None, now).await.unwrap()
+        sweep(&self.door, Some(ckan), None, now).await.unwrap()
     }
 
     async fn revoke(&self, id: AccessTokenId, ckan: Option<&StandInCkan>) -> Result<KeyEnd, Error> {
         let now = self.installation.now();
-        revoke(&self.door, id, ckan, &Folder::default(), "os:test", now).await
+        revoke(&self.door, id, ckan, "os:test", now).await
     }
 
     async fn row(&self, id: AccessTokenId) -> AccessTokenRow {
@@ -242,7 +265,7 @@ async fn what_is_made_opens_with_its_passphrase_and_nothing_of_it_stands_in_the_
 }
 
 #[tokio::test]
-async fn what_a_crash_left_in_the_making_is_taken_away_with_its_key() {
+async fn the_key_of_what_a_crash_left_in_the_making_is_taken_away() {
     let bench = Bench::set_up().await;
     let mut ckan = StandInCkan::that(Making::MakesAndHangs);
     std::fs::write(bench.file(), b"").unwrap();
@@ -254,7 +277,7 @@ async fn what_a_crash_left_in_the_making_is_taken_away_with_its_key() {
     ckan.making = Making::Works;
     assert_eq!(bench.sweep(&ckan).await.ended, 1);
     assert_eq!(ckan.living(), 0);
-    assert!(!bench.file().exists());
+    assert!(bench.file().exists(), "what stands in the store is no reason to delete something on a disk");
     let row = &bench.rows().await[0];
     assert_eq!((row.state, row.because), (State::Ended, Some(Because::NotMade)));
     assert_eq!(bench.sweep(&ckan).await.ended, 0, "what has ended is not ended again");
@@ -296,18 +319,71 @@ async fn an_access_token_that_nobody_was_told_how_to_open_is_not_issued() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_attempt_that_a_crash_left_leaves_alone_what_was_made_in_its_place() {
+async fn a_key_that_ckan_lists_late_is_revoked_once_it_is_there() {
     let bench = Bench::set_up().await;
-    let mut ckan = StandInCkan::that(Making::MakesAndHangs);
-    let crash = tokio::time::timeout(Duration::from_millis(500), bench.make(&ckan, &Folder::default())).await;
-    assert!(crash.is_err());
-    bench.installation.pass(SignedDuration::from_secs(1));
-    ckan.making = Making::Works;
-    let given = KeyFrom::Given("an-opaque-key-of-another-kind".parse().unwrap(), None);
-    bench.make_from(given, &Folder::default(), YEAR, None).await.unwrap();
-    bench.installation.pass(SignedDuration::from_mins(11));
+    let ckan = StandInCkan::that(Making::BreaksOffAndMakesLater);
+    let not_made = bench.make(&ckan, &Folder::default()).await.unwrap_err();
+    assert!(matches!(not_made.left, Some(Error::NotSure(_))), "{not_made}");
+    assert_eq!(bench.rows().await[0].state, State::Ending);
+    bench.installation.pass(SignedDuration::from_mins(29));
+    assert_eq!(bench.sweep(&ckan).await.left.len(), 1, "it may come yet");
+    let id = bench.rows().await[0].id;
+    ckan.keys.lock().unwrap().insert("late".into(), ("ann".parse().unwrap(), format!("gateward {id}")));
     assert_eq!((bench.sweep(&ckan).await.ended, ckan.living()), (1, 0));
-    assert!(bench.file().exists(), "it is the other one's");
+}
+
+#[tokio::test]
+async fn what_the_sweep_took_for_a_crash_takes_its_own_key_back() {
+    let bench = Bench::set_up().await;
+    let ckan = StandInCkan::that(Making::WaitsAndMakes);
+    let folder = Folder::default();
+    let making = bench.make(&ckan, &folder);
+    let meanwhile = async {
+        ckan.asked.notified().await;
+        bench.installation.pass(SignedDuration::from_mins(31));
+        assert_eq!(bench.sweep(&ckan).await.ended, 1);
+        ckan.go_on.notify_one();
+    };
+    let (made, ()) = tokio::join!(making, meanwhile);
+    assert!(matches!(made.unwrap_err().why, Error::Commit(_)));
+    assert_eq!((ckan.living(), bench.file().exists()), (0, false));
+    assert_eq!(bench.rows().await[0].state, State::Ended);
+}
+
+#[tokio::test]
+async fn a_key_that_ckan_does_not_list_for_the_user_is_refused_before_it_is_packed() {
+    let bench = Bench::set_up().await;
+    let ckan = StandInCkan::that(Making::Works);
+    ckan.keys.lock().unwrap().insert("jti-1".into(), ("bob".parse().unwrap(), "bob's".into()));
+    let given = KeyFrom::Given(KEY.parse().unwrap(), Some(&ckan));
+    let refused = bench.make_from(given, &Folder::default(), YEAR, None).await.unwrap_err();
+    assert!(matches!(refused.why, Error::NotTheirKey { .. }), "{refused}");
+    assert_eq!((ckan.living(), bench.file().exists()), (1, false), "bob's key is bob's");
+}
+
+#[tokio::test]
+async fn what_ckan_says_of_a_person_stands_in_the_personal_part_alone() {
+    let bench = Bench::set_up().await;
+    let ckan = StandInCkan::that(Making::Refuses);
+    bench.make(&ckan, &Folder::default()).await.unwrap_err();
+    let failed =
+        bench.installation.events().into_iter().find(|event| event.body.contains("_failed")).unwrap();
+    assert!(failed.body.contains("ckan-refused") && !failed.body.contains("no more"), "{}", failed.body);
+    assert!(format!("{failed:?}").contains("no more"));
+}
+
+#[tokio::test]
+async fn one_whose_successor_was_revoked_can_be_renewed_again() {
+    let bench = Bench::set_up().await;
+    let ckan = StandInCkan::that(Making::Works);
+    let old = bench.make(&ckan, &Folder::default()).await.unwrap().id;
+    let replaces = Some(Replaces { id: old, until: bench.installation.now().checked_add(YEAR).unwrap() });
+    let key = || KeyFrom::<StandInCkan>::Given("an-opaque-key-of-another-kind".parse().unwrap(), None);
+    let first = bench.make_from(key(), &Folder::default(), YEAR, replaces).await.unwrap().id;
+    bench.make_from(key(), &Folder::default(), YEAR, replaces).await.unwrap_err();
+    bench.revoke(first, None).await.unwrap();
+    let second = bench.make_from(key(), &Folder::default(), YEAR, replaces).await.unwrap().id;
+    assert_eq!(bench.row(old).await.replaced_by, Some(second));
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use crate::cli::{Context, YES, no};
 use crate::flows::access_token::{Error, other_keys, revoke};
 use crate::flows::door::Door;
 use crate::flows::record::KeyEnd;
+use crate::server::boot;
 use crate::server::ckan::Known;
-use crate::server::{boot, token_file};
 use crate::store::access_token;
 
 /// End access tokens at once: with their keys in CKAN, every copy of a file is worth nothing.
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Revoke {
 
 impl Revoke {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let access = context.access_to_change_as_we_are()?;
+        let access = context.access_to_change()?;
         let door = &access.door;
         let ckan = boot::ckan(&access.config, self.ckan_ini.as_deref(), &door.random)?;
         let ids = match &self.user {
@@ -53,7 +53,7 @@ impl Revoke {
         let mut all = true;
         for &id in &ids {
             let now = door.store.clock.now()?;
-            let revoked = block_on(revoke(door, id, ckan.as_ref(), &token_file::OnDisk, &access.by, now))?;
+            let revoked = block_on(revoke(door, id, ckan.as_ref(), &access.by, now))?;
             match revoked {
                 Ok(key) => {
                     let json = json!({ "access_token": id, "result": "ended", "key": key });

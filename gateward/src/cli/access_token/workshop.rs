@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use openpgp::{Recipient, SealOptions};
 
-use crate::base::access_token::{Form, Language, State};
+use crate::base::access_token::{Because, Form, Language, State};
 use crate::base::ckan::CkanUser;
 use crate::base::time::later;
 use crate::cli::access::{Access, block_on};
@@ -200,6 +200,7 @@ impl Workshop {
         let is_there = |path: &Path| {
             anyhow!("{} is there already: move it away, or name another folder with --to", path.display())
         };
+        self.clear_unfinished(wish, &file)?;
         let reserved = Reserved::at(&file).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => is_there(&file),
             _ => anyhow!("{}: {error}", file.display()),
@@ -218,6 +219,18 @@ impl Workshop {
             let _ = reserved.release();
         }
         Ok(Finished { made: made?, file, letter: beside.printed_letter })
+    }
+
+    /// Takes away what an attempt left at `file` that was never finished: its key is gone, so it opens nothing.
+    fn clear_unfinished(&self, wish: &Wish, file: &Path) -> anyhow::Result<()> {
+        let named = file.display().to_string();
+        let rows = block_on(store::access_token::of_user(&self.access.door.store.reader, &wish.user))??;
+        let mut here = rows.iter().filter(|row| row.file == named);
+        // The last one that was begun here is whose file lies here.
+        if here.next_back().is_some_and(|row| row.because == Some(Because::NotMade)) {
+            OnDisk.remove(file)?;
+        }
+        Ok(())
     }
 
     /// The letters first: once the passphrase is told, everything is there.
@@ -248,7 +261,11 @@ impl Workshop {
     fn create(&self, wish: &Wish, order: &Order, delivery: &ForOne<'_>) -> anyhow::Result<Made> {
         let Access { door, by, .. } = &self.access;
         let key_from = match (&wish.key, &self.ckan) {
-            (Some(key), ckan) => KeyFrom::Given(key.clone(), ckan.as_ref()),
+            // CKAN lists keys of its own, which are JWTs; of others it knows nothing.
+            (Some(key), ckan) => {
+                let ckan = ckan.as_ref().filter(|_| key.kind() == ::access_token::KeyKind::Jwt);
+                KeyFrom::Given(key.clone(), ckan)
+            }
             (None, Some(ckan)) => KeyFrom::Ckan(ckan, self.new_user(wish)?),
             (None, None) => bail!(
                 "nobody is named who makes keys: [ckan] in the configuration, --ckan-ini, or --key-file for a \

@@ -56,7 +56,7 @@ pub enum Error {
     #[error("CKAN does not let this key do that ({0}): it takes the API token of a sysadmin")]
     NotPermitted(String),
     /// The operator's: there is no such user.
-    #[error("CKAN has no user {0}: `--create-user` makes one")]
+    #[error("CKAN has no user {0}: `--create-user` makes one by its API, `ckan user add` on its own machine")]
     NoSuchUser(CkanUser),
     /// The operator's: it is not a CKAN that answers there.
     #[error("{place} does not answer as a CKAN does: {why}")]
@@ -93,6 +93,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The reason in one word.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "ckan-refused",
+            Self::NotPermitted(_) => "ckan-not-permitted",
+            Self::NoSuchUser(_) => "ckan-no-such-user",
+            Self::NotCkan { .. } => "not-ckan",
+            Self::Tls { .. } => "ckan-tls",
+            Self::Unreachable { .. } => "ckan-unreachable",
+            Self::BrokenOff { .. } => "ckan-broken-off",
+        }
+    }
+
     /// Whether what was asked may have been done all the same.
     pub fn is_of_unknown_end(&self) -> bool {
         match self {

@@ -17,9 +17,9 @@ use crate::base::id::AccessTokenId;
 use crate::base::sha256::Sha256;
 use crate::base::time::stored;
 use crate::flows::door::Door;
-use crate::flows::record::{Happened, MadeAccessToken, Outcome, Personal, What};
-use crate::store::Change;
+use crate::flows::record::{Happened, KeyEnd, MadeAccessToken, Outcome, Personal, What};
 use crate::store::access_token::{AccessTokenRow, Begin, End, Issue, Replace};
+use crate::store::{Change, CommitError};
 
 /// What is to be made.
 #[derive(Debug)]
@@ -63,7 +63,8 @@ pub struct Replaces {
 pub enum KeyFrom<'a, C> {
     /// CKAN makes it, and the user first where they are to be made.
     Ckan(&'a C, Option<NewUser>),
-    /// Somebody gave it to us; `ckan` is where it can be revoked.
+    /// Somebody gave it to us. Where a CKAN is named, it is one of that user's there, and can be revoked;
+    /// a key of another form than a JWT is named without.
     Given(ApiKey, Option<&'a C>),
 }
 
@@ -106,14 +107,27 @@ pub async fn create<C: Ckan>(
     order.packing.check(now).map_err(untouched)?;
     let id = AccessTokenId::new(now, &door.random);
     begin(door, id, order, &key_from, by, now).await.map_err(untouched)?;
-    // A crash from here on leaves one in the making: the sweep revokes its key and takes its file away.
-    match make(door, id, order, &key_from, delivery, by, now).await {
+    // A crash from here on leaves one in the making: the sweep revokes its key. Its file, if there is one
+    // by then, opens nothing, and the next attempt at the same place takes it away.
+    let attempt = Attempt { door, id, order, key_from, by, now };
+    let mut key = None;
+    match attempt.make(delivery, &mut key).await {
         Ok(made) => Ok(made),
         Err(why) => {
-            let left = give_up(door, id, &key_from, delivery, &why, by, now).await.err();
+            let left = attempt.give_up(delivery, key, &why).await.err();
             Err(NotMade { why, left })
         }
     }
+}
+
+/// One access token on its way.
+struct Attempt<'a, C> {
+    door: &'a Door,
+    id: AccessTokenId,
+    order: &'a Order,
+    key_from: KeyFrom<'a, C>,
+    by: &'a str,
+    now: Timestamp,
 }
 
 /// Records that a key may come to be, before anybody is asked for it.
@@ -156,68 +170,88 @@ async fn begin<C: Ckan>(
     Ok(door.recorder.commit(None, vec![change], &[happened(what, &order.user, by)], now).await?)
 }
 
-async fn make<C: Ckan>(
-    door: &Door,
-    id: AccessTokenId,
-    order: &Order,
-    key_from: &KeyFrom<'_, C>,
-    delivery: &impl Delivery,
-    by: &str,
-    now: Timestamp,
-) -> Result<Made, Error> {
-    let key = key_from.key(door, id, &order.user, by, now).await?;
-    let (kind, jti) = (key.kind(), key.jti());
-    let passphrase = Passphrase::generate(|bytes| door.random.fill(bytes));
-    let token = AccessToken { api_key: key, certificate: order.packing.certificate.clone() };
-    let file = order.packing.pack(door, &token, &passphrase, &order.user, now)?;
-    let laid = delivery.fill(&order.file, &file);
-    laid.map_err(|source| Error::File { path: order.file.clone(), source })?;
-    delivery.tell(&passphrase).map_err(Error::NotTold)?;
-    let file_sha256 = Sha256::of(&file).to_string();
+impl<C: Ckan> Attempt<'_, C> {
+    /// Makes it; `made` is the id of the key in CKAN, once there is one that was made for it.
+    async fn make(&self, delivery: &impl Delivery, made: &mut Option<String>) -> Result<Made, Error> {
+        let Self { door, id, order, by, now, .. } = *self;
+        let key = self.key_from.key(door, id, &order.user, by, now).await?;
+        let (kind, jti) = (key.kind(), key.jti());
+        if let KeyFrom::Ckan(..) = self.key_from {
+            made.clone_from(&jti);
+        }
+        let passphrase = Passphrase::generate(|bytes| door.random.fill(bytes));
+        let token = AccessToken { api_key: key, certificate: order.packing.certificate.clone() };
+        let file = order.packing.pack(door, &token, &passphrase, &order.user, now)?;
+        let laid = delivery.fill(&order.file, &file);
+        laid.map_err(|source| Error::File { path: order.file.clone(), source })?;
+        delivery.tell(&passphrase).map_err(Error::NotTold)?;
+        let file_sha256 = Sha256::of(&file).to_string();
 
-    let issue = Issue { id, key_kind: kind, jti, file_sha256: file_sha256.clone() };
-    let mut changes = vec![Change::IssueAccessToken(issue)];
-    let created = MadeAccessToken {
-        access_token: id,
-        host: order.packing.host.clone(),
-        key_kind: kind.as_str(),
-        certificate: hex(order.packing.certificate.fingerprint().as_bytes()),
-        form: order.packing.envelope.form(),
-        recipient: order.packing.envelope.recipient().map(|key| key.fingerprint().to_string()),
-        file_sha256: file_sha256.clone(),
-        expires_at: stored(order.expires_at),
-    };
-    let mut events = vec![happened(What::AccessTokenCreated(Box::new(created)), &order.user, by)];
-    if let Some(Replaces { id: old, until }) = order.replaces {
-        changes.push(Change::ReplaceAccessToken(Replace { id: old, by: id, until }));
-        let renewed = What::AccessTokenRenewed { access_token: old, by: id, until: stored(until) };
-        events.push(happened(renewed, &order.user, by));
+        let issue = Issue { id, key_kind: kind, jti, file_sha256: file_sha256.clone() };
+        let mut changes = vec![Change::IssueAccessToken(issue)];
+        let created = MadeAccessToken {
+            access_token: id,
+            host: order.packing.host.clone(),
+            key_kind: kind.as_str(),
+            certificate: hex(order.packing.certificate.fingerprint().as_bytes()),
+            form: order.packing.envelope.form(),
+            recipient: order.packing.envelope.recipient().map(|key| key.fingerprint().to_string()),
+            file_sha256: file_sha256.clone(),
+            expires_at: stored(order.expires_at),
+        };
+        let mut events = vec![happened(What::AccessTokenCreated(Box::new(created)), &order.user, by)];
+        if let Some(Replaces { id: old, until }) = order.replaces {
+            changes.push(Change::ReplaceAccessToken(Replace { id: old, by: id, until }));
+            let renewed = What::AccessTokenRenewed { access_token: old, by: id, until: stored(until) };
+            events.push(happened(renewed, &order.user, by));
+        }
+        // A crash before: the sweep takes the key away. After it: issued, whole, and its passphrase told.
+        door.recorder.commit(None, changes, &events, now).await?;
+        Ok(Made { id, passphrase, file_sha256 })
     }
-    // A crash before: the sweep takes file and key away. After it: issued, whole, and its passphrase told.
-    door.recorder.commit(None, changes, &events, now).await?;
-    Ok(Made { id, passphrase, file_sha256 })
-}
 
-/// Takes back what was made so far; what cannot be taken back now is left to the sweep.
-async fn give_up<C: Ckan>(
-    door: &Door,
-    id: AccessTokenId,
-    key_from: &KeyFrom<'_, C>,
-    files: &impl Files,
-    why: &Error,
-    by: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let end = Change::EndAccessToken(End { id, because: Because::NotMade, from: State::Making });
-    let failed = What::AccessTokenFailed { access_token: id, detail: why.to_string() };
-    let event = Happened { outcome: Outcome::Failed, who: Some(by.to_owned()), ..Happened::done(failed) };
-    door.recorder.commit(None, vec![end], &[event], now).await?;
-    // A key that was given is its owner's: none is listed under this name, and it stays.
-    let key = match why {
-        Error::Ckan(error) if !error.is_of_unknown_end() => Key::NeverMade,
-        _ => Key::In(key_from.ckan()),
-    };
-    end::finish(door, id, &key, files, Some(by), now).await.map(|_| ())
+    /// Takes back what was made so far; what cannot be taken back now is left to the sweep.
+    async fn give_up(&self, files: &impl Files, made: Option<String>, why: &Error) -> Result<(), Error> {
+        let Self { door, id, order, by, now, .. } = *self;
+        let removed = files.remove(&order.file);
+        let decided = self.decide(why).await;
+        // Whatever the store says of it: a key in hand is taken away, and one that was given is its owner's.
+        let key = match (&self.key_from, made, why) {
+            (KeyFrom::Ckan(ckan, _), Some(jti), _) => {
+                ckan.revoke(&order.user, &jti).await?;
+                Key::Settled(KeyEnd::Revoked)
+            }
+            (KeyFrom::Given(..), ..) => Key::Settled(KeyEnd::NotOurs),
+            (_, None, Error::Ckan(error)) if !error.is_of_unknown_end() => Key::Settled(KeyEnd::WasGone),
+            (KeyFrom::Ckan(ckan, _), None, _) => Key::In(Some(*ckan)),
+        };
+        decided?;
+        end::finish(door, id, &key, Some(by), now).await?;
+        removed.map_err(|source| Error::File { path: order.file.clone(), source })
+    }
+
+    /// Records that it was not made, however far the record of it is: the sweep may have ended it
+    /// meanwhile, or a commit whose end was not known may have issued it.
+    async fn decide(&self, why: &Error) -> Result<(), Error> {
+        let Self { door, id, order, by, now, .. } = *self;
+        let mut from = State::Making;
+        loop {
+            let end = Change::EndAccessToken(End { id, because: Because::NotMade, from });
+            let failed = What::AccessTokenFailed { access_token: id, reason: why.reason() };
+            let personal = Personal { detail: Some(why.to_string()), ..Personal::about(&order.user) };
+            let (outcome, who) = (Outcome::Failed, Some(by.to_owned()));
+            let event = Happened { outcome, who, personal, ..Happened::done(failed) };
+            match door.recorder.commit(None, vec![end], &[event], now).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Precondition) => match end::found(door, id).await?.state {
+                    State::Issued if from != State::Issued => from = State::Issued,
+                    State::Ending | State::Ended => return Ok(()),
+                    State::Making | State::Issued => return Err(CommitError::Precondition.into()),
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
 }
 
 impl<C: Ckan> KeyFrom<'_, C> {
@@ -238,7 +272,12 @@ impl<C: Ckan> KeyFrom<'_, C> {
         now: Timestamp,
     ) -> Result<ApiKey, Error> {
         let (ckan, new) = match self {
-            Self::Given(key, _) => return Ok(key.clone()),
+            Self::Given(key, ckan) => {
+                if let Some(ckan) = ckan {
+                    is_theirs(key, user, *ckan).await?;
+                }
+                return Ok(key.clone());
+            }
             Self::Ckan(ckan, new) => (ckan, new),
         };
         if let Some(new) = new
@@ -251,6 +290,17 @@ impl<C: Ckan> KeyFrom<'_, C> {
         }
         Ok(ckan.create_key(user, &key_name(id)).await?.expose().parse()?)
     }
+}
+
+/// Makes sure that a key which somebody gave us is one that this CKAN lists for the user: only then can it
+/// be revoked there.
+async fn is_theirs<C: Ckan>(key: &ApiKey, user: &CkanUser, ckan: &C) -> Result<(), Error> {
+    let jti = key.jti();
+    let theirs = ckan.keys(user).await?;
+    if theirs.iter().any(|listed| Some(&listed.jti) == jti.as_ref()) {
+        return Ok(());
+    }
+    Err(Error::NotTheirKey { user: user.clone(), place: ckan.place() })
 }
 
 /// The name that CKAN lists the key under.

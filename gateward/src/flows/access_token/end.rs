@@ -1,12 +1,10 @@
 //! Ends access tokens: decided and recorded first, then revoked in CKAN, then recorded as gone.
 
-use std::path::Path;
-
 use jiff::{SignedDuration, Timestamp};
 
+use super::Error;
 use super::ckan::{Ckan, Listed};
 use super::create::key_name;
-use super::{Error, Files};
 use crate::base::access_token::{Because, State};
 use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
@@ -19,6 +17,10 @@ use crate::store::{Change, CommitError};
 /// How long one may be in the making: CKAN is waited for a minute at most at each step.
 const MAKING: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long CKAN may still be busy with a key that it was asked for and has not listed: it may have been
+/// stopped, or have waited for its database.
+const SURE: SignedDuration = SignedDuration::from_mins(30);
+
 /// How many are looked at at once.
 const PAGE: u32 = 200;
 
@@ -29,6 +31,8 @@ pub struct Swept {
     pub ended: u64,
     /// What goes on being tried, with the reason.
     pub left: Vec<Left>,
+    /// Where files may lie that were never finished: they open nothing.
+    pub worthless: Vec<String>,
 }
 
 /// An access token whose key may still be good.
@@ -45,8 +49,8 @@ pub struct Left {
 pub(super) enum Key<'a, C> {
     /// In this CKAN, if one is known.
     In(Option<&'a C>),
-    /// Nowhere: CKAN never made it.
-    NeverMade,
+    /// Nowhere: this has become of it.
+    Settled(KeyEnd),
 }
 
 /// Ends the access token `id`, and revokes its key in CKAN.
@@ -61,7 +65,6 @@ pub async fn revoke<C: Ckan>(
     door: &Door,
     id: AccessTokenId,
     ckan: Option<&C>,
-    files: &impl Files,
     by: &str,
     now: Timestamp,
 ) -> Result<KeyEnd, Error> {
@@ -77,7 +80,7 @@ pub async fn revoke<C: Ckan>(
             return Err(Error::Unfit { id, state: row.state, remedy: "nothing is left to be done" });
         }
     }
-    finish(door, id, &Key::In(ckan), files, Some(by), now).await
+    finish(door, id, &Key::In(ckan), Some(by), now).await
 }
 
 /// Lists the keys of `user` in CKAN that were not made here: a key can make further ones, which outlive it.
@@ -88,7 +91,11 @@ pub async fn revoke<C: Ckan>(
 pub async fn other_keys<C: Ckan>(door: &Door, user: &CkanUser, ckan: &C) -> Result<Vec<Listed>, Error> {
     let ours = access_token::of_user(&door.store.reader, user).await?;
     let is_ours = |key: &Listed| {
-        ours.iter().any(|row| row.jti.as_ref() == Some(&key.jti) || key.name == key_name(row.id))
+        // The name alone proves nothing: whoever has a key can give the next one the same.
+        ours.iter().any(|row| match &row.jti {
+            Some(jti) => *jti == key.jti,
+            None => key.name == key_name(row.id),
+        })
     };
     match ckan.keys(user).await {
         Ok(keys) => Ok(keys.into_iter().filter(|key| !is_ours(key)).collect()),
@@ -105,7 +112,6 @@ pub async fn other_keys<C: Ckan>(door: &Door, user: &CkanUser, ckan: &C) -> Resu
 pub async fn sweep<C: Ckan>(
     door: &Door,
     ckan: Option<&C>,
-    files: &impl Files,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<Swept, Error> {
@@ -114,8 +120,13 @@ pub async fn sweep<C: Ckan>(
     loop {
         let due = access_token::due(&door.store.reader, now, later(now, -MAKING), after, PAGE).await?;
         for row in &due {
-            match end(door, row, ckan, files, by, now).await {
-                Ok(()) => swept.ended += 1,
+            match end(door, row, ckan, by, now).await {
+                Ok(()) => {
+                    swept.ended += 1;
+                    if row.state == State::Making {
+                        swept.worthless.push(row.file.clone());
+                    }
+                }
                 Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error),
                 Err(why) => swept.left.push(Left { id: row.id, why }),
             }
@@ -131,7 +142,6 @@ async fn end<C: Ckan>(
     door: &Door,
     row: &AccessTokenRow,
     ckan: Option<&C>,
-    files: &impl Files,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Error> {
@@ -140,7 +150,7 @@ async fn end<C: Ckan>(
         State::Issued => decide(door, row, Because::Expired, by, now).await?,
         State::Ending | State::Ended => {}
     }
-    finish(door, row.id, &Key::In(ckan), files, by, now).await.map(|_| ())
+    finish(door, row.id, &Key::In(ckan), by, now).await.map(|_| ())
 }
 
 /// Records that one ends; somebody else may have decided so at the same moment.
@@ -166,14 +176,14 @@ async fn decide(
     }
 }
 
-/// Takes away the key of one whose end is decided, and the file of one that was never finished.
+/// Takes away the key of one whose end is decided. Its file stays where it is: it opens nothing any more, and
+/// what stands in the store is no reason to delete something on a disk.
 ///
 /// Everything may be done twice: a crash in between is repeated by the sweep.
 pub(super) async fn finish<C: Ckan>(
     door: &Door,
     id: AccessTokenId,
     key: &Key<'_, C>,
-    files: &impl Files,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<KeyEnd, Error> {
@@ -182,13 +192,9 @@ pub(super) async fn finish<C: Ckan>(
         return Ok(KeyEnd::WasGone);
     }
     let key = match key {
-        Key::In(ckan) => take_key(&row, *ckan).await?,
-        Key::NeverMade => KeyEnd::WasGone,
+        Key::In(ckan) => take_key(&row, *ckan, now).await?,
+        Key::Settled(end) => *end,
     };
-    if row.because == Some(Because::NotMade) && !place_is_anothers(door, &row).await? {
-        let removed = files.remove(Path::new(&row.file));
-        removed.map_err(|source| Error::File { path: row.file.clone().into(), source })?;
-    }
     let what = What::AccessTokenEnded { access_token: id, key };
     let ended = Change::AccessTokenEnded(Ended { id });
     match door.recorder.commit(None, vec![ended], &[happened(what, &row, by)], now).await {
@@ -198,30 +204,21 @@ pub(super) async fn finish<C: Ckan>(
     }
 }
 
-/// Whether another access token was begun later for the same person in the same folder: what lies there is
-/// that one's, which may be whole by now.
-async fn place_is_anothers(door: &Door, row: &AccessTokenRow) -> Result<bool, Error> {
-    let folder = |row: &AccessTokenRow| Path::new(&row.file).parent().map(Path::to_owned);
-    let theirs = access_token::of_user(&door.store.reader, &row.user).await?;
-    // The oldest comes first.
-    let later = theirs.iter().skip_while(|other| other.id != row.id).skip(1);
-    Ok(later.into_iter().any(|other| folder(other) == folder(row)))
-}
-
 /// Revokes the key where it was made: by its id, or by the name that it was to have.
-async fn take_key<C: Ckan>(row: &AccessTokenRow, ckan: Option<&C>) -> Result<KeyEnd, Error> {
+async fn take_key<C: Ckan>(row: &AccessTokenRow, ckan: Option<&C>, now: Timestamp) -> Result<KeyEnd, Error> {
     let Some(made_in) = &row.ckan else { return Ok(KeyEnd::NotOurs) };
     let other = |known| Error::OtherCkan { made_in: made_in.clone(), known };
     let ckan = ckan.ok_or_else(|| other("no CKAN is named".to_owned()))?;
     if ckan.place() != *made_in {
         return Err(other(format!("the one that is named is {}", ckan.place())));
     }
-    let jtis = match (&row.jti, row.file_sha256.is_some()) {
-        (Some(jti), _) => vec![jti.clone()],
-        // Issued, with a key that CKAN cannot be told of.
-        (None, true) => return Ok(KeyEnd::NotOurs),
-        (None, false) => named(row, ckan).await?,
+    let jtis = match &row.jti {
+        Some(jti) => vec![jti.clone()],
+        None => named(row, ckan).await?,
     };
+    if jtis.is_empty() && row.file_sha256.is_none() && now < later(row.created_at, SURE) {
+        return Err(Error::NotSure(ckan.place()));
+    }
     let mut end = KeyEnd::WasGone;
     for jti in jtis {
         if ckan.revoke(&row.user, &jti).await? {
@@ -231,7 +228,7 @@ async fn take_key<C: Ckan>(row: &AccessTokenRow, ckan: Option<&C>) -> Result<Key
     Ok(end)
 }
 
-/// The keys that were made for one that was never finished: none, or one.
+/// The keys that were made for one whose key's id is not known: none, or one.
 async fn named<C: Ckan>(row: &AccessTokenRow, ckan: &C) -> Result<Vec<String>, Error> {
     let name = key_name(row.id);
     match ckan.keys(&row.user).await {
@@ -242,7 +239,7 @@ async fn named<C: Ckan>(row: &AccessTokenRow, ckan: &C) -> Result<Vec<String>, E
     }
 }
 
-async fn found(door: &Door, id: AccessTokenId) -> Result<AccessTokenRow, Error> {
+pub(super) async fn found(door: &Door, id: AccessTokenId) -> Result<AccessTokenRow, Error> {
     access_token::find(&door.store.reader, id).await?.ok_or(Error::NoSuch(id))
 }
 

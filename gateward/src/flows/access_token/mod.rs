@@ -23,6 +23,7 @@ pub use self::end::{Left, Swept, other_keys, revoke, sweep};
 pub use self::open::record_opening;
 pub use self::person::{Person, person};
 use crate::base::access_token::Form;
+use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
 use crate::store::{self, CommitError};
 
@@ -96,6 +97,19 @@ pub enum Error {
     /// The operator's: CKAN gave what is no key.
     #[error("what CKAN gave is no API key: {0}")]
     NotAKey(#[from] ::access_token::NotAnApiKey),
+    /// The operator's: a key that was given is not this user's.
+    #[error("{place} does not list this key for {user}: give a key of theirs, or it could not be revoked")]
+    NotTheirKey {
+        /// Whose it was to be.
+        user: CkanUser,
+        /// Where it is not listed.
+        place: String,
+    },
+    /// It may pass: whether there is a key is not known yet.
+    #[error(
+        "{0} was asked for a key, and it is not known yet whether it made one: `gateward cleanup` looks again"
+    )]
+    NotSure(String),
     /// The operator's: the certificate is not the host's.
     #[error("the certificate does not fit: {0}")]
     Host(#[from] ::access_token::HostError),
@@ -149,4 +163,24 @@ pub enum Error {
     /// The operator's.
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+impl Error {
+    /// The reason in one word, for the part of the log that nobody can erase: texts can name people.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Ckan(error) => error.reason(),
+            Self::NotAKey(_) => "not-a-key",
+            Self::NotTheirKey { .. } => "not-their-key",
+            Self::NotSure(_) => "not-sure",
+            Self::Host(_) | Self::CertificateEnded(_) => "certificate",
+            Self::Envelope(_) | Self::Sealing(_) => "envelope",
+            Self::File { .. } => "file",
+            Self::NotTold(_) => "not-told",
+            Self::NoSuch(_) | Self::Unfit { .. } => "state",
+            Self::OtherCkan { .. } => "other-ckan",
+            Self::Sealed(_) => "sealed",
+            Self::Store(_) | Self::Commit(_) => "store",
+        }
+    }
 }

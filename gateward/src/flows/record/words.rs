@@ -182,7 +182,7 @@ pub enum What {
     AccessTokenCreated(Box<MadeAccessToken>),
     AccessTokenFailed {
         access_token: AccessTokenId,
-        detail: String,
+        reason: &'static str,
     },
     /// A file was opened with its passphrase, by a command.
     AccessTokenOpened {
@@ -364,6 +364,9 @@ pub struct Personal {
     /// The mail address of the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<String>,
+    /// What went wrong, in words that can name somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// The CKAN user whose access token it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

@@ -55,6 +55,14 @@ pub enum Unready {
     /// CKAN's own command is not found.
     #[error("no program `ckan` is in PATH: name it as `program` in [ckan]")]
     NoProgram,
+    /// CKAN's configuration cannot be read: its site's address stands there.
+    #[error("{path}: {source}; run this as somebody who may read CKAN's configuration", path = .path.display())]
+    Ini {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The system believes nobody.
     #[error(
         "this machine believes no authority: install Debian's ca-certificates, or name the file with CKAN's certificate"
@@ -161,13 +169,14 @@ impl Api {
 
     fn unanswered(&self, error: &hyper_util::client::legacy::Error) -> Error {
         let place = self.place();
-        if let Some(why) = trust::what_is_wrong(error, self.url.host()) {
-            return Error::Tls { place, why };
+        // Later than that, the question may have arrived.
+        if error.is_connect() {
+            return match trust::what_is_wrong(error, self.url.host()) {
+                Some(why) => Error::Tls { place, why },
+                None => Error::Unreachable { place, why: outwards::whole(error) },
+            };
         }
         let why = outwards::whole(error);
-        if error.is_connect() {
-            return Error::Unreachable { place, why };
-        }
         let mut source = std::error::Error::source(error);
         while let Some(inner) = source {
             if inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
@@ -252,15 +261,12 @@ impl Ckan for Api {
     }
 
     async fn revoke(&self, user: &CkanUser, jti: &str) -> Result<bool, Error> {
-        // CKAN says yes also to what is not there.
+        // CKAN says yes also to what is not there, and does not look whose it is: it is asked in any case.
         let there = match self.keys(user).await {
             Err(Error::NoSuchUser(_)) => false,
             keys => keys?.iter().any(|key| key.jti == jti),
         };
-        if !there {
-            return Ok(false);
-        }
         let revoked = self.ask::<Value>("api_token_revoke", &json!({ "jti": jti })).await;
-        revoked.map(|_| true).map_err(|no| self.refused(no))
+        revoked.map(|_| there).map_err(|no| self.refused(no))
     }
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use super::{LARGEST, output};
+use super::{LARGEST, Unready, output};
 use crate::base::ckan::CkanUser;
 use crate::base::ckan_url::CkanUrl;
 use crate::base::secret::Secret;
@@ -49,11 +49,17 @@ enum Failed {
 
 impl Program {
     /// Prepares to start `program` for the CKAN that the file `ini` configures.
-    pub fn new(program: &Path, ini: &Path, patience: Duration) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Unready::Ini`].
+    pub fn new(program: &Path, ini: &Path, patience: Duration) -> Result<Self, Unready> {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let ini = absolute(ini);
-        let site = site(&ini).unwrap_or_else(|| ini.display().to_string());
-        Self { path: absolute(program), ini, site, patience }
+        let text = std::fs::read_to_string(&ini);
+        let text = text.map_err(|source| Unready::Ini { path: ini.clone(), source })?;
+        let site = site(&text).unwrap_or_else(|| ini.display().to_string());
+        Ok(Self { path: absolute(program), ini, site, patience })
     }
 
     /// Finds the program in the folders of `path` (the variable `PATH`), or where CKAN's guide has it.
@@ -142,8 +148,7 @@ impl Program {
 
 /// Finds the site's address (`ckan.site_url`), by which the API is asked, too: a key that was made in one
 /// way can be revoked in the other.
-fn site(ini: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(ini).ok()?;
+fn site(text: &str) -> Option<String> {
     let option = |line: &str| {
         line.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
     };

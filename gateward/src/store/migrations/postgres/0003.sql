@@ -4,7 +4,7 @@ CREATE TABLE access_token (
     id text COLLATE "C" PRIMARY KEY,  -- AccessTokenId; the name of its key in CKAN holds it
     user_name text NOT NULL,  -- CkanUser
     host text NOT NULL,  -- what it opens: the common name of the certificate
-    ckan text,  -- where its key was made; absent: the key was given to us
+    ckan text,  -- where its key is listed and can be revoked; absent: it was given to us
     key_kind text CHECK (key_kind IN ('jwt', 'uuid', 'opaque')),  -- absent until there is one
     jti text,  -- CKAN's id of the key: it names it, and opens nothing
     certificate text NOT NULL,  -- SHA-256 in hex of what its reader pins

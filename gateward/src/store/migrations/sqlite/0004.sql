@@ -4,7 +4,7 @@ CREATE TABLE access_token (
     id TEXT PRIMARY KEY,  -- AccessTokenId; the name of its key in CKAN holds it
     user_name TEXT NOT NULL,  -- CkanUser
     host TEXT NOT NULL,  -- what it opens: the common name of the certificate
-    ckan TEXT,  -- where its key was made; absent: the key was given to us
+    ckan TEXT,  -- where its key is listed and can be revoked; absent: it was given to us
     key_kind TEXT CHECK (key_kind IN ('jwt', 'uuid', 'opaque')),  -- absent until there is one
     jti TEXT,  -- CKAN's id of the key: it names it, and opens nothing
     certificate TEXT NOT NULL,  -- SHA-256 in hex of what its reader pins
