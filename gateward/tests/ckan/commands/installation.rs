@@ -158,8 +158,7 @@ impl Installation {
 
     /// Lets all that are in the making have been so for ever.
     pub fn forget_makers(&self) {
-        let long_ago =
-            "UPDATE access_token SET created_at = '2020-01-01T00:00:00.000000Z' WHERE state = 'making'";
+        let long_ago = "UPDATE access_token SET created_at = '2020-01-01T00:00:00.000000Z' WHERE state IN ('making', 'ending')";
         self.store.execute(long_ago);
     }
 
