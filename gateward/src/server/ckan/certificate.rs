@@ -3,16 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::trust;
 use crate::flows::access_token::ckan::Error;
-use crate::server::outwards;
 
 /// Fetches the certificate that whoever answers at `host` shows, as PEM: its own, without those that it
 /// leads to.
@@ -40,8 +36,7 @@ async fn fetch(host: &str, port: u16, place: &str) -> Result<String, Error> {
     let unreachable = |why: String| Error::Unreachable { place: place.to_owned(), why };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| unreachable("that is neither a host's name nor its address".into()))?;
-    let anybody = Arc::new(Anybody(Arc::new(provider::default_provider())));
-    let tls = outwards::tls().dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth();
+    let tls = trust::believing(|_| Ok(()));
     let stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(error.to_string()))?;
     let connected = TlsConnector::from(Arc::new(tls)).connect(name, stream).await;
     let connected = connected.map_err(|error| match trust::what_is_wrong(&error, host) {
@@ -66,43 +61,4 @@ fn pem(certificate: &CertificateDer<'_>) -> String {
     }
     pem.push_str("-----END CERTIFICATE-----\n");
     pem
-}
-
-/// Believes every certificate; that whoever shows it has its key is verified all the same.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::aws_lc_rs as provider;
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -36,8 +38,14 @@ pub(super) fn tls(url: &CkanUrl, ca: Option<&Path>) -> Result<ClientConfig, Unre
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider::default_provider()))
             .build()
             .expect("there are roots, and no lists of revoked ones");
-    let verifier = Arc::new(GivenOrLeads { given, leads });
-    Ok(tls.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    Ok(believing(move |shown| {
+        let Showing { certificate, between, name, ocsp, now } = shown;
+        if !given.contains(certificate) {
+            return leads.verify_server_cert(certificate, between, name, ocsp, now).map(drop);
+        }
+        rustls::client::verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        Ok(is_in_its_time(certificate, now)?)
+    }))
 }
 
 fn of_this_machine() -> Result<RootCertStore, Unready> {
@@ -47,27 +55,48 @@ fn of_this_machine() -> Result<RootCertStore, Unready> {
     if roots.is_empty() { Err(Unready::NoAuthorities) } else { Ok(roots) }
 }
 
-/// Believes a certificate that was given, or one that leads to one that was given.
-#[derive(Debug)]
-struct GivenOrLeads {
-    given: Vec<CertificateDer<'static>>,
-    leads: Arc<WebPkiServerVerifier>,
+/// What a server shows of itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Showing<'a> {
+    certificate: &'a CertificateDer<'a>,
+    between: &'a [CertificateDer<'a>],
+    name: &'a ServerName<'a>,
+    ocsp: &'a [u8],
+    now: UnixTime,
 }
 
-impl ServerCertVerifier for GivenOrLeads {
+/// Prepares TLS that believes whom `judge` does; that whoever shows a certificate has its key is verified
+/// all the same.
+pub(super) fn believing<J>(judge: J) -> ClientConfig
+where
+    J: Fn(Showing<'_>) -> Result<(), rustls::Error> + Send + Sync + 'static,
+{
+    let signatures = provider::default_provider().signature_verification_algorithms;
+    let verifier = Arc::new(Judging { judge, signatures });
+    outwards::tls().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+}
+
+struct Judging<J> {
+    judge: J,
+    signatures: WebPkiSupportedAlgorithms,
+}
+
+impl<J> std::fmt::Debug for Judging<J> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Judging")
+    }
+}
+
+impl<J: Fn(Showing<'_>) -> Result<(), rustls::Error> + Send + Sync> ServerCertVerifier for Judging<J> {
     fn verify_server_cert(
         &self,
-        shown: &CertificateDer<'_>,
+        certificate: &CertificateDer<'_>,
         between: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if !self.given.contains(shown) {
-            return self.leads.verify_server_cert(shown, between, name, ocsp, now);
-        }
-        rustls::client::verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
-        is_in_its_time(shown, now)?;
+        (self.judge)(Showing { certificate, between, name, ocsp, now })?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -77,7 +106,7 @@ impl ServerCertVerifier for GivenOrLeads {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.leads.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.signatures)
     }
 
     fn verify_tls13_signature(
@@ -86,11 +115,11 @@ impl ServerCertVerifier for GivenOrLeads {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.leads.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.signatures)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.leads.supported_verify_schemes()
+        self.signatures.supported_schemes()
     }
 }
 
