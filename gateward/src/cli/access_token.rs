@@ -1,5 +1,6 @@
 //! `gateward access-token`
 
+mod batch;
 mod certificate;
 mod create;
 mod csv;
@@ -8,6 +9,8 @@ mod letters;
 mod list;
 mod renew;
 mod revoke;
+mod telling;
+mod wish;
 mod workshop;
 
 use std::io::Write;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::create::key;
-use super::workshop::{Wish, Wrapping, person};
+use super::wish::{Wish, Wrapping, person};
 use crate::base::access_token::Language;
 use crate::base::ckan::CkanUser;
 

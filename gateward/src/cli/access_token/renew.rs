@@ -8,10 +8,12 @@ use anyhow::{anyhow, bail};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::batch::Batch;
 use super::certificate::Source;
-use super::create::{Batch, key};
+use super::create::key;
 use super::list::Which;
-use super::workshop::{Making, Wish, Workshop, Wrapping};
+use super::wish::{Wish, Wrapping};
+use super::workshop::{Making, Workshop};
 use crate::base::access_token::{Form, State};
 use crate::base::id::AccessTokenId;
 use crate::base::time::later;

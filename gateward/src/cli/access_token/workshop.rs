@@ -2,24 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use ::access_token::Passphrase;
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use openpgp::{Recipient, SealOptions};
 
-use crate::base::access_token::{Because, Form, Language, State};
-use crate::base::ckan::CkanUser;
+use super::telling::{ForOne, Passphrases};
+use super::wish::{Wish, Wrapping, recipient};
+use crate::base::access_token::{Because, State};
 use crate::base::time::later;
+use crate::cli::Context;
 use crate::cli::access::{Access, block_on};
 use crate::cli::files::{self, Readable};
-use crate::cli::terminal::Terminal;
-use crate::cli::{Context, in_words};
 use crate::config::AccessToken as Settings;
 use crate::flows::access_token::letter::{Letter, Letters};
 use crate::flows::access_token::{
-    self, Delivery, Envelope, Files, KeyFrom, Made, NotMade, Order, Packing, Person, Replaces, create,
+    self, Envelope, Files as _, KeyFrom, Made, NotMade, Order, Packing, create,
 };
 use crate::server::token_file::{Beside, OnDisk, Reserved};
 use crate::server::{boot, ckan};
@@ -31,18 +29,9 @@ pub(super) struct Workshop {
     pub settings: Settings,
     pub ckan: Option<ckan::Known>,
     pub letters: Letters,
-    passphrases: Passphrases,
+    pub passphrases: Passphrases,
     /// The folder that files go to.
     to: PathBuf,
-}
-
-/// Who is told the passphrases.
-#[derive(Debug)]
-enum Passphrases {
-    /// Whoever sits at the terminal.
-    Shown(Terminal),
-    /// Whoever has this OpenPGP key: one file each, beside the access token.
-    Sealed(Recipient),
 }
 
 /// How and where access tokens are made.
@@ -60,68 +49,12 @@ pub(super) struct Making {
     pub ckan_ini: Option<PathBuf>,
 }
 
-/// One access token to be made.
-#[derive(Debug)]
-pub(super) struct Wish {
-    pub user: CkanUser,
-    pub person: Person,
-    /// Make the CKAN user if there is none.
-    pub create_user: bool,
-    /// A key that somebody gave us.
-    pub key: Option<::access_token::ApiKey>,
-    pub wrapping: Wrapping,
-    pub replaces: Option<Replaces>,
-}
-
-/// How a file travels.
-#[derive(Debug, Clone)]
-pub(super) enum Wrapping {
-    /// In a zip by AES-256.
-    Zip,
-    /// In an OpenPGP message to this key.
-    Pgp(Vec<u8>),
-    /// As it is.
-    Nothing,
-}
-
-impl Wrapping {
-    /// Reads the key of whom it is for.
-    pub fn pgp(path: &Path) -> anyhow::Result<Self> {
-        let key = std::fs::read(path).with_context(|| path.display().to_string())?;
-        recipient(&key).with_context(|| path.display().to_string())?;
-        Ok(Self::Pgp(key))
-    }
-
-    fn form(&self) -> Form {
-        match self {
-            Self::Zip => Form::Zip,
-            Self::Pgp(_) => Form::Pgp,
-            Self::Nothing => Form::Inner,
-        }
-    }
-
-    fn extension(&self) -> &'static str {
-        match self {
-            Self::Zip => "dcor-access.zip",
-            Self::Pgp(_) => "dcor-access.gpg",
-            Self::Nothing => "dcor-access",
-        }
-    }
-}
-
 /// An access token that was made, and where everything about it lies.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub made: Made,
     pub file: PathBuf,
     pub letter: PathBuf,
-}
-
-/// A key that something is encrypted to. Its fingerprint is the file's own: who made the file vouches.
-fn recipient(key: &[u8]) -> anyhow::Result<Recipient> {
-    let certificate = openpgp::Certificate::parse(key)?;
-    let fingerprint = certificate.fingerprint();
-    Ok(Recipient::pin(certificate, &fingerprint)?)
 }
 
 impl Workshop {
@@ -134,22 +67,7 @@ impl Workshop {
                 context.config.display()
             );
         };
-        let passphrases = match &making.passphrases_for {
-            Some(path) => {
-                let key = std::fs::read(path).with_context(|| path.display().to_string())?;
-                let key = recipient(&key).with_context(|| path.display().to_string())?;
-                if key.key_at(access.now).is_none() {
-                    bail!("{}: the key {}", path.display(), key.status(access.now));
-                }
-                Passphrases::Sealed(key)
-            }
-            None => Passphrases::Shown(Terminal::open().ok_or_else(|| {
-                anyhow!(
-                    "there is no terminal, and a passphrase is shown there alone: run this on one, or give \
-                     --passphrases-for KEY.asc"
-                )
-            })?),
-        };
+        let passphrases = Passphrases::open(making.passphrases_for.as_deref(), access.now)?;
         let ckan = boot::ckan(&access.config, making.ckan_ini.as_deref(), &access.door.random)?;
         let letters = boot::letters(&settings)?;
         Ok(Self { access, settings, ckan, letters, passphrases, to: making.to.clone() })
@@ -316,63 +234,4 @@ impl Workshop {
             language: wish.person.language,
         }
     }
-}
-
-/// The disk, and whoever passes on the passphrase of one access token.
-struct ForOne<'a> {
-    workshop: &'a Workshop,
-    wish: &'a Wish,
-    beside: &'a Beside,
-    fingerprint: &'a str,
-}
-
-impl ForOne<'_> {
-    /// Tells the passphrase and the certificate's fingerprint, for the second channel.
-    fn tell_passphrase(&self, passphrase: &Passphrase) -> anyhow::Result<()> {
-        let Self { workshop, wish: Wish { user, .. }, beside, fingerprint } = self;
-        let passphrase = passphrase.expose();
-        match &workshop.passphrases {
-            Passphrases::Shown(terminal) => terminal.show(&format!(
-                "\n  For {user}, by telephone or on paper, never by the way of the file. Shown once.\n\
-                 \n    passphrase    {passphrase}\n    certificate   {fingerprint}\n\n"
-            )),
-            Passphrases::Sealed(key) => {
-                let text = format!("user {user}\npassphrase {passphrase}\ncertificate {fingerprint}\n");
-                let mut sealed = Vec::new();
-                let options = SealOptions { armor: true, ..SealOptions::default() };
-                let (now, seed) = (workshop.access.now, workshop.access.door.random.bytes());
-                openpgp::seal_to(
-                    text.as_bytes(),
-                    &mut sealed,
-                    std::slice::from_ref(key),
-                    now,
-                    seed,
-                    &options,
-                )?;
-                let text = String::from_utf8(sealed).context("armor is text")?;
-                files::create(&beside.passphrase, &text, Readable::ByOwner)
-            }
-        }
-    }
-}
-
-impl Files for ForOne<'_> {
-    fn fill(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
-        OnDisk.fill(path, content)
-    }
-
-    fn remove(&self, path: &Path) -> std::io::Result<()> {
-        OnDisk.remove(path)
-    }
-}
-
-impl Delivery for ForOne<'_> {
-    fn tell(&self, passphrase: &Passphrase) -> std::io::Result<()> {
-        self.tell_passphrase(passphrase).map_err(|error| std::io::Error::other(in_words(&error)))
-    }
-}
-
-/// The person of a wish.
-pub(super) fn person(name: Option<String>, mail: Option<String>, language: Language) -> Person {
-    Person { full_name: name, mail, language }
 }
