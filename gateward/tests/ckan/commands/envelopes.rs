@@ -56,3 +56,15 @@ fn the_inner_file_alone_comes_with_what_it_is_worth() {
     assert_eq!(dclab(&ours.desk("ann.dcor-access"), &made.passphrase("ann").unwrap()).key, KEY);
     assert_eq!(ours.on_desk(), ["ann.dcor-access", "ann.letter.html", "ann.letter.txt"]);
 }
+
+#[test]
+fn a_letter_names_the_last_day_that_was_asked_for() {
+    let ours = Installation::without_ckan();
+    let key = ours.secret_file("key", KEY);
+    ours.create(&["ann", "--key-file", key.to_str().unwrap(), "--expires", "2999-03-31"]).good();
+    assert_eq!(ours.tokens()[0]["expires_at"], "2999-04-01T00:00:00.000000Z");
+    for kind in ["txt", "html"] {
+        let letter = std::fs::read_to_string(ours.desk(&format!("ann.letter.{kind}"))).unwrap();
+        assert!(letter.contains("31 March 2999") && !letter.contains("April"), "{letter}");
+    }
+}

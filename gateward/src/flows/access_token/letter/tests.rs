@@ -180,3 +180,17 @@ fn a_mistake_in_a_template_is_named_with_its_line() {
         assert!(error.to_string().contains("full_name"), "{error}");
     }
 }
+
+#[test]
+fn what_ends_as_a_day_begins_is_good_until_the_day_before() {
+    for (end, day) in [
+        // As `--expires 2027-03-31` makes it.
+        ("2027-04-01T00:00:00Z", "31 March 2027"),
+        ("2027-01-01T00:00:00Z", "31 December 2026"),
+        ("2027-04-01T00:00:01Z", "1 April 2027"),
+        ("2027-03-31T23:59:59Z", "31 March 2027"),
+    ] {
+        let letter = Letters::built_in().text(&Letter { expires_at: end.parse().unwrap(), ..ada() }).unwrap();
+        assert!(letter.contains(day), "{end}: {letter}");
+    }
+}

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::access_token::{Form, Language};
+use crate::base::time::later;
 
 /// What one letter is about.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,7 @@ pub struct Letter<'a> {
     pub form: Form,
     /// SHA-256 of the server's certificate, in pairs of digits with colons.
     pub certificate_fingerprint: &'a str,
-    /// When the key is revoked.
+    /// When the key is revoked: the first moment in which it is good no more.
     pub expires_at: Timestamp,
     /// The language of the letter.
     pub language: Language,
@@ -44,7 +45,7 @@ pub(super) const SAMPLE: Letter<'static> = Letter {
     form: Form::Zip,
     certificate_fingerprint: "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:\
                               00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF",
-    expires_at: Timestamp::UNIX_EPOCH,
+    expires_at: Timestamp::constant(24 * 60 * 60, 0),
     language: Language::English,
 };
 
@@ -71,7 +72,7 @@ impl Letter<'_> {
             ("fingerprint_start", start.to_owned()),
             ("fingerprint_rest", rest.to_owned()),
             ("fingerprint", fingerprint.clone()),
-            ("expires", day(self.expires_at, self.language)),
+            ("expires", last_day(self.expires_at, self.language)),
         ])
     }
 
@@ -124,9 +125,11 @@ fn in_halves(fingerprint: &str) -> (&str, &str) {
     colon.map_or((fingerprint, ""), |(at, _)| fingerprint.split_at(at + 1))
 }
 
-/// The day of `at` in UTC, as the language writes it.
-fn day(at: Timestamp, language: Language) -> String {
-    let date: Date = at.to_zoned(TimeZone::UTC).date();
+/// The last day in UTC of what ends at `end`, as the language writes it: what ends as a day begins was good
+/// until the day before.
+fn last_day(end: Timestamp, language: Language) -> String {
+    let last = later(end, SignedDuration::from_secs(-1));
+    let date: Date = last.to_zoned(TimeZone::UTC).date();
     let month = usize::try_from(date.month() - 1).expect("months run from 1 to 12");
     match language {
         Language::English => format!("{} {} {}", date.day(), ENGLISH[month], date.year()),
