@@ -15,4 +15,5 @@ mod program;
 mod renewing;
 mod secrets;
 mod serving;
+mod typing;
 mod users;

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -121,6 +122,12 @@ impl Running {
 
     pub fn has_ended(&mut self) -> bool {
         self.child.0.try_wait().unwrap().is_some()
+    }
+
+    /// Whether what is typed on its terminal is shown there.
+    pub fn shows_what_is_typed(&self) -> bool {
+        let (terminal, _) = self.terminal.as_ref().unwrap();
+        tcgetattr(terminal).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
 
     pub fn finish(mut self) -> Said {
