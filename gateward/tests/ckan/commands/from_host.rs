@@ -76,6 +76,54 @@ fn a_fingerprint_is_compared_however_it_is_spelled_and_then_nobody_is_asked() {
 }
 
 #[test]
+fn what_is_no_fingerprint_is_refused_before_the_host_is_asked() {
+    let host = deaf();
+    let ours = Installation::without_ckan();
+    let place = host.local_addr().unwrap().to_string();
+    for wrong in ["AB:CD", "", "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDyLRAQVYQmQwFEXgk"] {
+        let create = ["ann", "--from-host", &place, "--fingerprint", wrong];
+        ours.create(&create).refused(2, "is no SHA-256 fingerprint: 64 hex digits");
+    }
+    assert!(ours.on_desk().is_empty() && ours.tokens().is_empty());
+    nobody_asked(&host);
+}
+
+#[test]
+fn a_certificate_that_newer_libraries_refuse_is_taken_with_a_warning() {
+    let nameless = certificate(&[], |params| params.distinguished_name.push(rcgen::DnType::CommonName, HOST));
+    let ours = Installation::without_ckan();
+    let key = ours.secret_file("key", KEY);
+    let create =
+        ["ann", "--key-file", key.to_str().unwrap(), "--certificate", nameless.path().to_str().unwrap()];
+    let made = ours.create(&create).good();
+    assert!(made.err.contains("no subject alternative names"), "{}", made.err);
+    let create = ["bob", "--key-file", key.to_str().unwrap()];
+    let made = ours.create(&create).good();
+    assert!(!made.err.contains("alternative"), "{}", made.err);
+}
+
+#[test]
+fn what_a_certificate_says_moves_no_cursor() {
+    let ours = Installation::without_ckan();
+    let key = ours.secret_file("key", KEY);
+    let odd = certificate(&[HOST], |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "a\u{1b}[2J");
+    });
+    let others = certificate(&["b\u{1b}[2J"], |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, HOST);
+    });
+    for shown in [odd, others] {
+        let host = TlsStandIn::showing(&shown);
+        let place = format!("127.0.0.1:{}", host.port());
+        let create =
+            ["access-token", "create", "ann", "--key-file", key.to_str().unwrap(), "--from-host", &place];
+        let refused = ours.on_terminal(&create).answering(QUESTION, "y").run();
+        refused.refused(2, "\\u{1b}[2J");
+        assert!(!refused.err.contains('\u{1b}') && !refused.terminal.contains('\u{1b}'), "{refused:?}");
+    }
+}
+
+#[test]
 fn where_nobody_can_be_asked_a_fingerprint_is_asked_for() {
     let (bench, clerk) = (Bench::showing(certificate_of(HOST)), Somebody::new());
     let (create, public) = (bench.create(), clerk.public_key());
