@@ -15,6 +15,7 @@ use crate::cli::Context;
 use crate::cli::access::{Access, block_on};
 use crate::cli::files::{self, Readable};
 use crate::config::AccessToken as Settings;
+use crate::flows::access_token::ckan::Ckan;
 use crate::flows::access_token::letter::{Letter, Letters};
 use crate::flows::access_token::{
     self, Envelope, Files as _, KeyFrom, Made, NotMade, Order, Packing, create,
@@ -57,6 +58,27 @@ pub(super) struct Finished {
     pub letter: PathBuf,
 }
 
+/// Refuses to make keys that nobody would revoke: at their end, only the CKAN of the configuration is asked.
+fn check_end(
+    config: &Path,
+    ini: &Path,
+    asked: &ckan::Known,
+    named: Option<&ckan::Known>,
+) -> anyhow::Result<()> {
+    let (asked, named) = (asked.place(), named.map(Ckan::place));
+    if named.as_ref() == Some(&asked) {
+        return Ok(());
+    }
+    let named = named.map_or_else(|| "no CKAN".to_owned(), |named| format!("another CKAN, {named}"));
+    let ini = std::path::absolute(ini)?;
+    bail!(
+        "{} names {named}, so that nothing would revoke at its end a key that {asked} makes: put `ini = {:?}` into \
+         [ckan] there",
+        config.display(),
+        ini.display().to_string()
+    )
+}
+
 impl Workshop {
     /// Opens it, and finds out before the first key is asked for whether the passphrases can be told.
     pub fn open(context: &Context, making: &Making) -> anyhow::Result<Self> {
@@ -69,6 +91,10 @@ impl Workshop {
         };
         let passphrases = Passphrases::open(making.passphrases_for.as_deref(), access.now)?;
         let ckan = boot::ckan(&access.config, making.ckan_ini.as_deref(), &access.door.random)?;
+        if let (Some(ini), Some(asked)) = (&making.ckan_ini, &ckan) {
+            let named = boot::ckan(&access.config, None, &access.door.random)?;
+            check_end(&context.config, ini, asked, named.as_ref())?;
+        }
         let letters = boot::letters(&settings)?;
         Ok(Self { access, settings, ckan, letters, passphrases, to: making.to.clone() })
     }

@@ -34,6 +34,11 @@ impl Installation {
         Self::with(&format!("url = \"{}\"\nadmin_key = \"ckan.key\"\n", ckan.url()), &ckan.key)
     }
 
+    /// One that runs CKAN's own command.
+    pub fn that_runs(ckan: &Site) -> Self {
+        Self::with(&format!("ini = \"{}\"\n", ckan.ini().display()), "")
+    }
+
     /// One that asks nobody unless a command says whom.
     pub fn without_ckan() -> Self {
         Self::with("", "")

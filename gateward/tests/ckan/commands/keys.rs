@@ -3,7 +3,7 @@
 use access_token::ServerCertificate;
 use serde_json::json;
 
-use super::installation::{HOST, Installation, path_with_ckan};
+use super::installation::{HOST, Installation, deaf, nobody_asked, path_with_ckan};
 use super::users::{dclab, keys_of, opens, unzip};
 use crate::asking::new_user;
 use crate::site::Site;
@@ -62,7 +62,7 @@ fn a_user_is_made_and_what_they_get_opens_ckan_until_it_is_revoked() {
 
 #[test]
 fn ckans_own_command_makes_a_key_and_ends_it() {
-    let (ckan, ours) = (Site::shared(), Installation::without_ckan());
+    let (ckan, ours) = (Site::shared(), Installation::that_runs(Site::shared()));
     let joe = new_user("joe").name.to_string();
     let ini = ckan.ini().display().to_string();
     let by_command = |arguments: &[&str]| {
@@ -85,11 +85,27 @@ fn ckans_own_command_makes_a_key_and_ends_it() {
     assert!(opens(ckan, &key, &joe));
 
     let id = ours.id(&joe, "issued");
+    let config = std::fs::read_to_string(ours.path("gateward.toml")).unwrap();
+    let (without_ckan, _) = config.split_once("\n[ckan]").unwrap();
+    std::fs::write(ours.path("gateward.toml"), without_ckan).unwrap();
     let without = ours.call(&["access-token", "revoke", &id]).run();
     without.refused(1, "no CKAN is named");
     assert!(opens(ckan, &key, &joe));
     by_command(&["revoke", &id]).good();
     assert!(!opens(ckan, &key, &joe));
+}
+
+#[test]
+fn no_key_is_made_that_the_sweep_could_not_end() {
+    let ckan = deaf();
+    for ours in [Installation::without_ckan(), Installation::that_asks(&ckan)] {
+        let ini = Site::shared().ini().display().to_string();
+        let create = ours.on_terminal(&["access-token", "create", "joe", "--ckan-ini", &ini]);
+        let refused = create.path(&path_with_ckan()).run();
+        refused.refused(2, &format!("put `ini = \"{ini}\"` into [ckan]"));
+        assert!(ours.on_desk().is_empty() && ours.tokens().is_empty());
+    }
+    nobody_asked(&ckan);
 }
 
 #[test]
