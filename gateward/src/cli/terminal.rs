@@ -16,9 +16,6 @@ use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
 
-/// Returns to the beginning of the line and clears it: what was shown in passing makes room.
-pub(super) const CLEARED_LINE: &str = "\r\x1b[K";
-
 /// Makes text of others fit for a terminal: what it would obey, or would turn letters round, is spelled out.
 pub(super) fn shown(text: &str) -> String {
     let is_obeyed = |letter: char| {
@@ -38,10 +35,14 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-/// Says something to people; what was shown in passing makes room for it.
+/// What lets a line that was shown in passing make room for what stays, where standard error is a terminal.
+pub(super) fn cleared() -> &'static str {
+    if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" }
+}
+
+/// Says something to people.
 pub(super) fn say(words: &str) {
-    let cleared = if std::io::stderr().is_terminal() { CLEARED_LINE } else { "" };
-    eprintln!("{cleared}gateward: {words}");
+    eprintln!("{}gateward: {words}", cleared());
 }
 
 /// The terminal.

@@ -8,7 +8,7 @@ use ::access_token::ApiKey;
 use anyhow::{Context as _, bail};
 use jiff::civil::Date;
 
-use super::batch::{Batch, print};
+use super::batch::{Batch, Turn, print};
 use super::certificate::Source;
 use super::csv;
 use super::wish::{Wish, Wrapping, person};
@@ -81,7 +81,8 @@ impl Create {
         }
         let batch = Batch { workshop: &workshop, certificate: &certificate, expires_at };
         if self.from_csv.is_some() {
-            return batch.run(context, out, &wishes);
+            let turns: Vec<Turn> = wishes.into_iter().map(Turn::Make).collect();
+            return batch.run(context, out, &turns);
         }
         for wish in &wishes {
             print(

@@ -16,6 +16,7 @@ use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
 use crate::base::time::stored;
 use crate::cli::access::{Access, block_on};
+use crate::cli::terminal::shown;
 use crate::cli::{Context, YES, no};
 use crate::flows::access_token::{Error, person};
 use crate::store::access_token::{self, AccessTokenRow};
@@ -49,6 +50,11 @@ pub(super) struct Which {
 const PAGE: u32 = 500;
 
 impl Which {
+    /// Whether those are meant that pin a certificate.
+    pub fn is_of_certificate(&self) -> bool {
+        self.pinned_to.is_some()
+    }
+
     /// Finds those that are meant.
     pub fn find(
         &self,
@@ -88,7 +94,7 @@ impl List {
                 row.state,
                 row.form,
                 row.expires_at,
-                row.host,
+                shown(&row.host),
             );
             context.print(out, &text, &json(&row))?;
         }
@@ -135,7 +141,7 @@ impl Show {
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("{name:<14}{value}"))
+        .map(|(name, value)| format!("{name:<14}{}", shown(&value)))
         .collect::<Vec<_>>()
         .join("\n");
         context.print(out, &text, &json)?;

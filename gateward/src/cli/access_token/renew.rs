@@ -1,14 +1,17 @@
 //! `gateward access-token renew`
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::access_token::ApiKey;
 use anyhow::{anyhow, bail};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::batch::Batch;
+use super::batch::{Batch, Turn};
 use super::certificate::Source;
 use super::create::key;
 use super::list::Which;
@@ -19,6 +22,7 @@ use crate::base::id::AccessTokenId;
 use crate::base::time::later;
 use crate::cli::Context;
 use crate::cli::access::block_on;
+use crate::cli::terminal::say;
 use crate::flows::access_token::{Error, Replaces, person};
 use crate::store::access_token::{self, AccessTokenRow};
 
@@ -56,30 +60,41 @@ impl Renew {
         if self.ids.len() > 1 && self.key_file.is_some() {
             bail!("--key-file has one key: name one access token");
         }
+        let key = self.key_file.as_deref().map(key).transpose()?;
         let workshop = Workshop::open(context, &self.making)?;
         let certificate = self.certificate.find(&workshop.settings)?;
         let expires_at = workshop.end(self.expires, &certificate)?;
         let until = later(workshop.access.now, SignedDuration::from_hours(24 * i64::from(self.keep_old)));
         let rows = self.rows(&workshop)?;
-        let wishes = rows.iter().map(|row| self.wish(&workshop, row, until));
-        let wishes = wishes.collect::<anyhow::Result<Vec<_>>>()?;
-        if let Some(twice) = twice(&rows) {
+        let wanted = || rows.iter().filter(|row| row.replaced_by.is_none());
+        if let Some(twice) = twice(wanted()) {
             bail!(
                 "{twice} has several that would be renewed, into one file: renew them one by one, with --to, or \
                  revoke those that are not used"
             );
         }
-        if wishes.is_empty() {
-            eprintln!("gateward: there is none to renew");
+        if wanted().next().is_none() {
+            say("there is none to renew");
         }
-        Batch { workshop: &workshop, certificate: &certificate, expires_at }.run(context, out, &wishes)
+        if self.which.is_of_certificate() && wanted().any(|row| row.certificate_ends > until) {
+            say(&format!(
+                "warning: the old ones stop working on {}; the host must show the new certificate by then",
+                until.to_zoned(TimeZone::UTC).date()
+            ));
+        }
+        let turns: Vec<Turn> = rows.iter().map(|row| turn(&workshop, row, key.as_ref(), until)).collect();
+        Batch { workshop: &workshop, certificate: &certificate, expires_at }.run(context, out, &turns)
     }
 
+    /// Those that are meant; of `--all`, those are among them that were renewed before and go on for a while.
     fn rows(&self, workshop: &Workshop) -> anyhow::Result<Vec<AccessTokenRow>> {
         let access = &workshop.access;
         if self.all {
-            let is_good = |row: &AccessTokenRow| row.state == State::Issued && row.replaced_by.is_none();
-            return self.which.find(access, is_good);
+            let is_issued = |row: &AccessTokenRow| row.state == State::Issued;
+            let renewed = Which::default().find(access, |row| is_issued(row) && row.replaced_by.is_some())?;
+            // Those that a run before this one made: their old ones go on still.
+            let fresh: BTreeSet<AccessTokenId> = renewed.iter().filter_map(|row| row.replaced_by).collect();
+            return self.which.find(access, |row| is_issued(row) && !fresh.contains(&row.id));
         }
         let find = |id: &AccessTokenId| {
             let row = block_on(access_token::find(&access.door.store.reader, *id))??;
@@ -94,32 +109,47 @@ impl Renew {
         };
         self.ids.iter().map(find).collect()
     }
+}
 
-    fn wish(&self, workshop: &Workshop, row: &AccessTokenRow, until: Timestamp) -> anyhow::Result<Wish> {
-        let key = self.key_file.as_deref().map(key).transpose()?;
-        if row.ckan.is_none() && key.is_none() {
-            bail!("{} of {} has a key that was given: give a new one with --key-file", row.id, row.user);
-        }
-        let wrapping = match (row.form, &row.recipient) {
-            (Form::Zip, _) => Wrapping::Zip,
-            (Form::Pgp, Some(key)) => Wrapping::Pgp(key.clone()),
-            (Form::Pgp, None) => bail!("{} names no OpenPGP key", row.id),
-            (Form::Inner, _) => Wrapping::Nothing,
-        };
-        Ok(Wish {
-            user: row.user.clone(),
-            person: person(&workshop.access.door, row)?,
-            create_user: false,
-            key,
-            wrapping,
-            replaces: Some(Replaces { id: row.id, until }),
-        })
+/// What is to be done about one that is meant.
+fn turn(workshop: &Workshop, row: &AccessTokenRow, key: Option<&ApiKey>, until: Timestamp) -> Turn {
+    if row.replaced_by.is_some() {
+        return Turn::There(row.user.clone(), "was renewed already");
+    }
+    match wish(workshop, row, key, until) {
+        Ok(wish) => Turn::Make(wish),
+        Err(why) => Turn::Impossible(row.user.clone(), why),
     }
 }
 
+fn wish(
+    workshop: &Workshop,
+    row: &AccessTokenRow,
+    key: Option<&ApiKey>,
+    until: Timestamp,
+) -> anyhow::Result<Wish> {
+    if row.ckan.is_none() && key.is_none() {
+        bail!("{} has a key that was given: renew it alone with --key-file", row.id);
+    }
+    let wrapping = match (row.form, &row.recipient) {
+        (Form::Zip, _) => Wrapping::Zip,
+        (Form::Pgp, Some(key)) => Wrapping::Pgp(key.clone()),
+        (Form::Pgp, None) => bail!("{} names no OpenPGP key", row.id),
+        (Form::Inner, _) => Wrapping::Nothing,
+    };
+    Ok(Wish {
+        user: row.user.clone(),
+        person: person(&workshop.access.door, row)?,
+        create_user: false,
+        key: key.cloned(),
+        wrapping,
+        replaces: Some(Replaces { id: row.id, until }),
+    })
+}
+
 /// A user who stands there more than once.
-fn twice(rows: &[AccessTokenRow]) -> Option<&str> {
-    let mut users: Vec<&str> = rows.iter().map(|row| row.user.as_str()).collect();
+fn twice<'a>(rows: impl Iterator<Item = &'a AccessTokenRow>) -> Option<&'a str> {
+    let mut users: Vec<&str> = rows.map(|row| row.user.as_str()).collect();
     users.sort_unstable();
     users.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }

@@ -11,7 +11,7 @@ use super::wish::{Wish, recipient};
 use super::workshop::Workshop;
 use crate::cli::files::{self, Readable};
 use crate::cli::in_words;
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Terminal, cleared};
 use crate::flows::access_token::{Delivery, Files};
 use crate::server::token_file::{Beside, OnDisk};
 
@@ -59,8 +59,9 @@ impl ForOne<'_> {
         let passphrase = passphrase.expose();
         match &workshop.passphrases {
             Passphrases::Shown(terminal) => terminal.show(&format!(
-                "\n  For {user}, by telephone or on paper, never by the way of the file. Shown once.\n\
-                 \n    passphrase    {passphrase}\n    certificate   {fingerprint}\n\n"
+                "{}\n  For {user}, by telephone or on paper, never by the way of the file. Shown once.\n\
+                 \n    passphrase    {passphrase}\n    certificate   {fingerprint}\n\n",
+                cleared()
             )),
             Passphrases::Sealed(key) => {
                 let text = format!("user {user}\npassphrase {passphrase}\ncertificate {fingerprint}\n");

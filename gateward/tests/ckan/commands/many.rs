@@ -225,3 +225,40 @@ fn who_does_not_wait_for_a_ckan_that_stands_still_leaves_a_key_that_the_sweep_ta
     assert_eq!((listed(&ckan, &people), issued(&ours).len()), (issued(&ours), 3));
     assert_eq!(ours.on_desk().len(), 9, "a file and two letters each: {:?}", ours.on_desk());
 }
+
+#[test]
+fn a_ckan_that_nobody_reaches_is_asked_for_three_people_and_not_for_all() {
+    let ours = Installation::that_asks(&deaf());
+    let people = people(6);
+    let csv = file_of_names(&ours, &people);
+    let create = ["--from-csv", &csv, "--format", "json"];
+    let made = ours.create(&create);
+    assert_eq!(made.status, Some(1), "{made:?}");
+    assert_eq!(
+        results(&made),
+        ["failed", "failed", "failed", "not tried", "not tried", "not tried"],
+        "{}",
+        made.out
+    );
+    assert!(made.err.contains("failed 3, not tried 3"), "{}", made.err);
+    assert!(ours.on_desk().is_empty());
+}
+
+#[test]
+fn what_is_said_of_one_person_does_not_stand_behind_the_progress_of_another() {
+    let ours = Installation::without_ckan();
+    ours.secret_file("given.key", KEY);
+    let csv = file_of(&ours, &["user,key_file".into(), "ann,given.key".into(), "bob,given.key".into()]);
+    let said =
+        ours.on_terminal(&["access-token", "create", "--from-csv", &csv]).telling_all_there().run().good();
+    let lines: Vec<&str> = said.terminal.lines().collect();
+    assert!(lines.iter().any(|line| line.contains("1 of 2: ann")), "{}", said.terminal);
+    for start in ["ann  ", "bob  ", "gateward: made 2"] {
+        let line = lines.iter().find(|line| line.contains(start)).unwrap();
+        let (before, _) = line.split_once(start).unwrap();
+        assert!(before.is_empty() || before.ends_with("\r\u{1b}[K"), "{line:?}");
+    }
+    for (line, after) in lines.iter().zip(&lines[1..]) {
+        assert!(!after.contains("by telephone") || line.ends_with("\r\u{1b}[K"), "{line:?}");
+    }
+}

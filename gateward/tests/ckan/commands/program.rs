@@ -21,6 +21,7 @@ use crate::tools::start;
 pub struct Call {
     command: Command,
     on_terminal: bool,
+    tells_all_there: bool,
     answers: VecDeque<(String, String)>,
 }
 
@@ -71,7 +72,7 @@ impl Call {
             command.env_remove(format!("GATEWARD_{variable}"));
         }
         command.current_dir(desk).env("TMPDIR", desk.with_file_name("tmp")).env("PYTHONWARNINGS", "ignore");
-        Self { command, on_terminal, answers: VecDeque::new() }
+        Self { command, on_terminal, tells_all_there: false, answers: VecDeque::new() }
     }
 
     pub fn path(self, path: &str) -> Self {
@@ -89,8 +90,14 @@ impl Call {
         self
     }
 
+    /// Standard output and error go to its terminal, too.
+    pub fn telling_all_there(mut self) -> Self {
+        self.tells_all_there = true;
+        self
+    }
+
     pub fn start(self) -> Running {
-        let Self { mut command, on_terminal, answers } = self;
+        let Self { mut command, on_terminal, tells_all_there, answers } = self;
         let terminal = on_terminal.then(|| {
             let (master, slave) = terminal();
             command.stdin(slave.try_clone().unwrap());
@@ -100,9 +107,15 @@ impl Call {
         if !on_terminal {
             command.stdin(Stdio::null());
         }
-        let mut child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Running { child: Ended(child), out: reading(out), err: reading(err), terminal }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let (true, Some((slave, _))) = (tells_all_there, &terminal) {
+            command.stdout(slave.try_clone().unwrap()).stderr(slave.try_clone().unwrap());
+        }
+        let mut child = start(&mut command);
+        let (out, err) = (reading(child.stdout.take()), reading(child.stderr.take()));
+        // It has the terminal open, too.
+        drop(command);
+        Running { child: Ended(child), out, err, terminal }
     }
 
     pub fn run(self) -> Said {
@@ -210,10 +223,12 @@ fn converse(mut master: PtyMaster, mut answers: VecDeque<(String, String)>) -> S
     String::from_utf8_lossy(&shown).replace("\r\n", "\n")
 }
 
-fn reading(mut from: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
+fn reading(from: Option<impl std::io::Read + Send + 'static>) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).unwrap();
+        if let Some(mut from) = from {
+            from.read_to_end(&mut bytes).unwrap();
+        }
         String::from_utf8_lossy(&bytes).into_owned()
     })
 }
