@@ -12,7 +12,7 @@ pub enum Form {
     InnerFile,
     /// A zip with one inner file, and notes beside it.
     ZipEnvelope,
-    /// Encrypted with OpenPGP; what is in it cannot be seen.
+    /// Begins as an OpenPGP message does; armored ones may be signed alone, and not encrypted.
     OpenPgpMessage,
     /// A zip of another kind; the text says what is missing or too much.
     OtherArchive(String),

@@ -16,13 +16,14 @@ pub enum Verdict {
     AnybodyWithTheFile(Weakness),
     /// As strong as the passphrase, of which the file shows nothing.
     PassphraseHolders,
-    /// Whoever has the OpenPGP key or passphrase that it was encrypted to.
+    /// Whoever has the OpenPGP key or passphrase that it was encrypted to, if it is encrypted: by [`verdict`],
+    /// a file that only begins as such a message is one, too. Ask what reads OpenPGP.
     OpenPgpHolders,
     /// No access token, or not by this sight of it.
     Undecided,
 }
 
-/// Where ZipCrypto breaks first.
+/// Where it breaks first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weakness {
     /// The certificate in it is the one that the server shows to everybody: seconds.
@@ -30,14 +31,18 @@ pub enum Weakness {
     /// The certificate is not even encrypted: anybody can exchange it for another, and the reader then
     /// hands the key to another server; nothing has to be broken.
     CertificateInTheClear,
-    /// Known beginnings (of a certificate, of a JWT): seconds to hours.
+    /// Known beginnings (of a certificate, of a JWT): seconds to hours, by ZipCrypto.
     KnownBytes,
+    /// An OpenPGP message without any protection from being changed: known bytes in it can be exchanged for
+    /// others. Never from [`verdict`], which does not read OpenPGP.
+    NotAuthenticated,
 }
 
 /// Says who can open a file.
 ///
 /// `certificate_is_public`: the certificate in it is known to be what its host shows, because somebody
-/// compared, or [`Inspection::shows_certificate`] says so. The verdict is never better for not knowing.
+/// compared, or [`Inspection::shows_certificate`] says so. The verdict is never better for not knowing, except
+/// of OpenPGP messages, whose packets are not read here.
 pub fn verdict(inspection: &Inspection, certificate_is_public: bool) -> Verdict {
     match inspection.form {
         Form::InnerFile => of_inner(inspection, certificate_is_public),

@@ -9,8 +9,10 @@ mod letters;
 mod list;
 mod renew;
 mod revoke;
+mod sight;
 mod telling;
 mod wish;
+mod words;
 mod workshop;
 
 use std::io::Write;

@@ -39,8 +39,9 @@ impl Somebody {
         self.gpg(&["--decrypt", file.to_str().unwrap()])
     }
 
+    /// Runs GnuPG in their home; returns what it wrote.
     #[track_caller]
-    fn gpg(&self, arguments: &[&str]) -> Vec<u8> {
+    pub fn gpg(&self, arguments: &[&str]) -> Vec<u8> {
         let mut gpg = Command::new("gpg");
         gpg.env("GNUPGHOME", self.home.path()).env("LC_ALL", "C");
         gpg.args(["--batch", "--no-tty", "--quiet", "--no-permission-warning"]);

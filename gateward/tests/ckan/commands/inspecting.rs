@@ -106,6 +106,78 @@ fn an_openpgp_message_is_for_those_who_have_the_key() {
 }
 
 #[test]
+fn an_openpgp_message_that_is_not_encrypted_is_for_anybody() {
+    let (files, ann) = (Files::new(), Somebody::new());
+    files.made(&["--inner-only"]);
+    let inner = files.ours.desk("ann.dcor-access").display().to_string();
+    for kind in ["--store", "--sign"] {
+        std::fs::write(files.ours.desk("made.asc"), ann.gpg(&["--armor", kind, "--output", "-", &inner]))
+            .unwrap();
+        let seen = files.inspect(&["made.asc"]);
+        seen.refused(1, "ANYBODY");
+        seen.refused(1, "not encrypted");
+        let json = files.inspect(&["made.asc", "--format", "json"]);
+        assert_eq!((json.status, &json.json()[0]["verdict"]), (Some(1), &"anybody".into()), "{kind}");
+    }
+}
+
+#[test]
+fn a_broken_openpgp_message_is_for_nobody_knows_whom() {
+    let files = Files::new();
+    let begin = "-----BEGIN PGP MESSAGE-----";
+    for text in [begin.to_owned(), format!("{begin}\n\n!!!!\n"), format!("{begin}\n\nhF4D\n")] {
+        std::fs::write(files.ours.desk("broken.asc"), &text).unwrap();
+        let json = files.inspect(&["broken.asc", "--format", "json"]);
+        assert_eq!((json.status, &json.json()[0]["verdict"]), (Some(1), &"undecided".into()), "{text}");
+    }
+}
+
+#[test]
+fn an_openpgp_message_that_can_be_changed_unseen_is_not_praised() {
+    let files = Files::new();
+    // To a passphrase (RFC 9580 section 5.3), and then by the packet that protects nothing (section 5.7).
+    let mut message = vec![0xC3, 13, 4, 9, 3, 8, 1, 2, 3, 4, 5, 6, 7, 8, 96, 0xC9, 40];
+    message.extend([7; 40]);
+    std::fs::write(files.ours.desk("old.gpg"), &message).unwrap();
+    let seen = files.inspect(&["old.gpg"]);
+    seen.refused(1, "WHOEVER CAN CHANGE THE FILE");
+    // The same, with a code that shows changes (section 5.13.1).
+    message[15] = 0xD2;
+    message[17] = 1;
+    std::fs::write(files.ours.desk("old.gpg"), &message).unwrap();
+    assert!(files.inspect(&["old.gpg"]).good().out.contains("a passphrase"));
+}
+
+#[test]
+fn an_openpgp_message_is_not_opened_here_and_nobody_is_asked_for_a_passphrase() {
+    let (files, ann) = (Files::new(), Somebody::new());
+    files.made(&["--pgp", ann.public_key().to_str().unwrap()]);
+    let file = files.passphrase_file(PASSPHRASE);
+    let inspect = ["access-token", "inspect", "ann.dcor-access.gpg"];
+    let by_file = files.inspect(&["ann.dcor-access.gpg", "--passphrase-file", &file]);
+    let asked = files.ours.on_terminal(&[&inspect[..], &["--open"]].concat()).run();
+    for refused in [by_file, asked] {
+        refused.refused(2, "gpg --output");
+        assert!(!refused.terminal.contains("passphrase"), "{refused:?}");
+    }
+    assert_eq!(files.ours.kinds(), ["access_token_begun", "access_token_created"], "nor is it recorded");
+}
+
+#[test]
+fn names_in_a_certificate_move_no_cursor() {
+    let files = Files::new();
+    let odd = crate::tls_stand_in::certificate(&[HOST, "b\u{1b}[2J"], |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "c\u{1b}[2J");
+    });
+    std::fs::copy(odd.path(), files.ours.desk("server.cert")).unwrap();
+    let file = files.packed("zip", &["-q", "-j", "-e", "-P", PASSPHRASE]);
+    let passphrase = files.passphrase_file(PASSPHRASE);
+    let opened = files.inspect(&[file, "--passphrase-file", &passphrase]);
+    opened.refused(1, "b\\u{1b}[2J");
+    assert!(!opened.out.contains('\u{1b}') && !opened.err.contains('\u{1b}'), "{opened:?}");
+}
+
+#[test]
 fn an_inner_file_is_for_whoever_gets_it_and_its_hosts_certificate_says_so() {
     let files = Files::new();
     let passphrase = files.made(&["--inner-only"]);
