@@ -13,7 +13,6 @@ use crate::base::secret::Secret;
 use crate::flows::keyring::{self, Error, Keyring};
 use crate::flows::record::{Happened, What};
 use crate::server::{boot, system};
-use crate::store::temporary_login;
 
 /// Look at the keyring and change it; a running server takes changes up when it is restarted.
 #[derive(Debug, clap::Subcommand)]
@@ -58,7 +57,7 @@ impl Key {
                 };
                 change(context, &path, &retired, What::KeyRetired { key: id.clone() })?;
                 let said = format!(
-                    "{id} is retired; keep it in the file while `gateward key list` says that logins need it"
+                    "{id} is retired; keep it in the file while `gateward key list` says that something needs it"
                 );
                 context.print(out, &said, &json!({ "key": id }))?;
                 Ok(YES)
@@ -70,23 +69,19 @@ impl Key {
 fn list(context: &Context, text: &Secret, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let keyring = Keyring::parse(text)?;
     let access = context.access()?;
-    let needed = block_on(temporary_login::key_ids(&access.door.store.reader))??;
+    let needed = block_on(boot::keys_in_use(&access.door.store.reader))??;
     for key in keyring.descriptions() {
         let state = match key.retired {
             None if key.id == keyring.active_id() => "in use",
             None => "superseded",
             Some(_) => "retired",
         };
-        let is_needed = needed.contains(&key.id);
-        let text = format!(
-            "{:<16} made {:.0}  {state}{}",
-            key.id,
-            key.created,
-            if is_needed { ", logins need it" } else { "" }
-        );
+        let needs = needed.iter().filter(|(id, _)| *id == key.id);
+        let needs: Vec<String> = needs.map(|(_, need)| format!(", {need} it")).collect();
+        let text = format!("{:<16} made {:.0}  {state}{}", key.id, key.created, needs.concat());
         let json = json!({
             "key": key.id, "created": key.created.to_string(), "retired": key.retired.map(|at| at.to_string()),
-            "state": state, "needed": is_needed,
+            "state": state, "needed": !needs.is_empty(),
         });
         context.print(out, &text, &json)?;
     }

@@ -29,7 +29,7 @@ use crate::flows::policy::{NotARule, PolicyCache, Rule, Subject};
 use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
 use crate::store::resif::{self, Resif};
-use crate::store::{self, Store, temporary_login};
+use crate::store::{self, Reader, Store, access_token, temporary_login};
 
 /// Why the door cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +58,15 @@ pub enum Error {
     /// The operator's: others could read the keys.
     #[error("{path} can be read by everybody on this machine: chmod o-rwx it", path = .0.display())]
     Exposed(PathBuf),
-    /// The operator's: living logins need a key that is gone.
-    #[error("the keyring {path} lacks key {key}, which living logins need: put it back, or end those logins with `gateward login revoke`", path = .path.display())]
+    /// The operator's: what is alive needs a key that is gone.
+    #[error("the keyring {path} lacks key {key}, which {need}: put it back, or end them with `{remedy}`", path = .path.display(), remedy = .need.remedy())]
     KeyMissing {
         /// The keyring's file.
         path: PathBuf,
         /// The key's id.
         key: String,
+        /// What needs it.
+        need: Need,
     },
     /// The operator's: no key, or another one, in an issuer's file.
     #[error("issuer {path}: {reason}", path = .path.display())]
@@ -392,16 +394,59 @@ pub async fn check_resif(door: &Door) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that the keyring has every key that living logins need; commands do without, so that
-/// such logins can be ended.
+/// What a key of the keyring was made for and is still needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Passwords and mail addresses of living logins.
+    Logins,
+    /// The people of access tokens that have not ended.
+    AccessTokens,
+}
+
+impl Need {
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Logins => "gateward login revoke",
+            Self::AccessTokens => "gateward access-token revoke",
+        }
+    }
+}
+
+impl std::fmt::Display for Need {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Logins => "logins need",
+            Self::AccessTokens => "access tokens need",
+        })
+    }
+}
+
+/// Returns the ids of the keys that are needed, each with what needs it.
+///
+/// # Errors
+///
+/// [`store::Error::Unreachable`].
+pub async fn keys_in_use(reader: &Reader) -> Result<Vec<(String, Need)>, store::Error> {
+    let logins = temporary_login::key_ids(reader).await?;
+    let access_tokens = access_token::key_ids(reader).await?;
+    let by = |need| move |key| (key, need);
+    Ok(logins
+        .into_iter()
+        .map(by(Need::Logins))
+        .chain(access_tokens.into_iter().map(by(Need::AccessTokens)))
+        .collect())
+}
+
+/// Checks that the keyring has every key that living logins and access tokens need; commands do without,
+/// so that these can be ended.
 ///
 /// # Errors
 ///
 /// [`Error::KeyMissing`], [`Error::Store`].
 pub async fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
-    let needed = temporary_login::key_ids(&door.store.reader).await?;
-    match needed.into_iter().find(|key| !door.keyring.has(key)) {
-        Some(key) => Err(Error::KeyMissing { path: config.keyring.clone(), key }),
+    let in_use = keys_in_use(&door.store.reader).await?;
+    match in_use.into_iter().find(|(key, _)| !door.keyring.has(key)) {
+        Some((key, need)) => Err(Error::KeyMissing { path: config.keyring.clone(), key, need }),
         None => Ok(()),
     }
 }

@@ -4,6 +4,8 @@
 //! be there; `issued` once the file lies whole; `ending` from the moment when its end was decided until
 //! the key is gone where it was made; then `ended`. Rows stay: they say who once had what.
 
+use std::collections::BTreeSet;
+
 use ::access_token::KeyKind;
 use jiff::Timestamp;
 
@@ -157,6 +159,28 @@ pub async fn due(
     );
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     reader.all(Query::of(TABLE, sql, values![now, begun, after, most]), row).await
+}
+
+/// Returns the ids of the keys that sealed the people of those that have not ended: without them nobody is
+/// named any more, and nothing renewed.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
+    // What is sealed begins with its key's id: its length in one byte, then at most 32.
+    let sql = "SELECT DISTINCT substr(sealed_person, 1, 33) FROM access_token WHERE state <> 'ended'";
+    let sealed = Query::of(TABLE, sql, Vec::new());
+    let ids = reader.all(sealed, |row| {
+        let unfit = || Unfit { column: 0, reason: "it names no key".into() };
+        named_key(row.bytes(0)?).map(str::to_owned).ok_or_else(unfit)
+    });
+    Ok(BTreeSet::from_iter(ids.await?).into_iter().collect())
+}
+
+fn named_key(sealed: &[u8]) -> Option<&str> {
+    let (length, rest) = sealed.split_first()?;
+    std::str::from_utf8(rest.get(..usize::from(*length))?).ok()
 }
 
 /// Notes that one is being made: before anybody is asked for a key.

@@ -497,3 +497,31 @@ async fn a_wrong_passphrase_opens_nothing() {
     let file = std::fs::read(bench.file()).unwrap();
     assert!(open(&file, &Passphrase::parse("12345").unwrap()).is_err());
 }
+
+#[tokio::test]
+async fn the_key_that_sealed_a_person_is_needed_until_the_access_token_has_ended() {
+    let mut bench = Bench::set_up().await;
+    let ckan = StandInCkan::that(Making::Works);
+    let made = bench.make(&ckan, &Folder::default()).await.unwrap();
+    let old = bench.door.keyring.active_id().to_owned();
+    for login in bench.installation.command(&["login", "list"]).0.lines() {
+        assert!(bench.installation.command(&["login", "revoke", &login[..14]]).1);
+    }
+    assert!(bench.installation.command(&["key", "rotate"]).1);
+    assert!(bench.installation.command(&["key", "retire", &old]).1);
+    let listed = bench.installation.command(&["key", "list"]).0;
+    let is_needed = |line: &str| line.contains("access tokens need it");
+    assert!(listed.lines().all(|line| is_needed(line) == line.starts_with(&old)), "{listed}");
+
+    // A server without it says so, and what ends the need.
+    let text = std::fs::read_to_string(bench.installation.path("keyring.toml")).unwrap();
+    let without: Vec<&str> = text.split("[[key]]").filter(|key| !key.contains(&old)).collect();
+    std::fs::write(bench.installation.path("keyring.toml"), without.join("[[key]]")).unwrap();
+    let refused = bench.installation.try_start().await.unwrap_err().to_string();
+    assert!(refused.contains(&old) && refused.contains("gateward access-token revoke"), "{refused}");
+
+    bench.revoke(made.id, Some(&ckan)).await.unwrap();
+    let listed = bench.installation.command(&["key", "list"]).0;
+    assert!(!is_needed(&listed), "{listed}");
+    bench.installation.try_start().await.unwrap();
+}
