@@ -2,6 +2,7 @@
 //! cannot is refused at once.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -359,20 +360,21 @@ pub fn ckan(config: &Config, ini: Option<&Path>, random: &Random) -> Result<Opti
 ///
 /// # Errors
 ///
-/// [`Error::File`], [`Error::Letter`].
+/// [`Error::File`]: the folder is not there, or a letter in it cannot be read. [`Error::Letter`].
 pub fn letters(settings: &config::AccessToken) -> Result<Letters, Error> {
     let Some(folder) = &settings.letters else { return Ok(Letters::built_in()) };
+    let file = |path: &Path, source| Error::File { what: "letters", path: path.to_owned(), source };
+    // Of a folder that is not there each letter would be missing, and ours would be sent for theirs.
+    std::fs::read_dir(folder).map_err(|source| file(folder, source))?;
     let mut own = BTreeMap::new();
     for (name, _) in letter::BUILT_IN {
         let path = folder.join(name);
-        if path.exists() {
-            let text = String::from_utf8(read("letter", &path)?);
-            let not_text = |_| Error::File {
-                what: "letter",
-                path: path.clone(),
-                source: std::io::Error::other("it is not text"),
-            };
-            own.insert(*name, text.map_err(not_text)?);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                own.insert(*name, text);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => {}
+            Err(error) => return Err(file(&path, error)),
         }
     }
     Ok(Letters::from_folder_texts(|name| own.get(name).cloned())?)

@@ -1,5 +1,7 @@
 //! `config check` finds what is wrong before a server does.
 
+use std::path::Path;
+
 use super::support::Installation;
 
 /// Checks a file that was broken, and returns its findings.
@@ -71,6 +73,35 @@ fn what_the_file_names_and_is_not_there_is_found() {
     finds("dir:files", "dir:gone", "gone");
     finds("keyring.toml", "gone.toml", "gone.toml");
     finds("\"issuer.asc\"", "\"gone.asc\"", "gone.asc");
+}
+
+#[test]
+fn letters_of_ones_own_that_cannot_be_read_are_found_and_never_replaced_by_ours() {
+    let with_letters = |named: &str| {
+        let installation = Installation::new();
+        let folder = Path::new(&installation.config()).parent().unwrap().join("letters");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("letter.en.txt"), "Hello {{ user }}\n").unwrap();
+        let access_token = format!(
+            "\n[access_token]\nhost = \"dcor.example.org\"\nlifetime_days = 30\ninstitution = \"Us\"\n\
+             contact = \"Us\"\nletters = \"{named}\"\n\n[[service]]"
+        );
+        installation.change("\n[[service]]", &access_token);
+        (installation, folder)
+    };
+    let mistyped = findings(&with_letters("leters").0);
+    assert_eq!(mistyped.len(), 1, "{mistyped:?}");
+    assert!(mistyped[0].contains("leters: No such file"), "{mistyped:?}");
+
+    let (installation, folder) = with_letters("letters");
+    assert_eq!(
+        installation.run(&["config", "check"]).status,
+        0,
+        "ours stand in for those that are not there"
+    );
+    std::os::unix::fs::symlink("gone", folder.join("letter.de.txt")).unwrap();
+    let dangling = findings(&installation);
+    assert!(dangling.len() == 1 && dangling[0].contains("letters/letter.de.txt: "), "{dangling:?}");
 }
 
 #[test]
