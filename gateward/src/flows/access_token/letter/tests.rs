@@ -59,6 +59,39 @@ fn each_form_is_opened_as_it_can_be_opened() {
     assert!(!inner.contains("7-Zip") && !inner.contains("gpg"), "{inner}");
 }
 
+/// A text without marks and line ends.
+fn words(text: &str) -> String {
+    let bare = text.replace("<b>", "").replace("</b>", "").replace(['"', '“', '”', '„'], "");
+    bare.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn everything_written_says_how_a_file_that_is_not_ours_is_found_out() {
+    // Readers take any passphrase for a file that is not encrypted at all.
+    let letters = Letters::built_in();
+    for (language, wrong_passphrase, asks) in [
+        (Language::English, "type 1, then Finish. An error must appear.", "It must ask for the passphrase"),
+        (
+            Language::German,
+            "1 eintippen, dann Finish. Es muss ein Fehler",
+            "Sie muss nach dem Kennwort fragen",
+        ),
+    ] {
+        for form in [Form::Zip, Form::Pgp, Form::Inner] {
+            let letter = Letter { form, language, ..ada() };
+            let text = words(&letters.text(&letter).unwrap());
+            let html = words(&letters.html(&letter).unwrap());
+            let read_me = words(&letters.read_me(&letter).unwrap().1);
+            for written in [&text, &html, &read_me] {
+                assert!(written.contains(wrong_passphrase), "{written}");
+            }
+            for letter in [&text, &html] {
+                assert_eq!(letter.contains(asks), form == Form::Zip, "{letter}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_german_letter_is_german() {
     let letters = Letters::built_in();
