@@ -443,15 +443,15 @@ mod tests {
 
     #[test]
     fn a_ckan_is_named_wholly_and_its_key_is_never_shown_on_the_way() {
-        let refusal = |ckan: &str| {
+        let refusal = |ckan: &str, at: usize| {
             let wrong = Config::parse(&format!("{COMMANDS}[ckan]\n{ckan}"), Path::new("/")).unwrap_err();
-            assert_eq!(wrong.line, 3, "{wrong}");
+            assert_eq!(wrong.line, at, "{wrong}");
             wrong.reason
         };
-        assert!(refusal("admin_key = \"k\"\n").contains("url"));
-        assert!(refusal("url = \"https://a\"\n").contains("admin_key"));
-        assert!(refusal("url = \"http://ckan.example.org\"\nadmin_key = \"k\"\n").contains("https"));
-        assert!(refusal("url = \"https://a\"\nadmin_key = \"k\"\nprogram = \"p\"\n").contains("ini"));
+        assert!(refusal("admin_key = \"k\"\n", 3).contains("url"));
+        assert!(refusal("url = \"https://a\"\n", 3).contains("admin_key"));
+        assert!(refusal("url = \"http://ckan.example.org\"\nadmin_key = \"k\"\n", 4).contains("https"));
+        assert!(refusal("url = \"https://a\"\nadmin_key = \"k\"\nprogram = \"p\"\n", 3).contains("ini"));
     }
 
     #[test]
