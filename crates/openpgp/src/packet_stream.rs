@@ -16,13 +16,13 @@ pub(crate) struct PacketStream<R> {
     buffer: Vec<u8>,
     /// Where in the buffer lies what is encoded and not yet given out.
     ready: Range<usize>,
-    /// First byte of the packet, until it has gone out.
+    /// The packet's type, until it has gone out.
     tag: Option<u8>,
     ended: bool,
 }
 
 /// A power of two; the first piece must have at least 512 bytes.
-const PIECE: usize = 1 << PIECE_POWER;
+pub(crate) const PIECE: usize = 1 << PIECE_POWER;
 const PIECE_POWER: u8 = 16;
 
 /// The longest: a tag and a length in five bytes.
@@ -31,18 +31,13 @@ const HEADER: usize = 6;
 impl<R: Read> PacketStream<R> {
     /// `tag` is the packet's type, under 64.
     pub(crate) fn new(tag: u8, body: R) -> Self {
-        Self { body, buffer: vec![0; HEADER + PIECE], ready: 0..0, tag: Some(0xc0 | tag), ended: false }
+        Self { body, buffer: vec![0; HEADER + PIECE], ready: 0..0, tag: Some(tag), ended: false }
     }
 
     fn next_piece(&mut self) -> io::Result<()> {
         let length = read_full(&mut self.body, &mut self.buffer[HEADER..])?;
         self.ended = length < PIECE;
-        let mut header: Vec<u8> = self.tag.take().into_iter().collect();
-        if self.ended {
-            header.extend(definite_length(length));
-        } else {
-            header.push(224 + PIECE_POWER);
-        }
+        let header = piece_header(self.tag.take(), length);
         let start = HEADER - header.len();
         self.buffer[start..HEADER].copy_from_slice(&header);
         self.ready = start..HEADER + length;
@@ -65,8 +60,20 @@ impl<R: Read> Read for PacketStream<R> {
     }
 }
 
+/// What stands before a piece of a body: `tag` before the first one only. A piece shorter than
+/// [`PIECE`] is the last.
+pub(crate) fn piece_header(tag: Option<u8>, length: usize) -> Vec<u8> {
+    let mut header: Vec<u8> = tag.iter().map(|tag| 0xc0 | tag).collect();
+    if length < PIECE {
+        header.extend(definite_length(length));
+    } else {
+        header.push(224 + PIECE_POWER);
+    }
+    header
+}
+
 /// Fewer bytes than `buffer` has only at the end.
-fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
         match input.read(&mut buffer[length..]) {

@@ -89,6 +89,9 @@ impl From<pgp::errors::Error> for SealError {
 /// that, otherwise with a modification detection code, which GnuPG 2.2 reads. A key that does not
 /// list AES-256 among its preferences gets it all the same: no program of this century lacks it.
 ///
+/// Memory use is constant. Longer content with a modification detection code is encrypted by a thread
+/// that lives as long as the call; `input` and `output` stay on the caller's.
+///
 /// # Errors
 ///
 /// [`SealError`], grouped by who can act. Every recipient is looked at before anything is read or

@@ -22,6 +22,9 @@ use rand_chacha::{
 use crate::{
     EncryptionKey, Fingerprint, SealError, SealOptions, Sealed,
     armor_writer::ArmorWriter,
+    cfb,
+    gcm::GcmChunks,
+    mdc::WithMdc,
     packet_stream::PacketStream,
     recipient::LibraryKey,
     sealed_message::{AeadMode, Cipher, Protection},
@@ -118,25 +121,32 @@ impl Sealing {
     fn write(mut self, header: Vec<u8>, input: impl Read, output: &mut impl Write) -> Result<(), SealError> {
         output.write_all(&self.openers).map_err(SealError::Output)?;
         let literal = PacketStream::new(LITERAL, Cursor::new(header).chain(input));
+        let key = self.session_key.as_ref();
         let Some(mode) = self.aead else {
-            let content = CIPHER.stream_encryptor(&mut self.random, self.session_key.as_ref(), literal)?;
             // RFC 9580 section 5.13.1: the version, then the ciphertext.
-            return copy(PacketStream::new(ENCRYPTED, Cursor::new([1]).chain(content)), output);
+            let content = WithMdc::new(random_bytes(&mut self.random), literal);
+            return cfb::write_encrypted(ENCRYPTED, key, Cursor::new([1]).chain(content), output);
         };
-        let mut salt = [0; 32];
-        self.random.fill_bytes(&mut salt);
-        let content = SymEncryptedProtectedData::encrypt_seipdv2_stream(
-            CIPHER,
-            mode,
-            AEAD_CHUNK,
-            self.session_key.as_ref(),
-            salt,
-            literal,
-        )?;
+        let salt = random_bytes(&mut self.random);
         // RFC 9580 section 5.13.2.
-        let start = [&[2, CIPHER.into(), mode.into(), AEAD_CHUNK.into()], salt.as_slice()].concat();
-        copy(PacketStream::new(ENCRYPTED, Cursor::new(start).chain(content)), output)
+        let parameters = [2, CIPHER.into(), mode.into(), AEAD_CHUNK.into()];
+        let start = Cursor::new([&parameters, salt.as_slice()].concat());
+        if mode == AeadAlgorithm::Gcm {
+            let [version, cipher, mode, chunk] = parameters;
+            let associated = [0xc0 | ENCRYPTED, version, cipher, mode, chunk];
+            let content = GcmChunks::new(associated, AEAD_CHUNK, key, &salt, literal);
+            return copy(PacketStream::new(ENCRYPTED, start.chain(content)), output);
+        }
+        let content =
+            SymEncryptedProtectedData::encrypt_seipdv2_stream(CIPHER, mode, AEAD_CHUNK, key, salt, literal)?;
+        copy(PacketStream::new(ENCRYPTED, start.chain(content)), output)
     }
+}
+
+fn random_bytes<const N: usize>(random: &mut ChaCha20Rng) -> [u8; N] {
+    let mut bytes = [0; N];
+    random.fill_bytes(&mut bytes);
+    bytes
 }
 
 /// RFC 9580 section 5.9: binary, the name, no date: that of the file system is the true one.
@@ -182,5 +192,69 @@ impl<S: Write> Write for Counted<S> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Around every size at which a piece, a chunk or a unit is full.
+    fn sizes() -> Vec<usize> {
+        let full = [65_536, 2 * 65_536, 4 * 65_536, 8 * 65_536, 13 * 65_536];
+        let around = full.iter().flat_map(|full| full - 90..full + 20);
+        around.chain([0, 1, 200, 3_000_000]).collect()
+    }
+
+    fn content(length: usize) -> Vec<u8> {
+        (0..length).map(|at| (at * 31 % 251).to_be_bytes()[7]).collect()
+    }
+
+    fn ours(aead: Option<AeadAlgorithm>, content: &[u8]) -> Vec<u8> {
+        let mut output = Vec::new();
+        let sealing = Sealing::new(aead, [5; 32]);
+        sealing.run(content, &mut output, &SealOptions::default()).unwrap();
+        output
+    }
+
+    /// The same with nothing but the library.
+    fn libraries(aead: Option<AeadAlgorithm>, content: &[u8]) -> Vec<u8> {
+        let Sealing { mut random, session_key, .. } = Sealing::new(aead, [5; 32]);
+        let literal = PacketStream::new(LITERAL, Cursor::new(literal_header("").unwrap()).chain(content));
+        let mut body = Vec::new();
+        if let Some(mode) = aead {
+            let salt = random_bytes(&mut random);
+            body.extend([2, CIPHER.into(), mode.into(), AEAD_CHUNK.into()]);
+            body.extend(salt);
+            let (key, size) = (session_key.as_ref(), AEAD_CHUNK);
+            SymEncryptedProtectedData::encrypt_seipdv2_stream(CIPHER, mode, size, key, salt, literal)
+                .unwrap()
+                .read_to_end(&mut body)
+                .unwrap();
+        } else {
+            body.push(1);
+            let mut encrypted = CIPHER.stream_encryptor(random, session_key.as_ref(), literal).unwrap();
+            encrypted.read_to_end(&mut body).unwrap();
+        }
+        let mut output = Vec::new();
+        PacketStream::new(ENCRYPTED, body.as_slice()).read_to_end(&mut output).unwrap();
+        output
+    }
+
+    #[test]
+    fn the_fast_way_with_a_modification_detection_code_gives_the_librarys_bytes() {
+        for size in sizes() {
+            let content = content(size);
+            assert!(ours(None, &content) == libraries(None, &content), "{size} bytes");
+        }
+    }
+
+    #[test]
+    fn the_fast_way_with_gcm_gives_the_librarys_bytes() {
+        for size in sizes().into_iter().step_by(7) {
+            let content = content(size);
+            let gcm = Some(AeadAlgorithm::Gcm);
+            assert!(ours(gcm, &content) == libraries(gcm, &content), "{size} bytes");
+        }
     }
 }

@@ -437,11 +437,11 @@ fn the_error_says_which_side_broke_wherever_it_breaks() {
         let key = [pin(&with_curve(more)).unwrap()];
         for armor in [false, true] {
             let options = SealOptions { armor, file_name: None };
-            for length in [0, 1, 8_192, 65_529, 65_530, 100_000, 300_000] {
+            for length in [0, 1, 8_192, 65_529, 65_530, 100_000, 300_000, 1_500_000] {
                 let mut output = Vec::new();
                 let input = seal_to(Breaks(length), &mut output, &key, at(NOW), [3; 32], &options);
                 assert!(matches!(input, Err(SealError::Input(_))), "{input:?}");
-                let text = vec![0; 400_000];
+                let text = vec![0; 2_000_000];
                 let output = seal_to(&text[..], Breaks(length), &key, at(NOW), [3; 32], &options);
                 assert!(matches!(output, Err(SealError::Output(_))), "{output:?}");
             }
