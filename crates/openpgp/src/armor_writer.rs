@@ -65,17 +65,31 @@ fn write_line(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     output.write_all(line.as_bytes())
 }
 
-const CRC24_START: u32 = 0x00b7_04ce;
+pub(crate) const CRC24_START: u32 = 0x00b7_04ce;
 
 /// RFC 9580 section 6.1.1.
-fn crc24(start: u32, bytes: &[u8]) -> u32 {
+pub(crate) fn crc24(start: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(start, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte) << 16, |crc, _| {
-            let shifted = crc << 1;
-            (if shifted & 0x0100_0000 == 0 { shifted } else { shifted ^ 0x0186_4cfb }) & 0x00ff_ffff
-        })
+        let [_, high, ..] = crc.to_be_bytes();
+        (crc << 8 ^ CRC24_OF_BYTE[usize::from(high ^ byte)]) & 0x00ff_ffff
     })
 }
+
+const CRC24_OF_BYTE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte: u32 = 0;
+    while byte < 256 {
+        let mut crc = byte << 16;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x0080_0000 == 0 { crc << 1 } else { crc << 1 ^ 0x0186_4cfb };
+            bit += 1;
+        }
+        table[byte as usize] = crc;
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -113,7 +113,7 @@ fn take_body<'a>(rest: &mut &'a [u8], header: PacketHeader) -> Result<&'a [u8], 
     Ok(body)
 }
 
-fn key_opener(header: PacketHeader, body: &[u8]) -> Result<Opener, DescribeError> {
+pub(crate) fn key_opener(header: PacketHeader, body: &[u8]) -> Result<Opener, DescribeError> {
     let packet = PublicKeyEncryptedSessionKey::try_from_reader(header, body)
         .map_err(|_| DescribeError::Malformed("a session key for a key"))?;
     Ok(match packet {
@@ -131,7 +131,7 @@ fn key_opener(header: PacketHeader, body: &[u8]) -> Result<Opener, DescribeError
     })
 }
 
-fn passphrase_opener(header: PacketHeader, body: &[u8]) -> Result<Opener, DescribeError> {
+pub(crate) fn passphrase_opener(header: PacketHeader, body: &[u8]) -> Result<Opener, DescribeError> {
     let packet = SymKeyEncryptedSessionKey::try_from_reader(header, body)
         .map_err(|_| DescribeError::Malformed("a session key for a passphrase"))?;
     let stretching = match packet.s2k() {
