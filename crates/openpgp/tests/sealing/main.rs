@@ -3,6 +3,7 @@
 //! They run where the feature `real-tools` asks for them, and fail, never skip, without the programs.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod opening;
 mod programs;
 
 use jiff::Timestamp;

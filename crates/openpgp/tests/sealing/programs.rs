@@ -118,6 +118,14 @@ impl Gnupg {
         succeeded(fed(command, b""))
     }
 
+    /// What `sq encrypt` makes of it.
+    pub fn sq_encrypt(&self, fingerprint: &str, content: &[u8]) -> Vec<u8> {
+        let public = self.file("public", &self.gpg(&["--export", fingerprint], b""));
+        let mut command = Command::new("sq");
+        command.args(["encrypt", "--binary", "--recipient-cert"]).arg(public);
+        succeeded(fed(command, content))
+    }
+
     fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
