@@ -55,21 +55,26 @@ impl Which {
         self.pinned_to.is_some()
     }
 
+    /// Tells of one whether it is meant.
+    pub fn filter(&self) -> anyhow::Result<impl Fn(&AccessTokenRow) -> bool> {
+        let pinned = self.pinned_to.as_deref().map(certificate::read).transpose()?;
+        let pinned = pinned.map(|pinned| data_encoding::HEXLOWER.encode(pinned.fingerprint().as_bytes()));
+        let before: Option<Timestamp> =
+            self.before.map(|day| day.to_zoned(TimeZone::UTC).map(|day| day.timestamp())).transpose()?;
+        Ok(move |row: &AccessTokenRow| {
+            pinned.as_ref().is_none_or(|pinned| row.certificate == *pinned)
+                && before.is_none_or(|before| row.expires_at.min(row.certificate_ends) < before)
+        })
+    }
+
     /// Finds those that are meant.
     pub fn find(
         &self,
         access: &Access,
         wanted: impl Fn(&AccessTokenRow) -> bool,
     ) -> anyhow::Result<Vec<AccessTokenRow>> {
-        let pinned = self.pinned_to.as_deref().map(certificate::read).transpose()?;
-        let pinned = pinned.map(|pinned| data_encoding::HEXLOWER.encode(pinned.fingerprint().as_bytes()));
-        let before: Option<Timestamp> =
-            self.before.map(|day| day.to_zoned(TimeZone::UTC).map(|day| day.timestamp())).transpose()?;
-        let meant = |row: &AccessTokenRow| {
-            pinned.as_ref().is_none_or(|pinned| row.certificate == *pinned)
-                && before.is_none_or(|before| row.expires_at.min(row.certificate_ends) < before)
-                && wanted(row)
-        };
+        let is_meant = self.filter()?;
+        let meant = |row: &AccessTokenRow| is_meant(row) && wanted(row);
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = block_on(access_token::page(&access.door.store.reader, after, PAGE))??;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::access_token::ApiKey;
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -65,7 +65,8 @@ impl Renew {
         let certificate = self.certificate.find(&workshop.settings)?;
         let expires_at = workshop.end(self.expires, &certificate)?;
         let until = later(workshop.access.now, SignedDuration::from_hours(24 * i64::from(self.keep_old)));
-        let rows = self.rows(&workshop)?;
+        let fingerprint = data_encoding::HEXLOWER.encode(certificate.fingerprint().as_bytes());
+        let rows = self.rows(&workshop, &fingerprint)?;
         let wanted = || rows.iter().filter(|row| row.replaced_by.is_none());
         if let Some(twice) = twice(wanted()) {
             bail!(
@@ -86,28 +87,41 @@ impl Renew {
         Batch { workshop: &workshop, certificate: &certificate, expires_at }.run(context, out, &turns)
     }
 
-    /// Those that are meant; of `--all`, those are among them that were renewed before and go on for a while.
-    fn rows(&self, workshop: &Workshop) -> anyhow::Result<Vec<AccessTokenRow>> {
+    /// Those that are meant, each with its successor if that is good; of `--all`, not those that a run
+    /// before this one made, with the same certificate, for people whose old ones go on still.
+    fn rows(&self, workshop: &Workshop, certificate: &str) -> anyhow::Result<Vec<AccessTokenRow>> {
         let access = &workshop.access;
         if self.all {
-            let is_issued = |row: &AccessTokenRow| row.state == State::Issued;
-            let renewed = Which::default().find(access, |row| is_issued(row) && row.replaced_by.is_some())?;
-            // Those that a run before this one made: their old ones go on still.
-            let fresh: BTreeSet<AccessTokenId> = renewed.iter().filter_map(|row| row.replaced_by).collect();
-            return self.which.find(access, |row| is_issued(row) && !fresh.contains(&row.id));
-        }
-        let find = |id: &AccessTokenId| {
-            let row = block_on(access_token::find(&access.door.store.reader, *id))??;
-            let row = row.ok_or(Error::NoSuch(*id))?;
-            match (row.state, row.replaced_by) {
-                (State::Issued, None) => Ok(row),
-                (State::Issued, Some(by)) => Err(anyhow!("{id} was renewed already, by {by}")),
-                (state, _) => {
-                    Err(anyhow!("{id} is {state}: make a new one with `gateward access-token create`"))
-                }
+            let mut rows = Which::default().find(access, |row| row.state == State::Issued)?;
+            let good: BTreeSet<AccessTokenId> = rows.iter().map(|row| row.id).collect();
+            for row in &mut rows {
+                row.replaced_by = row.replaced_by.filter(|by| good.contains(by));
             }
+            let successors: BTreeSet<_> = rows.iter().filter_map(|row| row.replaced_by).collect();
+            let is_fresh =
+                |row: &AccessTokenRow| successors.contains(&row.id) && row.certificate == certificate;
+            let meant = self.which.filter()?;
+            rows.retain(|row| meant(row) && !is_fresh(row));
+            return Ok(rows);
+        }
+        let find = |id: &AccessTokenId| -> anyhow::Result<Option<AccessTokenRow>> {
+            Ok(block_on(access_token::find(&access.door.store.reader, *id))??)
         };
-        self.ids.iter().map(find).collect()
+        let meant = |id: &AccessTokenId| -> anyhow::Result<AccessTokenRow> {
+            let mut row = find(id)?.ok_or(Error::NoSuch(*id))?;
+            if row.state != State::Issued {
+                bail!("{id} is {}: make a new one with `gateward access-token create`", row.state);
+            }
+            if let Some(by) = row.replaced_by {
+                let successor = find(&by)?;
+                if successor.is_some_and(|successor| successor.state == State::Issued) {
+                    bail!("{id} was renewed already, by {by}");
+                }
+                row.replaced_by = None;
+            }
+            Ok(row)
+        };
+        self.ids.iter().map(meant).collect()
     }
 }
 
