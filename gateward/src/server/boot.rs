@@ -104,7 +104,7 @@ pub enum Error {
     #[error("exchange.htdigest: {0}")]
     Htdigest(#[from] htdigest::Error),
     /// The operator's: CKAN cannot be asked as the configuration names it.
-    #[error("ckan: {0}")]
+    #[error("[ckan]: {0}")]
     Ckan(Box<Unready>),
     /// The operator's: a letter of their own.
     #[error("letters: {0}")]

@@ -4,7 +4,7 @@
 use std::fs::{File, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::pty::openpty;
@@ -115,22 +115,41 @@ fn what_is_made_is_for_commands_alone_and_they_work_at_once() {
 }
 
 #[test]
-fn the_command_of_a_ckan_on_this_machine_needs_no_key() {
-    let asked = Asked::new();
-    std::fs::write(asked.file("ckan.ini"), "[app:main]\n").unwrap();
-    std::fs::write(asked.file("ckan"), "#!/bin/sh\n").unwrap();
-    std::fs::set_permissions(asked.file("ckan"), Permissions::from_mode(0o755)).unwrap();
-    let (dir, store, certificate) = (asked.path("etc"), asked.path("gateward.db"), asked.path("dcor.pem"));
-    let ini = asked.path("ckan.ini");
-    let init = [
-        &["init", "--for", "dcor", "--dir", &dir, "--store", &store, "--host", "dcor.example.org"][..],
-        &["--host-certificate", &certificate, "--ckan", &ini, "--lifetime-days", "30"],
-        &["--institution", "Example Hospital", "--contact", "Data office"],
-    ];
-    let path = format!("{}:/usr/bin:/bin", asked.0.path().display());
-    let file = asked.written(&gateward(&init.concat(), &[("PATH", &path)], b""));
-    assert_eq!(file["ckan"]["ini"].as_str(), Some(ini.as_str()));
-    assert_eq!(file["ckan"].as_table().unwrap().len(), 1);
+fn the_command_of_a_ckan_on_this_machine_needs_no_key_and_is_written_down_wherever_it_is() {
+    for is_in_path in [true, false] {
+        let asked = Asked::new();
+        std::fs::write(asked.file("ckan.ini"), "[app:main]\n").unwrap();
+        let folder = asked.file("bin");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("ckan"), "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(folder.join("ckan"), Permissions::from_mode(0o755)).unwrap();
+        let (dir, store) = (asked.path("etc"), asked.path("gateward.db"));
+        let (certificate, ini, program) =
+            (asked.path("dcor.pem"), asked.path("ckan.ini"), asked.path("bin/ckan"));
+        let init = [
+            &["init", "--for", "dcor", "--dir", &dir, "--store", &store, "--host", "dcor.example.org"][..],
+            &["--host-certificate", &certificate, "--ckan", &ini, "--lifetime-days", "30"],
+            &["--institution", "Example Hospital", "--contact", "Data office"],
+        ]
+        .concat();
+        let file = if is_in_path {
+            let path = format!("{}:/usr/bin:/bin", folder.display());
+            asked.written(&gateward(&init, &[("PATH", &path)], b""))
+        } else {
+            let elsewhere = [("PATH", "/usr/bin:/bin")];
+            // Nobody is asked where CKAN's guide has it.
+            if !Path::new("/usr/lib/ckan/default/bin/ckan").exists() {
+                asked.refused(&gateward(&init, &elsewhere, b""), "missing: --ckan-program;");
+            }
+            let named = |program| [&init[..], &["--ckan-program", program]].concat();
+            asked.refused(&gateward(&named("/nowhere/ckan"), &elsewhere, b""), "/nowhere/ckan: No such file");
+            asked.written(&gateward(&named(&program), &elsewhere, b""))
+        };
+        let ckan = file["ckan"].as_table().unwrap();
+        assert_eq!(ckan["ini"].as_str(), Some(ini.as_str()));
+        assert_eq!(ckan["program"].as_str(), Some(program.as_str()));
+        assert_eq!(ckan.len(), 2);
+    }
 }
 
 #[test]
@@ -140,6 +159,8 @@ fn what_would_not_work_is_refused_before_anything_is_written() {
     asked.refused(&asked.init_with_all(&["--host", "other.example.org"]), "other.example.org");
     asked.refused(&asked.init_with_all(&["--ckan", "http://dcor.example.org"]), "http only to this machine");
     asked.refused(&asked.init_with_all(&["--ckan", "/nowhere.ini"]), "/nowhere.ini: No such file");
+    asked.refused(&asked.init_with_all(&["--ckan-program", "/bin/true"]), "--ckan-program goes with an INI");
+    asked.refused(&asked.init_with_all(&["--ckan-ca", "/nowhere.pem"]), "gateward: [ckan]: ca /nowhere.pem");
     asked.refused(&asked.init_with_all(&["--lifetime-days", "0"]), "lies between 1 and 3650");
     std::fs::set_permissions(asked.file("ckan.key"), Permissions::from_mode(0o644)).unwrap();
     asked.refused(&asked.init_with_all(&[]), "ckan.key");

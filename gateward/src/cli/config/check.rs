@@ -100,8 +100,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
     findings.extend(access_token(config));
-    findings
-        .extend(boot::ckan(config, None, &system::random()).err().map(|error| format!("[ckan]: {error}")));
+    findings.extend(boot::ckan(config, None, &system::random()).err().map(|error| error.to_string()));
 
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.

@@ -6,6 +6,7 @@ use super::ask::{Answers, Question, file};
 use super::{Init, absolute, quoted};
 use crate::base::ckan_url::CkanUrl;
 use crate::base::store_address::StoreAddress;
+use crate::server::ckan::Program;
 
 /// What is said about access tokens and the CKAN that makes their keys.
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,9 @@ pub(super) struct Options {
     /// The certificate that its own is or leads to, PEM, unless this machine believes it anyway. For a URL.
     #[arg(long, requires = "ckan", value_name = "PEM")]
     ckan_ca: Option<PathBuf>,
+    /// CKAN's own command, unless it is found in PATH or where CKAN's guide has it. For an INI.
+    #[arg(long, requires = "ckan", value_name = "PROGRAM", value_parser = file)]
+    ckan_program: Option<PathBuf>,
     /// How many days an access token is good.
     #[arg(long, requires = "purpose", value_name = "DAYS")]
     lifetime_days: Option<u16>,
@@ -53,6 +57,7 @@ struct AccessTokens {
     ckan: Ckan,
     admin_key: Option<PathBuf>,
     ca: Option<PathBuf>,
+    program: Option<PathBuf>,
     lifetime_days: u16,
     institution: String,
     contact: String,
@@ -67,12 +72,14 @@ impl Options {
             ckan,
             ckan_admin_key,
             ckan_ca,
+            ckan_program,
             lifetime_days,
             institution,
             contact,
         } = self;
         let texts = [host, institution, contact].into_iter().any(Option::is_some);
-        let files = [host_certificate, ckan_admin_key, ckan_ca].into_iter().any(Option::is_some);
+        let files =
+            [host_certificate, ckan_admin_key, ckan_ca, ckan_program].into_iter().any(Option::is_some);
         texts || files || ckan.is_some() || lifetime_days.is_some()
     }
 }
@@ -124,11 +131,18 @@ fn learn(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Option<Ac
         ckan,
     )?;
     let (admin_key, ca) = match ckan {
+        Some(Ckan::Site(_)) if given.ckan_program.is_some() => {
+            anyhow::bail!("--ckan-program goes with an INI: nothing was written")
+        }
         Some(Ckan::Site(ref url)) => learn_site(given, url, answers)?,
         Some(Ckan::Ini(_)) if given.ckan_admin_key.is_some() || given.ckan_ca.is_some() => {
             anyhow::bail!("--ckan-admin-key and --ckan-ca go with a URL: nothing was written")
         }
         Some(Ckan::Ini(_)) | None => (None, None),
+    };
+    let program = match ckan {
+        Some(Ckan::Ini(_)) => learn_program(given, answers)?,
+        Some(Ckan::Site(_)) | None => None,
     };
     let lifetime_days = answers.get(
         given.lifetime_days,
@@ -157,7 +171,17 @@ fn learn(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Option<Ac
     else {
         return Ok(None);
     };
-    Ok(Some(AccessTokens { host, certificate, ckan, admin_key, ca, lifetime_days, institution, contact }))
+    Ok(Some(AccessTokens {
+        host,
+        certificate,
+        ckan,
+        admin_key,
+        ca,
+        program,
+        lifetime_days,
+        institution,
+        contact,
+    }))
 }
 
 /// Learns what a CKAN is asked with over its API: the key, and whom to believe that it is the one.
@@ -190,6 +214,21 @@ fn learn_site(
         |text| if text == ANYWAY { Ok(None) } else { file(text).map(Some) },
     )?;
     Ok((key, ca.flatten()))
+}
+
+/// Learns which program asks a CKAN on this machine. It is written down also where it is found: the sweep
+/// may run with another PATH.
+fn learn_program(given: &Options, answers: &mut Answers<'_>) -> anyhow::Result<Option<PathBuf>> {
+    let found = || Program::find(std::env::var_os("PATH").as_deref());
+    answers.get(
+        given.ckan_program.clone().or_else(found),
+        &Question {
+            flag: "--ckan-program",
+            text: "CKAN's own command, which is not in PATH: a file, as in /usr/lib/ckan/default/bin/ckan.",
+            default: None,
+        },
+        file,
+    )
 }
 
 impl AccessTokens {
@@ -236,7 +275,7 @@ impl AccessTokens {
                 line("ca", self.ca.as_deref())?,
             ]
             .concat(),
-            Ckan::Ini(ini) => line("ini", Some(ini))?,
+            Ckan::Ini(ini) => [line("ini", Some(ini))?, line("program", self.program.as_deref())?].concat(),
         })
     }
 }
