@@ -25,6 +25,9 @@ impl Demo {
             "INSERT INTO instance VALUES ('gone', '{time}', '{time}'); \
              INSERT INTO open_transaction VALUES ('ä', 'gone', 'files', 'SOMEBODY', '{time}'); \
              INSERT INTO placement VALUES ('SOMEBODY', 'active', '{time}', '{time}'); \
+             INSERT INTO access_token VALUES ('one', 'ann', 'dcor.example.org', NULL, 'jwt', 'jti', 'c0', '{time}', \
+             'pgp', X'00ff', X'01', '/srv/ann.dcor-access.gpg', 'f0', 'ended', 'revoked', '{time}', 'os:root', \
+             '{time}', NULL); \
              INSERT INTO token_block VALUES ('id:x', NULL, '{time}', 'os:root'); \
              UPDATE revocation SET counter = 77"
         ));

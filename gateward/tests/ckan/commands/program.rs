@@ -61,8 +61,10 @@ const WITH_INPUT: &str = r#"input=$1; shift; exec "$@" <"$input""#;
 impl Call {
     /// The program, working in `desk`; its temporary files go to `desk/../tmp`.
     pub fn new(desk: &Path, arguments: &[&str], input: Option<&Path>, on_terminal: bool) -> Self {
-        // A session of its own: no terminal is there but the one that it is given.
-        let mut command = Command::new("setsid");
+        // A session of its own: no terminal is there but the one that it is given; and signals as at a login,
+        // whatever whoever runs the tests ignores.
+        let mut command = Command::new("env");
+        command.args(["--default-signal", "setsid"]);
         if on_terminal {
             command.arg("--ctty");
         }
