@@ -19,3 +19,4 @@ pub mod sql_name;
 pub mod steady;
 pub mod store_address;
 pub mod time;
+pub mod unseen;

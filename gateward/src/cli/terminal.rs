@@ -15,18 +15,13 @@ use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
+use crate::base::unseen::is_unseen;
 
 /// Makes text of others fit for a terminal: what it would obey, or would turn letters round, is spelled out.
 pub(super) fn shown(text: &str) -> String {
-    let is_obeyed = |letter: char| {
-        letter.is_control()
-            || matches!(letter,
-                '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-    };
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        if is_obeyed(letter) {
+        if is_unseen(letter) {
             shown.extend(letter.escape_unicode());
         } else {
             shown.push(letter);

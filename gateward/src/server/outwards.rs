@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::boot;
+use crate::base::unseen::is_unseen;
 
 /// How long it may take until a server takes a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -97,12 +98,7 @@ pub fn whole(error: &dyn Error) -> String {
 /// Makes one short line of another server's words, without what a terminal would obey.
 pub fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let obeyed = |letter: char| {
-        // Unicode's own: what turns the direction of writing.
-        letter.is_control()
-            || matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    words.join(" ").chars().filter(|letter| !obeyed(*letter)).take(WORDS).collect()
+    words.join(" ").chars().filter(|letter| !is_unseen(*letter)).take(WORDS).collect()
 }
 
 #[cfg(test)]

@@ -265,8 +265,10 @@ async fn try_open(
     let seen = opened.seen.clone();
     let placing = tokio::spawn(elsewhere::keep_placements(Arc::clone(&opened), seen)).abort_handle();
     let listing = tokio::spawn(htdigest::keep(Arc::clone(&opened), opened.seen.clone())).abort_handle();
-    let ending = tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle();
-    let tasks = [watching, keeping, placing, listing, ending].into_iter().chain(inventories).collect();
+    // Where neither is configured, access tokens are somebody else's to end.
+    let ends = config.access_token.is_some() || config.ckan.is_some();
+    let ending = ends.then(|| tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle());
+    let tasks = [watching, keeping, placing, listing].into_iter().chain(ending).chain(inventories).collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::base::access_token::{Form, Language};
 use crate::base::time::later;
+use crate::base::unseen::is_unseen;
 
 /// What one letter is about.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +94,7 @@ const LONGEST_CONTACT: usize = 300;
 
 /// Makes one line of any text, of at most `longest` letters, without what moves the cursor or turns letters round.
 fn one_line(text: &str, longest: usize) -> String {
-    let gap = |letter: char| letter.is_whitespace() || letter.is_control() || is_unseen(letter);
+    let gap = |letter: char| letter.is_whitespace() || is_unseen(letter);
     let mut line = String::new();
     for word in text.split(gap).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
@@ -109,13 +110,6 @@ fn one_line(text: &str, longest: usize) -> String {
         line = line.chars().take(longest - 1).chain(['…']).collect();
     }
     line
-}
-
-/// Letters that nobody sees but that change how others are shown: directions, joiners, fillers, tags.
-fn is_unseen(letter: char) -> bool {
-    matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Parts a fingerprint at its middle, so that each part fits a line of a letter.
