@@ -38,7 +38,7 @@ pub(super) struct Which {
     login: Option<LoginName>,
     /// The token's id (the first 18 bytes of the SHA-256 of its text, in base64url); the token
     /// need not have been seen here.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     token_id: Option<signed_token::TokenId>,
 }
 

@@ -39,6 +39,8 @@ fn yes_and_done_are_0() {
         &["cleanup"],
         &["login", "revoke", &login],
         &["login", "revoke", "--token-id", &id, "--allow-again"],
+        // One id in 64 begins so.
+        &["login", "revoke", "--token-id", "-AAAAAAAAAAAAAAAAAAAAAAA"],
         &["issuer", "revoke", &issuer],
     ] {
         ends_with(0, arguments, &installation.run(arguments));
