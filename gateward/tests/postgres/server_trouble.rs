@@ -48,11 +48,31 @@ impl Others {
     }
 }
 
+impl Others {
+    /// As many as `count` who try again and again until they have a place, and then keep it: each time that
+    /// one is free they are there first.
+    fn wait_for_places(cluster: &Cluster, database: &str, count: usize) -> Self {
+        let wait = r#"until psql --no-psqlrc --quiet --username "$0" --dbname "$1" --host "$2" --port "$3"; do :; done"#;
+        let one = || {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &wait.replace("psql", &program("psql").display().to_string())]);
+            shell
+                .args([ROLE, database])
+                .arg(cluster.socket_folder())
+                .arg(cluster.address().port().to_string());
+            shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        Self((0..count).map(|_| one()).collect())
+    }
+}
+
 impl Drop for Others {
     fn drop(&mut self) {
-        for psql in &mut self.0 {
-            psql.kill().unwrap();
-            psql.wait().unwrap();
+        for other in &mut self.0 {
+            // Who waits stops waiting; who has a place reads to the end of what is typed, and leaves.
+            other.kill().unwrap();
+            drop(other.stdin.take());
+            other.wait().unwrap();
         }
     }
 }
@@ -88,17 +108,17 @@ fn while_others_take_all_connections_the_door_is_shut_or_goes_on_with_those_it_h
     let cluster = Cluster::with_settings(&[("max_connections", "20")]);
     let database = cluster.database("crowded");
     under_load(&cluster, &database, |load, replica| {
-        let mut others = Others::take_all(&cluster, &database);
+        let others = Others::take_all(&cluster, &database);
         load.wait_for(20, PATIENCE);
         // What it had, others have now.
         let ours =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gateward'";
+        let waiting = Others::wait_for_places(&cluster, &database, 20);
         eventually("it says that there are no connections left", PATIENCE, || {
             drop(cluster.try_psql("postgres", ours));
-            others.0.extend(std::mem::take(&mut Others::take_all(&cluster, &database).0));
             replica.readiness().map(|(_, why)| why).filter(|why| why.contains("53300"))
         });
-        drop(others);
+        drop((others, waiting));
         is_back(load, replica);
     });
 }
