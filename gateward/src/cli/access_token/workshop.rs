@@ -22,7 +22,7 @@ use crate::flows::access_token::{
 };
 use crate::server::token_file::{Beside, OnDisk, Reserved};
 use crate::server::{boot, ckan};
-use crate::store;
+use crate::store::access_token::{AccessTokenRow, of_user};
 
 /// What all access tokens of one command have in common.
 pub(super) struct Workshop {
@@ -128,9 +128,15 @@ impl Workshop {
         if !std::fs::metadata(&file).is_ok_and(|there| there.len() > 0) {
             return Ok(false);
         }
-        let file = file.display().to_string();
-        let rows = block_on(store::access_token::of_user(&self.access.door.store.reader, &wish.user))??;
-        Ok(rows.iter().any(|row| row.state == State::Issued && row.file == file))
+        Ok(self.begun_at(wish, &file)?.iter().any(|row| row.state == State::Issued))
+    }
+
+    /// Those of the person that were begun at `file`, the oldest first.
+    fn begun_at(&self, wish: &Wish, file: &Path) -> anyhow::Result<Vec<AccessTokenRow>> {
+        let named = file.display().to_string();
+        let mut rows = block_on(of_user(&self.access.door.store.reader, &wish.user))??;
+        rows.retain(|row| row.file == named);
+        Ok(rows)
     }
 
     /// Makes one: all of it, or nothing.
@@ -167,11 +173,8 @@ impl Workshop {
 
     /// Takes away what an attempt left at `file` that was never finished: its key is gone, so it opens nothing.
     fn clear_unfinished(&self, wish: &Wish, file: &Path) -> anyhow::Result<()> {
-        let named = file.display().to_string();
-        let rows = block_on(store::access_token::of_user(&self.access.door.store.reader, &wish.user))??;
-        let mut here = rows.iter().filter(|row| row.file == named);
         // The last one that was begun here is whose file lies here.
-        if here.next_back().is_some_and(|row| row.because == Some(Because::NotMade)) {
+        if self.begun_at(wish, file)?.last().is_some_and(|row| row.because == Some(Because::NotMade)) {
             OnDisk.remove(file)?;
         }
         Ok(())
