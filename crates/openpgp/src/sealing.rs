@@ -163,9 +163,11 @@ fn literal_header(file_name: &str) -> Result<Vec<u8>, SealError> {
 fn copy(mut sealed: impl Read, output: &mut impl Write) -> Result<(), SealError> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match sealed.read(&mut buffer).map_err(SealError::Input)? {
-            0 => return Ok(()),
-            length => output.write_all(&buffer[..length]).map_err(SealError::Output)?,
+        match sealed.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => output.write_all(&buffer[..length]).map_err(SealError::Output)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(SealError::Input(error)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A client that sends what it is told, byte for byte, and may stop anywhere.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +13,16 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// How long an answer may take before a test stops.
 const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Reads once: a pause of the whole machine ends a wait with a limit (signal(7)), and means nothing.
+fn read(from: &mut impl io::Read, piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
 
 /// Knows where to connect and whom to trust.
 #[derive(Clone)]
@@ -175,10 +185,10 @@ impl Connection {
     /// Takes in what comes next; an end is an error.
     fn more(&mut self) -> io::Result<()> {
         let mut piece = [0; 16 * 1024];
-        match self.tls.read(&mut piece)? {
+        match read(&mut self.tls, &mut piece)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                self.read.extend_from_slice(&piece[..read]);
+            length => {
+                self.read.extend_from_slice(&piece[..length]);
                 Ok(())
             }
         }
@@ -258,9 +268,9 @@ impl Connection {
         let mut count = self.read.len();
         let mut piece = vec![0; 128 * 1024];
         loop {
-            match self.tls.read(&mut piece) {
+            match read(&mut self.tls, &mut piece) {
                 Ok(0) | Err(_) => return count,
-                Ok(read) => count += read,
+                Ok(length) => count += length,
             }
         }
     }
