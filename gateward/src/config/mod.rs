@@ -4,6 +4,7 @@
 //! has a default. Secrets are named by their path and never stand in the file.
 
 mod access_token;
+mod backup;
 mod exchange;
 mod listen;
 mod nearest;
@@ -22,6 +23,7 @@ use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
+pub use backup::{Backup, Keep, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use listen::{Listen, TrustedProxies};
 pub use service::ServiceConfig;
@@ -98,6 +100,12 @@ pub struct Config {
     pub access_token: Option<AccessToken>,
     /// The CKAN that their keys are made by.
     pub ckan: Option<Ckan>,
+    /// Jobs of backups.
+    #[serde(default)]
+    pub backup: Vec<Backup>,
+    /// The folder with what they need: recipients' keys, locks, and what could not be recorded yet.
+    #[serde(default = "usual_backup_state")]
+    pub backup_state: PathBuf,
     /// What the file itself says about who may reach what, as `policy.rs` takes it.
     #[serde(skip)]
     pub policy_text: String,
@@ -185,6 +193,10 @@ parsed!(
     Fingerprint(openpgp::Fingerprint)
 );
 
+fn usual_backup_state() -> PathBuf {
+    "/var/lib/gateward/backup".into()
+}
+
 fn default_realm() -> Realm {
     Realm("FDSN".parse().expect("FDSN is a realm"))
 }
@@ -269,6 +281,12 @@ impl Config {
         if let Some(ckan) = &self.ckan {
             ckan.check().map_err(|reason| Wrong { line: line_of_table(text, "ckan"), reason })?;
         }
+        for (at, job) in self.backup.iter().enumerate() {
+            if self.backup[..at].iter().any(|other| other.name == job.name) {
+                return Err(wrong(job.name.as_str(), format!("there are two backups {}", job.name)));
+            }
+            job.check().map_err(|(what, reason)| wrong(what, reason))?;
+        }
         self.exchange.check().map_err(|(what, reason)| wrong(what, reason))?;
         for (at, service) in self.service.iter().enumerate() {
             let name = service.name();
@@ -326,7 +344,7 @@ impl Config {
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
         let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
-        let Self { access_token, ckan, .. } = self;
+        let Self { access_token, ckan, backup, backup_state, .. } = self;
         exchange.anchor(folder);
         if let Some(access_token) = access_token {
             access_token.anchor(folder);
@@ -345,7 +363,10 @@ impl Config {
         for service in service {
             service.anchor(folder);
         }
-        for path in [keyring].into_iter().chain(socket).chain(tls).chain(issuers) {
+        for job in backup {
+            job.anchor(folder);
+        }
+        for path in [keyring, backup_state].into_iter().chain(socket).chain(tls).chain(issuers) {
             *path = folder.join(&*path);
         }
     }

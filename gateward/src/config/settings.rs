@@ -3,6 +3,8 @@
 //! Each struct of the configuration is taken apart field by field, without `..`: an option that is
 //! not listed here does not compile.
 
+mod backup;
+
 use jiff::SignedDuration;
 use toml::Value;
 
@@ -91,6 +93,8 @@ impl Config {
             grant,
             access_token,
             ckan,
+            backup,
+            backup_state,
             // Not an option: made of those.
             policy_text: _,
         } = self;
@@ -125,6 +129,8 @@ impl Config {
         all.each("issuer", issuer, list_issuer);
         all.each("service", service, list_service);
         all.each("grant", grant, list_grant);
+        all.each("backup", backup, backup::list);
+        all.text("backup_state", backup_state.display());
         listing
     }
 }

@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod admit;
 pub mod authenticate;
+pub mod backup;
 pub mod claim;
 pub mod clean_up;
 pub mod close_lapsed;

@@ -1,0 +1,7 @@
+//! Backups: made of sources, sealed to recipients, laid into targets, verified, restored, tried out, pruned.
+//!
+//! What goes out is a stream that nobody on this machine can read back. Everything here works while the store
+//! cannot be reached: a record that has to wait lies in the spool.
+
+pub mod source;
+pub mod target;
