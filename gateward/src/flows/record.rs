@@ -2,6 +2,7 @@
 //!
 //! A commit that fails opens a *gap*, which is recorded as soon as anything can be recorded again.
 
+mod backup;
 mod words;
 
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use self::backup::{BackupWhat, Earlier, MadeBackup};
 pub use self::words::{
     Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, KeyEnd, MadeAccessToken,
     Outcome, Personal, What,
@@ -17,9 +19,9 @@ pub use self::words::{
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;
 use crate::base::time::stored;
-use crate::store::event::{NewEvent, SearchColumns};
+use crate::store::event::{self, NewEvent, SearchColumns};
 use crate::store::revocation::Revision;
-use crate::store::{Change, CommitError, Proposal, Writer};
+use crate::store::{Change, CommitError, Failed, Proposal, Reader, Writer};
 
 /// A stretch of time in which something could not be recorded, and was therefore not done.
 #[derive(Debug, Clone)]
@@ -71,6 +73,23 @@ impl Recorder {
             self.note_failure(now, reason);
         }
         committed
+    }
+
+    /// Records what happened `earlier`, unless it stands in the log already.
+    ///
+    /// A crash after this and before it is forgotten elsewhere records it once all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`]: it still does not work.
+    pub async fn catch_up(&self, reader: &Reader, earlier: &Earlier, now: Timestamp) -> Result<(), Failed> {
+        if !event::show(reader, &earlier.id.to_string()).await?.is_empty() {
+            return Ok(());
+        }
+        let made =
+            NewEvent { id: earlier.id, occurred_at: earlier.at, ..self.event(&earlier.happened(), now) };
+        self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events: vec![made] }).await?;
+        Ok(())
     }
 
     /// Counts something that was refused because it could not be recorded.

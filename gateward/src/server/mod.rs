@@ -4,6 +4,7 @@ mod accept;
 mod access_tokens;
 mod admin;
 mod answer;
+pub mod backup;
 mod body;
 pub mod boot;
 mod carry;

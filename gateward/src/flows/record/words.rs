@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::backup::BackupWhat;
 use crate::base::access_token::{Because, Form};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
@@ -213,6 +214,9 @@ pub enum What {
         to: String,
         events: u64,
     },
+    /// Something about backups.
+    #[serde(untagged)]
+    Backup(BackupWhat),
 }
 
 /// A signed token became (or prolonged) a temporary login, or would.

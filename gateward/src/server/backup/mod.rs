@@ -1,0 +1,6 @@
+//! Backups and the world: programs and folders that they come from, places that they go to, what is kept of
+//! each job between its runs.
+
+pub mod folder;
+pub mod spool;
+pub mod state;

@@ -1,0 +1,131 @@
+//! What happened to backups and could not be recorded yet: one file an event.
+//!
+//! Everything about backups is laid here first and recorded from here, so that a store which cannot be reached
+//! delays the record and nothing else. The file's owner is who did it: nobody can name another.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use nix::unistd::{Uid, User};
+use serde::{Deserialize, Serialize};
+
+use super::state::write_whole;
+use crate::base::id::EventId;
+use crate::base::random::Random;
+use crate::flows::record::{BackupWhat, Earlier};
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub struct Spool(PathBuf);
+
+/// A file of the spool.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    at: Timestamp,
+    event: BackupWhat,
+}
+
+/// How many are read at once.
+const MOST: usize = 1000;
+
+impl Spool {
+    /// The spool that belongs to the folder `state`.
+    pub fn of(state: &Path) -> Self {
+        Self(state.join("spool"))
+    }
+
+    /// Lays down what happened `at`.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn add(&self, event: BackupWhat, at: Timestamp, random: &Random) -> io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o770).create(&self.0)?;
+        let text = serde_json::to_vec(&Waiting { at, event }).expect("events are plain structs");
+        write_whole(&self.0.join(format!("{}.json", EventId::new(at, random))), &text)
+    }
+
+    /// Reads what waits, the oldest first, at most a thousand.
+    ///
+    /// # Errors
+    ///
+    /// What the system said; [`ErrorKind::InvalidData`] for a file that is not what we write.
+    pub fn waiting(&self) -> io::Result<Vec<Earlier>> {
+        let mut ids = Vec::new();
+        let entries = match std::fs::read_dir(&self.0) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            // What a crash left on its way was never said to be there.
+            if let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json"))
+                && let Ok(id) = id.parse::<EventId>()
+            {
+                ids.push(id);
+            }
+        }
+        ids.sort_unstable();
+        ids.truncate(MOST);
+        ids.into_iter().filter_map(|id| self.read(id).transpose()).collect()
+    }
+
+    fn read(&self, id: EventId) -> io::Result<Option<Earlier>> {
+        let path = self.path(id);
+        let read = || io::Result::Ok((std::fs::symlink_metadata(&path)?, std::fs::read(&path)?));
+        let (there, text) = match read() {
+            // Somebody else recorded it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let Waiting { at, event } = serde_json::from_slice(&text).map_err(|error| {
+            io::Error::new(ErrorKind::InvalidData, format!("{}: {error}", path.display()))
+        })?;
+        let owner = User::from_uid(Uid::from_raw(there.uid())).ok().flatten();
+        let who = owner.map_or_else(|| there.uid().to_string(), |user| user.name);
+        Ok(Some(Earlier { id, at, who: format!("os:{who}"), what: event }))
+    }
+
+    /// Forgets what is recorded now.
+    ///
+    /// # Errors
+    ///
+    /// What the system said: then it is found in the log when it is to be recorded again.
+    pub fn forget(&self, id: EventId) -> io::Result<()> {
+        match std::fs::remove_file(self.path(id)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    fn path(&self, id: EventId) -> PathBuf {
+        self.0.join(format!("{id}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::system;
+
+    #[test]
+    fn what_waits_comes_out_in_order_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::of(folder.path());
+        assert_eq!(spool.waiting().unwrap(), []);
+        let held = |file: &str| BackupWhat::BackupHeld { file: file.into(), place: "here".into() };
+        let random = system::random();
+        for (file, at) in [("b", "2026-11-22T00:02:01Z"), ("a", "2026-11-22T00:02:00Z")] {
+            spool.add(held(file), at.parse().unwrap(), &random).unwrap();
+        }
+        std::fs::write(folder.path().join("spool/half.json.partial"), "{").unwrap();
+        let waiting = spool.waiting().unwrap();
+        assert_eq!(waiting.iter().map(|it| it.what.clone()).collect::<Vec<_>>(), [held("a"), held("b")]);
+        let me = User::from_uid(Uid::current()).unwrap().unwrap().name;
+        assert_eq!(waiting[0].who, format!("os:{me}"));
+        spool.forget(waiting[0].id).unwrap();
+        assert_eq!(spool.waiting().unwrap(), waiting[1..]);
+    }
+}

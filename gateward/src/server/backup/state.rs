@@ -1,0 +1,161 @@
+//! What is kept of each job between its runs: whether one runs, how the last ones came out.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::base::backup::{FileName, JobName};
+
+/// The folder in which it is kept.
+#[derive(Debug, Clone)]
+pub struct State(PathBuf);
+
+/// How a job stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The run that was begun and has not said how it ended: it runs, or was killed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub begun: Option<Begun>,
+    /// The last one that lies complete in all its places.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_success: Option<Success>,
+    /// The last one that does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_failure: Option<Failure>,
+}
+
+/// A run that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// When.
+    pub at: Timestamp,
+    /// The file that it was to make.
+    pub file: FileName,
+}
+
+/// A run that made what it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Success {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The file.
+    pub file: FileName,
+    /// Its length.
+    pub bytes: u64,
+    /// The length of what is in it: how far the next one will likely have to go.
+    pub stream_bytes: u64,
+}
+
+/// A run that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// The right to run a job: nobody else has it while this is there.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held, never read")] File);
+
+impl State {
+    /// Keeps it in `folder`, which is made where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn at(folder: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    /// Takes the right to run `job`; `None` while somebody has it.
+    ///
+    /// The system gives it back when its holder ends, however that happens.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn lock(&self, job: &JobName) -> io::Result<Option<Lock>> {
+        let path = self.0.join(format!("{job}.lock"));
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Reads how `job` stands; one that was never run has nothing to say.
+    ///
+    /// # Errors
+    ///
+    /// What the system said; [`ErrorKind::InvalidData`] where it is not what we write.
+    pub fn read(&self, job: &JobName) -> io::Result<Standing> {
+        match std::fs::read(self.path(job)) {
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Standing::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes down how `job` stands, whole or not at all; whoever holds its lock may.
+    ///
+    /// # Errors
+    ///
+    /// What the system said: then it stands as before.
+    pub fn write(&self, job: &JobName, standing: &Standing) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(standing).expect("times and texts are JSON");
+        write_whole(&self.path(job), &text)
+    }
+
+    fn path(&self, job: &JobName) -> PathBuf {
+        self.0.join(format!("{job}.json"))
+    }
+}
+
+/// Writes a file so that it is the new or the old one, whenever it is cut; readable for the group.
+///
+/// One writer at a time: others would write to the same file on the way.
+pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&partial)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_run_once_at_a_time_and_its_standing_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::at(&folder.path().join("backup")).unwrap();
+        let job: JobName = "database".parse().unwrap();
+        let lock = state.lock(&job).unwrap();
+        assert!(lock.is_some());
+        assert!(state.lock(&job).unwrap().is_none());
+        assert!(state.lock(&"other".parse().unwrap()).unwrap().is_some());
+        drop(lock);
+        assert!(state.lock(&job).unwrap().is_some());
+
+        assert_eq!(state.read(&job).unwrap(), Standing::default());
+        let at = "2026-11-22T00:02:00Z".parse().unwrap();
+        let begun = Some(Begun { at, file: "a.gpg".parse().unwrap() });
+        let standing = Standing { begun, ..Standing::default() };
+        state.write(&job, &standing).unwrap();
+        assert_eq!(state.read(&job).unwrap(), standing);
+    }
+}
