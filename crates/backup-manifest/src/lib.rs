@@ -7,6 +7,11 @@
 //! Pure on purpose: no clock, no disk, no network. The program writes through this crate and an outside
 //! reader checks through it, so there is one definition of a manifest.
 
+mod drill;
+mod form;
 mod manifest;
 
+pub use drill::{Drill, Outcome};
+pub use form::{ManifestError, TooLong};
 pub use manifest::{Compression, Dump, DumpFormat, Manifest, Measure, Part, RecipientKey};
+pub use signed_note::{KeyId, MAX_BYTES, OpenError, Signer, VerifierKey};

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use signed_note::{Signer, VerifierKey};
+
+use crate::form::{self, Form, ManifestError, TooLong};
 
 /// What is known of one backup, by whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +103,53 @@ pub enum Part {
         /// How many rows each table had, by its name.
         rows: BTreeMap<String, u64>,
     },
+}
+
+impl Form for Manifest {
+    const FORMAT: &'static str = "gateward backup manifest 1";
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.backup.is_empty() || self.backup.contains('/') {
+            return Err("the file has no name, or one with a folder");
+        }
+        let hashes = [&self.file.sha256, &self.stream.sha256];
+        if !hashes.iter().all(|hash| hash.len() == 64 && is_lower_hex(hash)) {
+            return Err("a SHA-256 is not 64 digits of lower-case hex");
+        }
+        let is_fingerprint = |text: &str| matches!(text.len(), 40 | 64) && is_lower_hex(text);
+        let keys = self.recipients.iter().flat_map(|key| [&key.fingerprint, &key.opens_with]);
+        if self.recipients.is_empty() || !keys.into_iter().all(|key| is_fingerprint(key)) {
+            return Err("the recipients are not full fingerprints in lower-case hex, or there are none");
+        }
+        Ok(())
+    }
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+impl Manifest {
+    /// Writes it, signed: what lies beside the backup.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`].
+    pub fn sign(&self, signer: &Signer) -> Result<String, TooLong> {
+        form::sign(self, signer)
+    }
+
+    /// Reads what [`Manifest::sign`] wrote with one of the `known` keys.
+    ///
+    /// It says what its signer found, not that the file beside it is still that: compare its name, its length
+    /// and its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`]: nothing of it is to be believed.
+    pub fn read(note: &[u8], known: &[VerifierKey]) -> Result<Self, ManifestError> {
+        form::read(note, known)
+    }
 }
 
 /// One dump of a PostgreSQL database.
