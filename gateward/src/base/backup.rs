@@ -1,4 +1,4 @@
-//! What a backup is called: its job, and the file that it becomes.
+//! What a backup is called, its job and the file that it becomes, and how long it stays.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,6 +20,27 @@ pub struct FileName(String);
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct FileTemplate(String);
+
+/// How many backups stay: one that any of these counts keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// The newest.
+    #[serde(default)]
+    pub last: u32,
+    /// The newest of each of so many days that have one.
+    #[serde(default)]
+    pub days: u32,
+    /// The same of ISO weeks.
+    #[serde(default)]
+    pub weeks: u32,
+    /// The same of months.
+    #[serde(default)]
+    pub months: u32,
+    /// The same of years.
+    #[serde(default)]
+    pub years: u32,
+}
 
 /// Why a name of a job, or of its files, cannot be one.
 #[derive(Debug, thiserror::Error)]

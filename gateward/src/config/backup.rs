@@ -6,7 +6,7 @@ use backup_manifest::{Compression, DumpFormat};
 use serde::Deserialize;
 
 use super::Fingerprint;
-use crate::base::backup::{FileTemplate, JobName};
+use crate::base::backup::{FileTemplate, JobName, Keep};
 
 /// One job.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,27 +78,6 @@ pub struct S3 {
 
 fn usual_region() -> String {
     "us-east-1".into()
-}
-
-/// How many backups stay: one that any of these counts keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Keep {
-    /// The newest.
-    #[serde(default)]
-    pub last: u32,
-    /// The newest of each of so many days that have one.
-    #[serde(default)]
-    pub days: u32,
-    /// The same of ISO weeks.
-    #[serde(default)]
-    pub weeks: u32,
-    /// The same of months.
-    #[serde(default)]
-    pub months: u32,
-    /// The same of years.
-    #[serde(default)]
-    pub years: u32,
 }
 
 impl Backup {

@@ -23,7 +23,7 @@ use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
-pub use backup::{Backup, Keep, S3};
+pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use listen::{Listen, TrustedProxies};
 pub use service::ServiceConfig;

@@ -1,7 +1,8 @@
 //! The options of backup jobs.
 
 use super::{Below, word};
-use crate::config::{Backup, Keep, S3};
+use crate::base::backup::Keep;
+use crate::config::{Backup, S3};
 
 pub(super) fn list(backup: &Backup, list: &mut Below<'_>) {
     let Backup {

@@ -3,7 +3,9 @@
 //! What goes out is a stream that nobody on this machine can read back. Everything here works while the store
 //! cannot be reached: a record that has to wait lies in the spool.
 
+pub mod keep;
 pub mod make;
 mod pipe;
+pub mod prune;
 pub mod source;
 pub mod target;
