@@ -5,6 +5,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
+use backup_manifest::{Signer, VerifierKey};
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use http_digest::{NonceKey, NonceKeys};
 use jiff::Timestamp;
@@ -101,7 +102,11 @@ struct Key {
     seal: LessSafeKey,
     pseudonym: hmac::Key,
     nonce: Zeroizing<[u8; 32]>,
+    manifest: Signer,
 }
+
+/// What signatures beside backups are made under.
+const MANIFEST_SIGNER: &str = "gateward-backup";
 
 /// The keys, ready for use.
 pub struct Keyring {
@@ -158,6 +163,8 @@ impl Key {
             seal: LessSafeKey::new(seal),
             pseudonym: hmac_key("pseudonyms"),
             nonce: derive(&secret, "nonces"),
+            manifest: Signer::from_seed(MANIFEST_SIGNER, &derive(&secret, "backup manifest"))
+                .expect("a word is a name"),
         })
     }
 }
@@ -322,6 +329,17 @@ impl Keyring {
         let others = self.keys.iter().enumerate().filter(|(at, _)| *at != self.active);
         NonceKeys::new(key(&self.keys[self.active]), others.map(|(_, other)| key(other)).collect())
     }
+
+    /// Returns what signs whatever lies beside a backup.
+    pub fn manifest_signer(&self) -> &Signer {
+        &self.keys[self.active].manifest
+    }
+
+    /// Returns whose signatures beside backups count, oldest first: those of retired keys, too, since backups
+    /// outlive them.
+    pub fn manifest_verifiers(&self) -> Vec<VerifierKey> {
+        self.keys.iter().map(|key| key.manifest.verifier_key().clone()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -462,5 +480,31 @@ retired = "2026-03-04T05:06:07Z"
             HEXLOWER.encode(frozen().keys[0].nonce.as_ref()),
             "8ca76bd7cb6de786dcc53b0404fcaa3aa1ed31b67ff4dd145c75104400ab9e19"
         );
+    }
+
+    /// With `sub` of the password's test, and Ed25519PrivateKey of the PyPI package `cryptography`:
+    ///
+    /// ```python
+    /// pub = Ed25519PrivateKey.from_private_bytes(sub(b"backup manifest")).public_key().public_bytes_raw()
+    /// id = hashlib.sha256(b"gateward-backup\n\x01" + pub).digest()[:4]
+    /// f"gateward-backup+{id.hex()}+{base64.b64encode(bytes([1]) + pub).decode()}"
+    /// ```
+    #[test]
+    fn the_key_of_manifests_is_the_one_that_python_derives() {
+        assert_eq!(
+            frozen().manifest_signer().verifier_key().to_string(),
+            "gateward-backup+bd7fe7cb+AQTP/ruEPKsTu6aC/Ffd0UNuN4+WVq2VfXf0UYPrTSiB"
+        );
+    }
+
+    #[test]
+    fn what_a_retired_key_signed_beside_a_backup_still_counts() {
+        let keyring = frozen();
+        let known = keyring.manifest_verifiers();
+        assert_eq!(known.len(), 2);
+        for key in &keyring.keys {
+            let note = key.manifest.sign("text\n").unwrap();
+            assert!(signed_note::open(note.as_bytes(), &known).is_ok(), "{:?}", key.description);
+        }
     }
 }
