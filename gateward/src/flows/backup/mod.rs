@@ -5,6 +5,8 @@
 
 pub mod keep;
 pub mod make;
+pub mod measured;
+pub mod opening;
 mod pipe;
 pub mod prune;
 pub mod source;

@@ -2,5 +2,6 @@
 //! each job between its runs.
 
 pub mod folder;
+pub mod opening;
 pub mod spool;
 pub mod state;
