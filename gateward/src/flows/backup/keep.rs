@@ -39,8 +39,8 @@ pub fn surplus(found: &[Dated], keep: Keep, now: Timestamp) -> Vec<FileName> {
     for (place, backup) in newest_first.into_iter().enumerate() {
         let day = backup.started_at.to_zoned(TimeZone::UTC).date();
         // Every rule counts each one: none may be passed over because another rule keeps it already.
-        let by_period = rules.iter_mut().fold(false, |kept, rule| rule.keeps(day) || kept);
-        if !by_period && place >= last && !backup.is_held {
+        let by_period = rules.iter_mut().map(|rule| rule.keeps(day)).filter(|keeps| *keeps).count();
+        if by_period == 0 && place >= last && !backup.is_held {
             surplus.push(backup.name.clone());
         }
     }

@@ -50,14 +50,14 @@ pub fn prune(
 ) -> Pruned {
     let mut pruned = Pruned::default();
     pruned.stopped = match target.list() {
-        Ok(files) => Job { target, job, keep, now, read }.prune(&files, &mut pruned).err(),
+        Ok(files) => Pruning { target, job, keep, now, read }.prune(&files, &mut pruned).err(),
         Err(error) => Some(error),
     };
     pruned
 }
 
 /// What it is about.
-struct Job<'a> {
+struct Pruning<'a> {
     target: &'a dyn Target,
     job: &'a JobName,
     keep: Keep,
@@ -65,7 +65,7 @@ struct Job<'a> {
     read: &'a dyn Fn(&FileName) -> Option<Manifest>,
 }
 
-impl Job<'_> {
+impl Pruning<'_> {
     fn prune(&self, files: &[Found], pruned: &mut Pruned) -> Result<(), Error> {
         let lengths: BTreeMap<&FileName, u64> = files.iter().map(|file| (&file.name, file.bytes)).collect();
         let mut complete = Vec::new();
