@@ -31,7 +31,7 @@ use crate::base::store_address::StoreAddress;
 use crate::base::time::Clock;
 
 pub use reader::Reader;
-pub use sqlite::ServeLock;
+pub use sqlite::{Broken, Pages, ServeLock};
 pub use writer::{Change, CommitError, Proposal, Writer};
 
 /// Why the store did not answer.

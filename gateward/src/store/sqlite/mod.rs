@@ -2,6 +2,7 @@
 
 mod engine;
 mod held;
+mod pages;
 mod reader;
 mod serve_lock;
 
@@ -15,6 +16,7 @@ use super::{Error, Schema};
 pub(super) use engine::Engine;
 pub(super) use held::Held;
 pub(super) use reader::Reader;
+pub use pages::{Broken, Pages};
 pub use serve_lock::ServeLock;
 
 /// The migrations, oldest first; the schema's version is how many ran.
