@@ -17,6 +17,7 @@ mod postgres;
 mod reader;
 pub mod resif;
 pub mod revocation;
+pub mod source_database;
 mod sql;
 mod sqlite;
 mod tables;

@@ -3,5 +3,6 @@
 
 pub mod folder;
 pub mod opening;
+pub mod source;
 pub mod spool;
 pub mod state;

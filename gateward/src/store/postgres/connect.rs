@@ -19,7 +19,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::base::postgres_url::{Host, PostgresUrl};
-use crate::base::secret::is_open_to_everybody;
+use crate::base::secret::{Secret, is_open_to_everybody};
 
 /// How long one server may take until we are logged in; then the next one is asked.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -68,6 +68,7 @@ pub(in crate::store) struct Server {
     url: Arc<PostgresUrl>,
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    password: Option<Secret>,
 }
 
 impl std::fmt::Debug for Server {
@@ -101,7 +102,12 @@ impl Server {
         if url.read_write {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { url: Arc::new(url.clone()), config, tls })
+        Ok(Self { url: Arc::new(url.clone()), config, tls, password: None })
+    }
+
+    /// Takes a password that stands elsewhere than in the URL's file.
+    pub fn with_password(self, password: Option<Secret>) -> Self {
+        Self { password, ..self }
     }
 
     /// Opens a connection to the first of the servers that lets us in.
@@ -113,7 +119,9 @@ impl Server {
     /// [`Error`], of the last server.
     pub async fn connect(&self) -> Result<Connection, Error> {
         let mut config = self.config.clone();
-        if let Some(path) = &self.url.password_file {
+        if let Some(secret) = &self.password {
+            config.password(secret.expose());
+        } else if let Some(path) = &self.url.password_file {
             config.password(password(path).await?);
         }
         let silent = || Err(Error::Silent(LOGIN_TIMEOUT.as_secs()));
@@ -159,7 +167,7 @@ impl Server {
 }
 
 /// Reads the password from its file; refuses one that everybody can read.
-async fn password(path: &Path) -> Result<String, Error> {
+pub(in crate::store) async fn password(path: &Path) -> Result<String, Error> {
     let file = |reason: String| Error::File { path: path.display().to_string(), reason };
     let metadata = tokio::fs::metadata(path).await.map_err(|error| file(error.to_string()))?;
     if is_open_to_everybody(&metadata) {
