@@ -34,6 +34,7 @@ mod socket;
 pub mod system;
 pub mod tls;
 pub mod token_file;
+pub mod trust;
 mod upstream;
 mod watch;
 

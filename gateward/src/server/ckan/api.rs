@@ -19,13 +19,13 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, No};
-use super::{LARGEST, is_key, trust};
+use super::{LARGEST, is_key};
 use crate::base::ckan::CkanUser;
 use crate::base::ckan_url::CkanUrl;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::flows::access_token::ckan::{Ckan, Error, Listed, NewUser};
-use crate::server::{boot, outwards};
+use crate::server::{boot, outwards, trust};
 
 /// What is needed to ask a CKAN by its API.
 #[derive(Debug)]
@@ -63,11 +63,9 @@ pub enum Unready {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The system believes nobody.
-    #[error(
-        "this machine believes no authority: install Debian's ca-certificates, or name the file with CKAN's certificate"
-    )]
-    NoAuthorities,
+    /// Whom to believe is not known.
+    #[error(transparent)]
+    Trust(#[from] trust::Error),
 }
 
 /// A CKAN that is asked by its HTTP API.
@@ -110,7 +108,7 @@ impl Api {
         if !is_key(key.expose()) {
             return Err(Unready::NotAKey(key_file.to_owned()));
         }
-        let client = outwards::client(trust::tls(&url, ca)?);
+        let client = outwards::client(trust::tls(url.is_https(), ca)?);
         Ok(Self { client, url, key, patience, random })
     }
 

@@ -7,8 +7,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::trust;
 use crate::flows::access_token::ckan::Error;
+use crate::server::trust;
 
 /// Fetches the certificate that whoever answers at `host` shows, as PEM: its own, without those that it
 /// leads to.

@@ -9,7 +9,6 @@ mod certificate;
 mod known;
 mod output;
 mod program;
-mod trust;
 
 pub use api::{Api, Asking, Unready};
 pub use certificate::fetch_certificate_of_anybody;

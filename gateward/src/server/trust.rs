@@ -1,6 +1,6 @@
-//! Which CKAN is believed to be the one that is meant.
+//! Which server, a CKAN or an object store, is believed to be the one that is meant.
 //!
-//! Many CKANs of institutions show a certificate that signed itself, often one that calls itself an
+//! Many servers of institutions show a certificate that signed itself, often one that calls itself an
 //! authority besides (`openssl req -x509` makes those). A client takes it for what it is when exactly
 //! this certificate was given to it, as DCOR-Aid does.
 
@@ -17,19 +17,31 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::Unready;
-use crate::base::ckan_url::CkanUrl;
-use crate::server::outwards;
+use super::{boot, outwards};
+
+/// Why nobody can be believed: the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read, or has no certificates.
+    #[error(transparent)]
+    File(#[from] boot::Error),
+    /// The system believes nobody.
+    #[error(
+        "this machine believes no authority: install Debian's ca-certificates, or name the file with the server's \
+         certificate"
+    )]
+    NoAuthorities,
+}
 
 /// Believes what the file `ca` says, or else whom this machine believes.
 ///
 /// # Errors
 ///
-/// [`Unready`].
-pub(super) fn tls(url: &CkanUrl, ca: Option<&Path>) -> Result<ClientConfig, Unready> {
+/// [`Error`].
+pub fn tls(is_https: bool, ca: Option<&Path>) -> Result<ClientConfig, Error> {
     let tls = outwards::tls();
     let Some(path) = ca else {
-        let roots = if url.is_https() { of_this_machine()? } else { RootCertStore::empty() };
+        let roots = if is_https { of_this_machine()? } else { RootCertStore::empty() };
         return Ok(tls.with_root_certificates(roots).with_no_client_auth());
     };
     let given = outwards::certificates(path)?;
@@ -48,16 +60,16 @@ pub(super) fn tls(url: &CkanUrl, ca: Option<&Path>) -> Result<ClientConfig, Unre
     }))
 }
 
-fn of_this_machine() -> Result<RootCertStore, Unready> {
+fn of_this_machine() -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     // Those that cannot be read are as good as not there.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() { Err(Unready::NoAuthorities) } else { Ok(roots) }
+    if roots.is_empty() { Err(Error::NoAuthorities) } else { Ok(roots) }
 }
 
 /// What a server shows of itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Showing<'a> {
+pub struct Showing<'a> {
     certificate: &'a CertificateDer<'a>,
     between: &'a [CertificateDer<'a>],
     name: &'a ServerName<'a>,
@@ -67,7 +79,7 @@ pub(super) struct Showing<'a> {
 
 /// Prepares TLS that believes whom `judge` does; that whoever shows a certificate has its key is verified
 /// all the same.
-pub(super) fn believing<J>(judge: J) -> ClientConfig
+pub fn believing<J>(judge: J) -> ClientConfig
 where
     J: Fn(Showing<'_>) -> Result<(), rustls::Error> + Send + Sync + 'static,
 {
@@ -137,7 +149,7 @@ fn is_in_its_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(),
 }
 
 /// Says what is wrong with the TLS of a server, and what would mend it; `None` where it is not that.
-pub(super) fn what_is_wrong(error: &(dyn std::error::Error + 'static), host: &str) -> Option<String> {
+pub fn what_is_wrong(error: &(dyn std::error::Error + 'static), host: &str) -> Option<String> {
     let error = tls_error(error)?;
     Some(match error {
         rustls::Error::InvalidCertificate(wrong) => certificate_is_wrong(wrong, host),
