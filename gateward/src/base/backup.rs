@@ -189,11 +189,16 @@ impl FileTemplate {
             .replace("%H", &two(now.hour()))
             .replace("%M", &two(now.minute()))
             .replace("%S", &two(now.second()));
-        FileName(format!("{stem}{}{}.gpg", inside.suffix(), if is_zstd { ".zst" } else { "" }))
+        FileName(format!("{stem}{}{}{SEALED}", inside.suffix(), if is_zstd { ".zst" } else { "" }))
     }
 }
 
 impl FileName {
+    /// Whether it may be a backup, and not what lies beside one.
+    pub fn is_backup(&self) -> bool {
+        self.0.ends_with(SEALED)
+    }
+
     /// Names the manifest beside it.
     #[must_use]
     pub fn manifest(&self) -> Self {
@@ -230,6 +235,7 @@ impl FileName {
     }
 }
 
+const SEALED: &str = ".gpg";
 const MANIFEST: &str = ".manifest";
 const HOLD: &str = ".hold";
 const DRILL: &str = ".drill";

@@ -1,6 +1,6 @@
 //! What tells contents apart: SHA-256 (FIPS 180-4).
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 
 /// The SHA-256 of some content; shows itself in lower-case hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,34 +16,6 @@ impl Sha256 {
 impl std::fmt::Display for Sha256 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-    }
-}
-
-/// The SHA-256 of content that comes in pieces.
-#[derive(Clone)]
-pub struct Summing(Context);
-
-impl Default for Summing {
-    fn default() -> Self {
-        Self(Context::new(&SHA256))
-    }
-}
-
-impl Summing {
-    /// Takes in the next piece.
-    pub fn add(&mut self, piece: &[u8]) {
-        self.0.update(piece);
-    }
-
-    /// Sums up all pieces.
-    pub fn finish(self) -> Sha256 {
-        Sha256(self.0.finish().as_ref().try_into().expect("SHA-256 has 32 bytes"))
-    }
-}
-
-impl std::fmt::Debug for Summing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Summing")
     }
 }
 

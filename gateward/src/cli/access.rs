@@ -4,12 +4,14 @@
 //! command that root runs reads the keyring first and then becomes the database's owner, so that
 //! no file of the database ends up in root's hands.
 
+use std::ffi::CString;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 use jiff::{SignedDuration, Timestamp};
-use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, User, initgroups, setgid, setgroups, setuid};
 use tokio::runtime::Runtime;
 
 use super::server_user;
@@ -164,6 +166,36 @@ pub(super) fn become_owner(stores: &[&StoreAddress]) -> std::io::Result<()> {
     setgid(gid)?;
     setuid(uid)?;
     Ok(())
+}
+
+/// Gives up root for whoever owns `folder`, with all the groups that they are in; a folder of root's, or one that
+/// is not there, leaves us what we are.
+pub(super) fn become_owner_of(folder: &Path) -> std::io::Result<()> {
+    let there = match std::fs::metadata(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        there => there?,
+    };
+    let (uid, gid) = (Uid::from_raw(there.uid()), Gid::from_raw(there.gid()));
+    if !Uid::effective().is_root() || uid.is_root() {
+        return Ok(());
+    }
+    match User::from_uid(uid)? {
+        Some(user) => initgroups(&CString::new(user.name).expect("a user's name has no zero"), gid)?,
+        None => setgroups(&[gid])?,
+    }
+    setgid(gid)?;
+    setuid(uid)?;
+    Ok(())
+}
+
+/// Lets whoever owns the store take away what lies in `folder`, where root has it: to record something in
+/// PostgreSQL, root gives up being root.
+pub(super) fn give_to_owner_of(store: &StoreAddress, folder: &Path) -> std::io::Result<()> {
+    let Some((uid, gid)) = owner(store) else { return Ok(()) };
+    if !Uid::effective().is_root() || uid.is_root() {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(folder, Some(uid.as_raw()), Some(gid.as_raw()))
 }
 
 /// Finds the owner of a SQLite file, or of the folder where it will be; or the operating-system user

@@ -11,11 +11,13 @@ use crate::base::id::LoginName;
 use crate::flows::access_token::{self, Left};
 use crate::flows::clean_up::clean_up;
 use crate::flows::placement::{Pending, find_orphans, sweep, take_orphans};
+use crate::server::backup::spool::{Spool, catch_up};
 use crate::server::boot;
 use crate::store::resif::Orphans;
 
 /// End what is over: expired logins, here and in RESIF's databases, and access tokens, with their keys in
-/// CKAN. A server does so anyway, within two minutes.
+/// CKAN; and record what commands about backups could not record themselves. A server does so anyway, within
+/// two minutes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Cleanup {
     /// Delete also what earlier software left in RESIF's databases: logins without hash or privileges,
@@ -55,6 +57,8 @@ impl Cleanup {
             context.print(out, &text, &json)?;
             swept??;
         }
+        let spool = Spool::of(&access.config.backup_state);
+        block_on(catch_up(door, &spool, *now))??;
         let whole = sweep_access_tokens(context, out, &access)?;
         if self.orphans {
             let taken = block_on(take_orphans(door, by, *now))??;

@@ -6,6 +6,7 @@
 mod access;
 mod access_token;
 mod audit;
+mod backup;
 mod certificates;
 mod cleanup;
 mod config;
@@ -141,6 +142,8 @@ enum Command {
     Login(login::Login),
     #[command(subcommand)]
     AccessToken(access_token::AccessToken),
+    #[command(subcommand)]
+    Backup(backup::Backup),
     /// Look at grants and change them.
     #[command(subcommand)]
     Grant(grant::Grant),
@@ -205,6 +208,7 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         Command::Key(key) => key.run(&context, out),
         Command::Login(login) => login.run(&context, out),
         Command::AccessToken(access_token) => access_token.run(&context, out),
+        Command::Backup(backup) => backup.run(&context, out),
         Command::Grant(grant) => grant.run(&context, out),
         Command::Issuer(issuer) => issuer.run(&context, out),
         Command::Audit(audit) => audit.run(&context, out),

@@ -194,7 +194,7 @@ parsed!(
 );
 
 fn usual_backup_state() -> PathBuf {
-    "/var/lib/gateward/backup".into()
+    "/var/lib/gateward-backup".into()
 }
 
 fn default_realm() -> Realm {

@@ -13,6 +13,8 @@ use super::admin::Admin;
 use super::boot;
 use super::elsewhere;
 use super::gate::{Gate, Opened};
+use super::backup::recording;
+use super::backup::spool::Spool;
 use super::housekeeping::{keep_house, lease};
 use super::htdigest::{self, Htdigest};
 use super::inventory;
@@ -268,7 +270,9 @@ async fn try_open(
     // Where neither is configured, access tokens are somebody else's to end.
     let ends = config.access_token.is_some() || config.ckan.is_some();
     let ending = ends.then(|| tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle());
-    let tasks = [watching, keeping, placing, listing].into_iter().chain(ending).chain(inventories).collect();
+    let spool = Spool::of(&config.backup_state);
+    let recording = tokio::spawn(recording::keep(Arc::clone(&opened), spool)).abort_handle();
+    let tasks = [watching, keeping, placing, listing, recording].into_iter().chain(ending).chain(inventories).collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

@@ -6,15 +6,16 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use backup_manifest::{Compression, Manifest, Measure, Part, RecipientKey};
+use backup_manifest::{Compression, Manifest, Measure, Part, RecipientKey, TooLong};
 use jiff::Timestamp;
 use openpgp::{Recipient, SealError, SealOptions, seal_to};
+use signed_note::Signer;
 
+use super::measured::Measured;
 use super::pipe::{Inlet, pipe};
 use super::source::{self, Source};
 use super::target::{self, Target, Upload};
 use crate::base::backup::{FileName, JobName};
-use crate::base::sha256::Summing;
 
 /// What is to be made.
 #[derive(Debug)]
@@ -75,6 +76,9 @@ pub enum Error {
     /// The operator's: each of the targets.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Targets(Vec<target::Error>),
+    /// The operator's: more tables, or longer names, than a manifest holds.
+    #[error(transparent)]
+    Manifest(#[from] TooLong),
 }
 
 impl Error {
@@ -84,13 +88,14 @@ impl Error {
             Self::Source(_) => "source",
             Self::Seal(_) => "recipient",
             Self::Targets(_) => "target",
+            Self::Manifest(_) => "manifest",
         }
     }
 }
 
 /// Makes one backup.
 ///
-/// `seed` is 32 fresh bytes. `sign` writes the manifest down, `now` reads the clock at the end.
+/// `seed` is 32 fresh bytes. `signer` vouches for the manifest, `now` reads the clock at the end.
 ///
 /// # Errors
 ///
@@ -99,21 +104,23 @@ pub fn make(
     order: &Order<'_>,
     source: &mut dyn Source,
     targets: &[Box<dyn Target>],
-    sign: &dyn Fn(&Manifest) -> String,
+    signer: &Signer,
     now: &dyn Fn() -> Timestamp,
     seed: [u8; 32],
     progress: &Progress,
 ) -> Result<Made, Error> {
-    let mut out = Out::begin(targets, &order.name, progress)?;
+    let out = Out::begin(targets, &order.name)?;
+    let mut file = Measured::new(Watched { to: out, bytes: &progress.file });
     let (inlet, outlet) = pipe();
     let (poured, sealed) = std::thread::scope(|scope| {
-        let pouring = scope.spawn(|| pour(source, inlet, order.compression, progress));
+        let pouring = scope.spawn(|| pour(source, inlet, order.compression, &progress.stream));
         let options = SealOptions::default();
-        let sealed = seal_to(outlet, &mut out, order.recipients, order.started_at, seed, &options);
+        let sealed = seal_to(outlet, &mut file, order.recipients, order.started_at, seed, &options);
         (pouring.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), sealed)
     });
-    let (parts, stream, sealed) = match (poured, sealed) {
-        (Ok((parts, stream)), Ok(sealed)) => (parts, stream, sealed),
+    let (Watched { to: out, .. }, file) = file.finish();
+    let ((parts, stream), sealed) = match (poured, sealed) {
+        (Ok(poured), Ok(sealed)) => (poured, sealed),
         // Whoever stopped first is the cause; the other side only noticed.
         (_, Err(SealError::Output(_))) => return Err(Error::Targets(out.errors)),
         (Ok(_) | Err(source::Error::Output(_)), Err(error)) => return Err(Error::Seal(error)),
@@ -126,14 +133,14 @@ pub fn make(
         made_by: concat!("gateward ", env!("CARGO_PKG_VERSION")).to_owned(),
         started_at: order.started_at,
         finished_at: now().max(order.started_at),
-        file: out.measure(),
+        file,
         stream,
         compression: order.compression,
         protection: sealed.protection.to_string(),
         recipients: order.recipients.iter().map(|it| opener(it, order.started_at)).collect(),
         parts,
     };
-    let note = sign(&manifest);
+    let note = manifest.sign(signer)?;
     let (places, failed) = out.complete(targets, &order.name, &note);
     if places.is_empty() { Err(Error::Targets(failed)) } else { Ok(Made { manifest, places, failed }) }
 }
@@ -144,17 +151,15 @@ fn opener(recipient: &Recipient, now: Timestamp) -> RecipientKey {
     RecipientKey { fingerprint: lower(recipient.fingerprint()), opens_with: lower(key.fingerprint()) }
 }
 
-/// Sums up what goes through.
-struct Counted<'a, W> {
+/// Says how much went through, while it does.
+struct Watched<'a, W> {
     to: W,
-    sum: Summing,
     bytes: &'a AtomicU64,
 }
 
-impl<W: Write> Write for Counted<'_, W> {
+impl<W: Write> Write for Watched<'_, W> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let written = self.to.write(buffer)?;
-        self.sum.add(&buffer[..written]);
         self.bytes.fetch_add(written as u64, Ordering::Relaxed);
         Ok(written)
     }
@@ -169,41 +174,39 @@ fn pour(
     source: &mut dyn Source,
     inlet: Inlet,
     compression: Compression,
-    progress: &Progress,
+    bytes: &AtomicU64,
 ) -> Result<(Vec<Part>, Measure), source::Error> {
-    let bytes = &progress.stream;
-    let (parts, sum, inlet) = match compression {
+    let (poured, inlet) = match compression {
         Compression::None => {
-            let mut out = Counted { to: inlet, sum: Summing::default(), bytes };
+            let mut out = Measured::new(Watched { to: inlet, bytes });
             let parts = source.pour(&mut out)?;
-            (parts, out.sum, out.to)
+            let (Watched { to: inlet, .. }, measure) = out.finish();
+            ((parts, measure), inlet)
         }
         Compression::Zstd => {
             let encoder = zstd::Encoder::new(inlet, LEVEL).map_err(source::Error::Output)?;
-            let mut out = Counted { to: encoder, sum: Summing::default(), bytes };
+            let mut out = Measured::new(Watched { to: encoder, bytes });
             let parts = source.pour(&mut out)?;
-            (parts, out.sum, out.to.finish().map_err(source::Error::Output)?)
+            let (Watched { to: encoder, .. }, measure) = out.finish();
+            ((parts, measure), encoder.finish().map_err(source::Error::Output)?)
         }
     };
     inlet.end().map_err(source::Error::Output)?;
-    let measure = Measure { bytes: progress.stream_bytes(), sha256: sum.finish().to_string() };
-    Ok((parts, measure))
+    Ok(poured)
 }
 
 /// The usual one of Zstandard's: beyond it each percent costs much.
 const LEVEL: i32 = 3;
 
 /// The file, on its way to all targets at once. One that fails is left; the others go on.
-struct Out<'a> {
+struct Out {
     uploads: Vec<Option<Box<dyn Upload>>>,
     places: Vec<String>,
     errors: Vec<target::Error>,
-    sum: Summing,
-    progress: &'a Progress,
 }
 
-impl<'a> Out<'a> {
-    fn begin(targets: &[Box<dyn Target>], name: &FileName, progress: &'a Progress) -> Result<Self, Error> {
+impl Out {
+    fn begin(targets: &[Box<dyn Target>], name: &FileName) -> Result<Self, Error> {
         let (mut uploads, mut errors) = (Vec::new(), Vec::new());
         for target in targets {
             match target.begin(name) {
@@ -218,11 +221,7 @@ impl<'a> Out<'a> {
             return Err(Error::Targets(errors));
         }
         let places = targets.iter().map(|target| target.place()).collect();
-        Ok(Self { uploads, places, errors, sum: Summing::default(), progress })
-    }
-
-    fn measure(&self) -> Measure {
-        Measure { bytes: self.progress.file_bytes(), sha256: self.sum.clone().finish().to_string() }
+        Ok(Self { uploads, places, errors })
     }
 
     /// The manifest first: a crash in between leaves a manifest without its backup, which the next run clears,
@@ -249,7 +248,7 @@ impl<'a> Out<'a> {
     }
 }
 
-impl Write for Out<'_> {
+impl Write for Out {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         for (upload, place) in self.uploads.iter_mut().zip(&self.places) {
             if let Some(there) = upload
@@ -262,8 +261,6 @@ impl Write for Out<'_> {
         if self.uploads.iter().all(Option::is_none) {
             return Err(io::Error::other("no target takes any more"));
         }
-        self.sum.add(buffer);
-        self.progress.file.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         Ok(buffer.len())
     }
 

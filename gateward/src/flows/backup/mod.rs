@@ -9,5 +9,6 @@ pub mod measured;
 pub mod opening;
 mod pipe;
 pub mod prune;
+pub mod shelf;
 pub mod source;
 pub mod target;

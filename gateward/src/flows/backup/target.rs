@@ -39,6 +39,18 @@ pub trait Target: Send + Sync {
     fn remove(&self, name: &FileName) -> Result<(), Error>;
 }
 
+/// Reads a manifest, or another short text that was signed.
+///
+/// # Errors
+///
+/// [`Error::Missing`], [`Error::Failed`], [`Error::Io`]; what is longer than a note comes cut, and is none.
+pub fn read_note(target: &dyn Target, name: &FileName) -> Result<Vec<u8>, Error> {
+    let mut note = Vec::new();
+    let mut file = target.read(name)?.take(signed_note::MAX_BYTES as u64 + 1);
+    file.read_to_end(&mut note).map_err(|source| Error::Io { place: target.place(), source })?;
+    Ok(note)
+}
+
 /// A file on its way. Dropped before it is complete, nothing of it is found.
 pub trait Upload: Write + Send {
     /// Lets it be found under its name. Once this returns, a crash takes nothing of it away.

@@ -1,8 +1,13 @@
 //! Backups and the world: programs and folders that they come from, places that they go to, what is kept of
 //! each job between its runs.
 
+pub mod alarm;
 pub mod folder;
+pub mod job;
 pub mod opening;
+pub mod places;
+mod readme;
+pub mod recording;
 pub mod source;
 pub mod spool;
 pub mod state;

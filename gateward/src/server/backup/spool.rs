@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::state::write_whole;
 use crate::base::id::EventId;
 use crate::base::random::Random;
+use crate::flows::door::Door;
 use crate::flows::record::{BackupWhat, Earlier};
+use crate::store::Failed;
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -36,13 +38,28 @@ impl Spool {
         Self(state.join("spool"))
     }
 
+    /// As [`Spool::of`], for whoever lays something down: makes it where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn make(state: &Path) -> io::Result<Self> {
+        let spool = Self::of(state);
+        std::fs::DirBuilder::new().recursive(true).mode(0o770).create(&spool.0)?;
+        Ok(spool)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// Lays down what happened `at`.
     ///
     /// # Errors
     ///
     /// What the system said.
     pub fn add(&self, event: BackupWhat, at: Timestamp, random: &Random) -> io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o770).create(&self.0)?;
         let text = serde_json::to_vec(&Waiting { at, event }).expect("events are plain structs");
         write_whole(&self.0.join(format!("{}.json", EventId::new(at, random))), &text)
     }
@@ -105,6 +122,36 @@ impl Spool {
     }
 }
 
+/// Why what waits goes on waiting.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store does not take it; it may pass.
+    #[error(transparent)]
+    Store(#[from] Failed),
+    /// The operator's: the spool cannot be read or written.
+    #[error("the spool: {0}")]
+    Spool(#[from] io::Error),
+}
+
+/// Records what waits in `spool`, the oldest first, and forgets it there.
+///
+/// # Errors
+///
+/// [`Error`]: the rest goes on waiting.
+pub async fn catch_up(door: &Door, spool: &Spool, now: Timestamp) -> Result<(), Error> {
+    loop {
+        let waiting = spool.waiting()?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for earlier in waiting {
+            door.recorder.catch_up(&door.store.reader, &earlier, now).await?;
+            // A crash here finds it in the log the next time.
+            spool.forget(earlier.id)?;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +160,8 @@ mod tests {
     #[test]
     fn what_waits_comes_out_in_order_until_it_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::of(folder.path());
+        assert_eq!(Spool::of(folder.path()).waiting().unwrap(), [], "there is none yet");
+        let spool = Spool::make(folder.path()).unwrap();
         assert_eq!(spool.waiting().unwrap(), []);
         let held = |file: &str| BackupWhat::BackupHeld { file: file.into(), place: "here".into() };
         let random = system::random();

@@ -1,9 +1,10 @@
 //! What is kept of each job between its runs: whether one runs, how the last ones came out.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,9 @@ pub struct Failure {
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held, never read")] File);
 
+/// How often it is looked whether a job is free.
+const LOOKS: u32 = 10;
+
 impl State {
     /// Keeps it in `folder`, which is made where it is not there.
     ///
@@ -74,6 +78,11 @@ impl State {
         Ok(Self(folder.to_owned()))
     }
 
+    /// Where it is kept.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// Takes the right to run `job`; `None` while somebody has it.
     ///
     /// The system gives it back when its holder ends, however that happens.
@@ -82,12 +91,32 @@ impl State {
     ///
     /// What the system said.
     pub fn lock(&self, job: &JobName) -> io::Result<Option<Lock>> {
+        // Whoever only looks whether somebody runs it has the lock for an instant.
+        for _ in 0..LOOKS {
+            if let Some(lock) = self.try_lock(job)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(None)
+    }
+
+    /// Tells whether somebody runs `job` now.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn is_running(&self, job: &JobName) -> io::Result<bool> {
+        Ok(self.try_lock(job)?.is_none())
+    }
+
+    fn try_lock(&self, job: &JobName) -> io::Result<Option<Lock>> {
         let path = self.0.join(format!("{job}.lock"));
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock(file))),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 

@@ -1,0 +1,76 @@
+//! `gateward backup list`
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::ExitCode;
+
+use backup_manifest::Drill;
+use serde_json::json;
+
+use super::words;
+use super::workshop::Workshop;
+use crate::base::backup::JobName;
+use crate::cli::{Context, YES};
+use crate::flows::backup::shelf::{Shelved, look_through};
+use crate::server::backup::places::{For, places};
+
+/// List the backups that there are, those of all places together.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct List {
+    /// Only those of these jobs.
+    jobs: Vec<JobName>,
+}
+
+impl List {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let workshop = Workshop::open(context)?;
+        let mut all = Vec::new();
+        let mut seen = BTreeSet::new();
+        for job in workshop.jobs(&self.jobs)? {
+            all.extend(places(job, For::Reading)?.into_iter().filter(|place| seen.insert(place.place())));
+        }
+        for backup in look_through(&all, &workshop.job.keyring.manifest_verifiers())? {
+            let job = backup.manifest.as_ref().ok().map(|manifest| manifest.job.as_str());
+            // What nobody can say the job of is shown with any.
+            let is_asked = job.is_none_or(|job| {
+                self.jobs.is_empty() || self.jobs.iter().any(|asked| asked.as_str() == job)
+            });
+            if is_asked {
+                print(context, &backup, out)?;
+            }
+        }
+        Ok(YES)
+    }
+}
+
+fn print(context: &Context, backup: &Shelved, out: &mut impl Write) -> anyhow::Result<()> {
+    let Shelved { name, bytes, places, manifest, is_held, drill } = backup;
+    let mut text = format!("{name}  {}  {}", words::bytes(*bytes), places.join(", "));
+    if *is_held {
+        text.push_str("  held");
+    }
+    if let Err(doubt) = manifest {
+        text = format!("{text}  {doubt}");
+    }
+    if let Some(drill) = drill {
+        let came_out = if is_good(drill) { "restored" } else { "could not be restored" };
+        text = format!("{text}  {came_out} at {:.0}", drill.at);
+    }
+    let json = json!({
+        "file": name,
+        "bytes": bytes,
+        "places": places,
+        "held": is_held,
+        "job": manifest.as_ref().ok().map(|manifest| &manifest.job),
+        "started_at": manifest.as_ref().ok().map(|manifest| manifest.started_at),
+        "recipients": manifest.as_ref().ok().map(|manifest| &manifest.recipients),
+        "doubt": manifest.as_ref().err().map(ToString::to_string),
+        "drilled_at": drill.as_ref().map(|drill| drill.at),
+        "drill_good": drill.as_ref().map(is_good),
+    });
+    Ok(context.print(out, &text, &json)?)
+}
+
+fn is_good(drill: &Drill) -> bool {
+    matches!(drill.outcome, backup_manifest::Outcome::Good)
+}

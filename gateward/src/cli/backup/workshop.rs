@@ -1,0 +1,72 @@
+//! What commands about backups have in common: the configuration, the keyring, what is kept between runs.
+
+use anyhow::{Context as _, bail};
+
+use crate::base::backup::{FileName, JobName};
+use crate::cli::Context;
+use crate::cli::access::{become_owner_of, give_to_owner_of};
+use crate::config::{Backup, Config};
+use crate::flows::backup::target::Target;
+use crate::server::backup::job;
+use crate::server::backup::places::{For, places};
+use crate::server::backup::spool::Spool;
+use crate::server::backup::state::State;
+use crate::server::{boot, system};
+
+/// Everything but the store, which is asked last and may be away.
+pub(super) struct Workshop {
+    pub config: Config,
+    pub job: job::Workshop,
+}
+
+impl Workshop {
+    pub fn open(context: &Context) -> anyhow::Result<Self> {
+        let config = context.config()?;
+        let keyring = boot::keyring(&config.keyring)?;
+        let folder = &config.backup_state;
+        // As it runs by its timer, so it runs for root: with the rights of whoever these backups belong to.
+        become_owner_of(folder).with_context(|| format!("becoming the owner of {}", folder.display()))?;
+        let state = State::at(folder).with_context(|| format!("making {}", folder.display()))?;
+        let host = nix::unistd::gethostname()?.to_string_lossy().into_owned();
+        let spool =
+            Spool::make(folder).with_context(|| format!("making the spool in {}", folder.display()))?;
+        give_to_owner_of(&config.store, spool.folder()).context("giving the spool to the store's owner")?;
+        let (clock, random) = (system::clock(), system::random());
+        Ok(Self { config, job: job::Workshop { state, spool, keyring, clock, random, host } })
+    }
+
+    /// The jobs of these names; all of them if none is named.
+    pub fn jobs(&self, names: &[JobName]) -> anyhow::Result<Vec<&Backup>> {
+        let jobs = &self.config.backup;
+        if let Some(name) = names.iter().find(|name| jobs.iter().all(|job| job.name != **name)) {
+            bail!("there is no job {name}: the configuration has {}", listed(jobs));
+        }
+        Ok(jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).collect())
+    }
+
+    /// The backup of this name, in each place where it lies, with the job whose place that is.
+    pub fn find(&self, name: &FileName) -> anyhow::Result<Vec<(&Backup, Box<dyn Target>)>> {
+        let mut found = Vec::new();
+        for job in &self.config.backup {
+            for place in places(job, For::Reading)? {
+                let is_there = place.list()?.iter().any(|there| there.name == *name);
+                let is_known =
+                    found.iter().any(|(_, other): &(_, Box<dyn Target>)| other.place() == place.place());
+                if is_there && !is_known {
+                    found.push((job, place));
+                }
+            }
+        }
+        if found.is_empty() {
+            bail!("no job's places have {name}: `gateward backup list` shows what there is");
+        }
+        Ok(found)
+    }
+}
+
+fn listed(jobs: &[Backup]) -> String {
+    if jobs.is_empty() {
+        return "none: [[backup]] is one".into();
+    }
+    jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>().join(", ")
+}
