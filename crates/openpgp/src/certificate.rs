@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use pgp::{
-    composed::{PublicOrSecret, SignedPublicKey},
+    composed::{ArmorOptions, PublicOrSecret, SignedPublicKey},
     types::KeyDetails,
 };
 
 use crate::{
-    Fingerprint, KeyAlgorithm,
+    Fingerprint, KeyAlgorithm, LibraryError,
     armor::{self, Broken, Lines},
     time,
 };
@@ -84,6 +84,15 @@ impl Certificate {
                 .collect(),
             key,
         })
+    }
+
+    /// The key alone, armored: whatever stood around it in the file is left out.
+    ///
+    /// # Errors
+    ///
+    /// The library refuses, which what it has read should not make it do.
+    pub fn armored(&self) -> Result<String, LibraryError> {
+        self.key.to_armored_string(ArmorOptions::default()).map_err(LibraryError)
     }
 
     /// The primary key's fingerprint, by which the key is pinned.

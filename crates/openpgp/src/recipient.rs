@@ -173,6 +173,12 @@ impl Recipient {
         self.0.primary.fingerprint
     }
 
+    /// The keys that may be named where something was sealed to it, at whatever time: those that can encrypt,
+    /// expired and revoked ones, too.
+    pub fn encryption_keys(&self) -> impl Iterator<Item = Fingerprint> {
+        self.0.keys.iter().map(|key| key.component.fingerprint)
+    }
+
     /// The key as it was read.
     pub fn certificate(&self) -> &Certificate {
         &self.0.certificate

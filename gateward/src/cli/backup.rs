@@ -3,7 +3,9 @@
 mod hold;
 mod list;
 mod prune;
+mod recipient;
 mod recorded;
+mod signer;
 mod words;
 mod workshop;
 
@@ -14,11 +16,15 @@ use super::Context;
 
 /// Make backups that this machine cannot read, and see that they can be restored.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Backup {
+pub(in crate::cli) enum Backup {
     List(list::List),
     Hold(hold::Hold),
     Release(hold::Release),
     Prune(prune::Prune),
+    /// Look at the keys that backups are sealed to, and change them.
+    #[command(subcommand)]
+    Recipient(recipient::Recipient),
+    Signer(signer::Signer),
 }
 
 impl Backup {
@@ -28,6 +34,8 @@ impl Backup {
             Self::Hold(hold) => hold.run(context, out),
             Self::Release(release) => release.run(context, out),
             Self::Prune(prune) => prune.run(context, out),
+            Self::Recipient(recipient) => recipient.run(context, out),
+            Self::Signer(signer) => signer.run(context, out),
         }
     }
 }

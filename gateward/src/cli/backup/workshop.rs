@@ -6,9 +6,11 @@ use crate::base::backup::{FileName, JobName};
 use crate::cli::Context;
 use crate::cli::access::{become_owner_of, give_to_owner_of};
 use crate::config::{Backup, Config};
+use crate::flows::backup::recipient::Recipients;
 use crate::flows::backup::target::Target;
 use crate::server::backup::job;
 use crate::server::backup::places::{For, places};
+use crate::server::backup::recipients::RecipientFolder;
 use crate::server::backup::spool::Spool;
 use crate::server::backup::state::State;
 use crate::server::{boot, system};
@@ -42,6 +44,11 @@ impl Workshop {
             bail!("there is no job {name}: the configuration has {}", listed(jobs));
         }
         Ok(jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).collect())
+    }
+
+    /// The keys that backups can be sealed to.
+    pub fn recipients(&self) -> anyhow::Result<Recipients> {
+        Ok(RecipientFolder::below(&self.config.backup_state).read()?)
     }
 
     /// The backup of this name, in each place where it lies, with the job whose place that is.

@@ -9,6 +9,7 @@ pub mod measured;
 pub mod opening;
 mod pipe;
 pub mod prune;
+pub mod recipient;
 pub mod shelf;
 pub mod source;
 pub mod target;
