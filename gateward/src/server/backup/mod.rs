@@ -9,6 +9,7 @@ pub mod places;
 mod readme;
 pub mod recipients;
 pub mod recording;
+pub mod s3;
 pub mod source;
 pub mod spool;
 pub mod state;
