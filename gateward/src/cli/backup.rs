@@ -2,10 +2,14 @@
 
 mod hold;
 mod list;
+mod progress;
 mod prune;
 mod recipient;
 mod recorded;
+mod run;
 mod signer;
+mod status;
+mod wish;
 mod words;
 mod workshop;
 
@@ -17,7 +21,9 @@ use super::Context;
 /// Make backups that this machine cannot read, and see that they can be restored.
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Backup {
+    Run(Box<run::Run>),
     List(list::List),
+    Status(status::Status),
     Hold(hold::Hold),
     Release(hold::Release),
     Prune(prune::Prune),
@@ -30,6 +36,8 @@ pub(in crate::cli) enum Backup {
 impl Backup {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Run(run) => run.run(context, out),
+            Self::Status(status) => status.run(context, out),
             Self::List(list) => list.run(context, out),
             Self::Hold(hold) => hold.run(context, out),
             Self::Release(release) => release.run(context, out),

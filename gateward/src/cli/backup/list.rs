@@ -12,7 +12,6 @@ use super::workshop::Workshop;
 use crate::base::backup::JobName;
 use crate::cli::{Context, YES};
 use crate::flows::backup::shelf::{Shelved, look_through};
-use crate::server::backup::places::{For, places};
 
 /// List the backups that there are, those of all places together.
 #[derive(Debug, clap::Args)]
@@ -27,7 +26,7 @@ impl List {
         let mut all = Vec::new();
         let mut seen = BTreeSet::new();
         for job in workshop.jobs(&self.jobs)? {
-            all.extend(places(job, For::Reading)?.into_iter().filter(|place| seen.insert(place.place())));
+            all.extend(workshop.places(job)?.into_iter().filter(|place| seen.insert(place.place())));
         }
         for backup in look_through(&all, &workshop.job.keyring.manifest_verifiers())? {
             let job = backup.manifest.as_ref().ok().map(|manifest| manifest.job.as_str());

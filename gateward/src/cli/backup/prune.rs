@@ -12,7 +12,6 @@ use crate::base::backup::JobName;
 use crate::cli::terminal::say;
 use crate::cli::{Context, YES, no};
 use crate::flows::backup::prune::Pruned;
-use crate::server::backup::places::{For, places};
 
 /// Remove the backups whose time is over, as `keep` of each job says; every run does so anyway.
 ///
@@ -31,7 +30,7 @@ impl Prune {
             let Some(_lock) = workshop.job.state.lock(&job.name)? else {
                 bail!("{} is being run: its backups are pruned then", job.name);
             };
-            for place in places(job, For::Reading)? {
+            for place in workshop.places(job)? {
                 let pruned = workshop.job.prune(&job.name, place.as_ref(), job.keep())?;
                 for removed in &pruned.removed {
                     let json = json!({ "job": job.name, "place": place.place(), "removed": removed });

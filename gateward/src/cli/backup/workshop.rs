@@ -46,6 +46,24 @@ impl Workshop {
         Ok(jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).collect())
     }
 
+    /// All places of `job`, to look at what lies there.
+    pub fn places(&self, job: &Backup) -> anyhow::Result<Vec<Box<dyn Target>>> {
+        Ok(places(job, For::Reading, &self.job.clock, &self.job.random)?)
+    }
+
+    /// What is wrong with the recipients of `job` now, and what soon will be.
+    pub fn recipients_standing(&self, job: &Backup) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+        let now = self.job.now();
+        let keys: Vec<_> = job.recipients.iter().map(|key| key.0).collect();
+        let known = self.recipients()?;
+        let wrong = known.of(&keys, now).err().map(|refused| refused.to_string().replace('\n', "; "));
+        let ending = known.standing(&[(job.name.clone(), keys.clone())], now).into_iter().filter_map(|key| {
+            let at = key.ends_at().filter(|_| keys.contains(&key.fingerprint) && key.needs_care(now))?;
+            Some(format!("recipient {} ends at {at:.0}: have its owner prolong it", key.fingerprint))
+        });
+        Ok((wrong.into_iter().collect(), ending.collect()))
+    }
+
     /// The keys that backups can be sealed to.
     pub fn recipients(&self) -> anyhow::Result<Recipients> {
         Ok(RecipientFolder::below(&self.config.backup_state).read()?)
@@ -55,7 +73,7 @@ impl Workshop {
     pub fn find(&self, name: &FileName) -> anyhow::Result<Vec<(&Backup, Box<dyn Target>)>> {
         let mut found = Vec::new();
         for job in &self.config.backup {
-            for place in places(job, For::Reading)? {
+            for place in self.places(job)? {
                 let is_there = place.list()?.iter().any(|there| there.name == *name);
                 let is_known =
                     found.iter().any(|(_, other): &(_, Box<dyn Target>)| other.place() == place.place());

@@ -7,6 +7,7 @@ pub mod job;
 pub mod opening;
 pub mod places;
 mod readme;
+pub mod ready;
 pub mod recipients;
 pub mod recording;
 pub mod s3;

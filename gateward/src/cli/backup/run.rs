@@ -1,0 +1,127 @@
+//! `gateward backup run`
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::progress::Shown;
+use super::recorded::catch_up_or_say;
+use super::wish::Wish;
+use super::words;
+use super::workshop::Workshop;
+use crate::base::backup::JobName;
+use crate::cli::terminal::say;
+use crate::cli::{Context, YES, no};
+use crate::config::Backup;
+use crate::flows::backup::make::Progress;
+use crate::server::backup::alarm;
+use crate::server::backup::job::{self, Error, Ran};
+use crate::server::backup::ready::{Own, ready};
+
+/// Make a backup: of some jobs, of all of them, or of what the flags say.
+///
+/// What goes out is encrypted as it flows; nothing readable touches the disk. Exit status 1: at least one job
+/// has no new backup in all of its places.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Run {
+    /// The jobs; all those in the configuration, if none is named.
+    jobs: Vec<JobName>,
+    #[command(flatten)]
+    wish: Wish,
+}
+
+impl Run {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let workshop = Workshop::open(context)?;
+        let wished = self.wish.job(&workshop)?;
+        let jobs = match &wished {
+            Some(job) => vec![job],
+            None => workshop.jobs(&self.jobs)?,
+        };
+        if jobs.is_empty() {
+            anyhow::bail!(
+                "there is no job: [[backup]] in the configuration is one, or say by flags what to back up \
+                 (`gateward backup run --help`)"
+            );
+        }
+        let mut all_good = true;
+        for job in jobs {
+            all_good &= run(context, &workshop, job, out)?;
+        }
+        // Last: the record may have to wait, and the backups do not.
+        catch_up_or_say(context, &workshop.job.spool);
+        Ok(if all_good { YES } else { no() })
+    }
+}
+
+/// Runs one job; tells whether all is as it should be.
+fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Write) -> anyhow::Result<bool> {
+    let progress = Arc::new(Progress::default());
+    let seen = Arc::clone(&progress);
+    let standing = workshop.job.state.read(&job.name)?;
+    let last = standing.last_success.map(|success| success.stream_bytes);
+    let shown = Shown::begin(job.name.to_string(), last, move || seen.stream_bytes());
+    let own = Own { config: &workshop.config, file: &context.config };
+    let job::Workshop { clock, random, .. } = &workshop.job;
+    let ran = workshop.job.run(&job.name, |now| ready(job, &own, now, clock, random), &progress);
+    drop(shown);
+    let ran = match ran {
+        Err(Error::Busy(_)) => {
+            say(&format!("{} is being run already: it is never run twice at a time", job.name));
+            return Ok(false);
+        }
+        ran => ran?,
+    };
+    for failure in &ran.failures {
+        say(&format!("{}: {failure}", job.name));
+    }
+    let is_whole = ran.failures.is_empty() && ran.made.is_some();
+    if !is_whole && let Err(unheard) = alarm::raise(&job.on_failure, &job.name, &ran.failures.join("; ")) {
+        say(&unheard);
+    }
+    print(context, job, &ran, out)?;
+    Ok(is_whole)
+}
+
+fn print(context: &Context, job: &Backup, ran: &Ran, out: &mut impl Write) -> anyhow::Result<()> {
+    if let Some(killed) = &ran.found_killed {
+        say(&format!("{}: the run before was killed; {killed} was not made", job.name));
+    }
+    for (place, pruned) in &ran.pruned {
+        super::prune::say_doubts(place, pruned);
+    }
+    let removed: Vec<String> =
+        ran.pruned.iter().flat_map(|(_, pruned)| &pruned.removed).map(ToString::to_string).collect();
+    let Some(made) = &ran.made else {
+        let json = json!({ "job": job.name, "result": "failed", "failures": ran.failures });
+        return Ok(context.print(out, &format!("{}  failed", job.name), &json)?);
+    };
+    let manifest = &made.manifest;
+    let took = manifest.finished_at.duration_since(manifest.started_at);
+    let mut text = format!(
+        "{}  {}  {} in {}  {}",
+        job.name,
+        manifest.backup,
+        words::bytes(manifest.file.bytes),
+        words::time(took),
+        made.places.join(", ")
+    );
+    if !removed.is_empty() {
+        text = format!("{text}; removed {}", removed.len());
+    }
+    let json = json!({
+        "job": job.name,
+        "result": if ran.failures.is_empty() { "made" } else { "made in part" },
+        "file": manifest.backup,
+        "places": made.places,
+        "bytes": manifest.file.bytes,
+        "stream_bytes": manifest.stream.bytes,
+        "sha256": manifest.file.sha256,
+        "duration_ms": i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        "removed": removed,
+        "failures": ran.failures,
+    });
+    Ok(context.print(out, &text, &json)?)
+}

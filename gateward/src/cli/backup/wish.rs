@@ -1,0 +1,128 @@
+//! A job by flags alone: the one line of a cron table.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use backup_manifest::{Compression, DumpFormat};
+
+use super::workshop::Workshop;
+use crate::base::backup::{FileTemplate, JobName, Keep};
+use crate::config::{Backup, Fingerprint};
+
+/// What is backed up, and where to, without a job in the configuration.
+#[derive(Debug, clap::Args)]
+pub(super) struct Wish {
+    /// Back this PostgreSQL database up: its name on this machine, or a URL.
+    #[arg(long, value_name = "NAME|URL", conflicts_with_all = ["jobs", "ckan_ini"], group = "wished")]
+    database: Option<String>,
+    /// Dump it for pg_restore (custom) or as SQL (plain).
+    #[arg(long, value_parser = format, requires = "database", default_value = "custom")]
+    dump: DumpFormat,
+    /// The server's roles and tablespaces as well; without passwords.
+    #[arg(long, requires = "wished")]
+    globals: bool,
+    /// Back a whole CKAN up: the database, and the folder of its files, are found in this file.
+    #[arg(long, value_name = "INI", conflicts_with = "jobs", group = "wished")]
+    ckan_ini: Option<PathBuf>,
+    /// Back this folder up; may be given more than once, and beside a database.
+    #[arg(long, value_name = "DIR", conflicts_with = "jobs", group = "wished")]
+    directory: Vec<PathBuf>,
+    /// Leave out of folders what is called so; * and ? stand for any letters.
+    #[arg(long, value_name = "PATTERN", requires = "directory")]
+    exclude: Vec<String>,
+    /// Compress before encrypting.
+    #[arg(long, value_parser = compression, value_name = "none|zstd", requires = "wished")]
+    compress: Option<Compression>,
+    /// Encrypt to this key, which `recipient import` took in; may be given more than once.
+    #[arg(long, value_name = "ID|FINGERPRINT", requires = "wished")]
+    key_id: Vec<String>,
+    /// The folder that the file goes to.
+    #[arg(long, value_name = "DIR", requires = "wished")]
+    to: Option<PathBuf>,
+    /// How the file is called, with %Y %m %d %H %M %S.
+    #[arg(long, value_name = "TEMPLATE", requires = "wished")]
+    file_name: Option<FileTemplate>,
+    /// How many of the newest stay.
+    #[arg(long, value_name = "COUNT", requires = "wished", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+    /// What this job is called: in the log, and beside its lock.
+    #[arg(long, value_name = "JOB", requires = "wished")]
+    name: Option<JobName>,
+}
+
+fn format(text: &str) -> Result<DumpFormat, String> {
+    match text {
+        "custom" => Ok(DumpFormat::Custom),
+        "plain" => Ok(DumpFormat::Plain),
+        _ => Err("it is custom or plain".into()),
+    }
+}
+
+fn compression(text: &str) -> Result<Compression, String> {
+    match text {
+        "none" => Ok(Compression::None),
+        "zstd" => Ok(Compression::Zstd),
+        _ => Err("it is none or zstd".into()),
+    }
+}
+
+impl Wish {
+    /// The job that the flags make; `None` where they say nothing.
+    pub fn job(&self, workshop: &Workshop) -> anyhow::Result<Option<Backup>> {
+        if self.database.is_none() && self.ckan_ini.is_none() && self.directory.is_empty() {
+            return Ok(None);
+        }
+        if self.key_id.is_empty() {
+            bail!("nobody could open it: name a recipient with --key-id");
+        }
+        let Some(to) = &self.to else { bail!("it goes nowhere: name a folder with --to") };
+        let absolute = |path: &PathBuf| std::path::absolute(path);
+        let job = Backup {
+            name: self.name()?,
+            database: self.database.clone(),
+            format: Some(self.dump),
+            globals: self.globals,
+            ckan_ini: self.ckan_ini.as_ref().map(absolute).transpose()?,
+            directories: self.directory.iter().map(absolute).collect::<Result<_, _>>()?,
+            exclude: self.exclude.clone(),
+            command: Vec::new(),
+            gateward: false,
+            compress: self.compress,
+            recipients: self.recipients(workshop)?,
+            folder: Some(std::path::absolute(to)?),
+            s3: None,
+            file_name: self.file_name.clone(),
+            keep: self.keep.map(|last| Keep { last, ..Keep::default() }),
+            overdue_after_hours: None,
+            on_failure: Vec::new(),
+        };
+        if workshop.config.backup.iter().any(|other| other.name == job.name) {
+            bail!("the configuration has a job {}: name this one with --name", job.name);
+        }
+        Ok(Some(job))
+    }
+
+    fn recipients(&self, workshop: &Workshop) -> anyhow::Result<Vec<Fingerprint>> {
+        let known = workshop.recipients()?;
+        let named =
+            |id: &String| known.by_key_id(id).map(Fingerprint).with_context(|| format!("--key-id {id}"));
+        self.key_id.iter().map(named).collect()
+    }
+
+    /// `db_NAME`, `instance` or `files`, unless named.
+    fn name(&self) -> anyhow::Result<JobName> {
+        if let Some(name) = &self.name {
+            return Ok(name.clone());
+        }
+        let name = match (&self.database, &self.ckan_ini) {
+            (Some(database), _) => {
+                let name = database.rsplit('/').next().unwrap_or_default();
+                let name = name.split('?').next().unwrap_or_default();
+                format!("db_{name}")
+            }
+            (None, Some(_)) => "instance".into(),
+            (None, None) => "files".into(),
+        };
+        name.parse().map_err(|error| anyhow::anyhow!("{error}; name it with --name"))
+    }
+}
