@@ -3,13 +3,21 @@
 //! Nothing of it is written to a disk here: each source reads what is there and writes on to whoever takes it.
 //! They wait for programs and servers on the thread that calls, which must be none of an asynchronous runtime's.
 
+mod archive;
 mod child;
 mod command;
+mod folder;
 mod globals;
+mod pattern;
 mod pg_dump;
+mod pieces;
 mod programs;
+mod weight;
 
+pub use archive::{Archive, Member};
 pub use command::Command;
+pub use folder::Folder;
 pub use globals::Globals;
 pub use pg_dump::PgDump;
+pub use pieces::{Pieces, Short};
 pub use programs::Programs;

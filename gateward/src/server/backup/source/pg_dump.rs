@@ -141,7 +141,6 @@ pub(super) fn connect(
         .env("PGHOST", hosts.join(","))
         .env("PGPORT", ports.join(","))
         .env("PGDATABASE", &url.database)
-        .env("PGAPPNAME", "gateward")
         .env("PGCONNECT_TIMEOUT", "10")
         // What lies in somebody's home is not how our own session came in.
         .env("HOME", "/nonexistent");
