@@ -6,6 +6,7 @@
 
 pub mod access_token;
 pub mod copy;
+pub mod dumped;
 pub mod event;
 pub mod file_policy;
 pub mod grant;

@@ -10,6 +10,7 @@ pub mod opening;
 mod pipe;
 pub mod prune;
 pub mod recipient;
+pub mod restore;
 pub mod shelf;
 pub mod source;
 pub mod target;

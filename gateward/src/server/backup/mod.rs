@@ -2,7 +2,9 @@
 //! each job between its runs.
 
 pub mod alarm;
+mod child;
 pub mod folder;
+pub mod interrupt;
 pub mod job;
 pub mod opening;
 pub mod places;
@@ -10,6 +12,7 @@ mod readme;
 pub mod ready;
 pub mod recipients;
 pub mod recording;
+pub mod restore;
 pub mod s3;
 pub mod source;
 pub mod spool;

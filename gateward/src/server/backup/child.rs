@@ -1,0 +1,294 @@
+//! A program that we feed, and what it says.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::interrupt::Interrupt;
+use crate::server::outwards::one_line;
+
+/// A program that reads what we give it.
+///
+/// The last [`HELD`] bytes stay with us until [`Fed::end`]: a program that needs all of its input cannot come
+/// to a good end before we let it. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Fed {
+    child: Child,
+    name: String,
+    stdin: Option<ChildStdin>,
+    held: Vec<u8>,
+    said: Option<JoinHandle<Said>>,
+    interrupt: Interrupt,
+}
+
+/// What a program wrote to its standard error.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// The first lines.
+    pub first: Vec<String>,
+    /// The last lines that came after those.
+    pub last: VecDeque<String>,
+    /// How many there were in all.
+    pub lines: u64,
+}
+
+/// Why it did not come to a good end: for whoever operates what it spoke to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not installed, or there is no room for it.
+    #[error("{name} cannot be started: {source}")]
+    NotStarted {
+        /// The program.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It ended by itself.
+    #[error("{name} ended with {status}: {said}")]
+    Ended {
+        /// The program.
+        name: String,
+        /// How.
+        status: ExitStatus,
+        /// What it said.
+        said: Said,
+    },
+    /// We were told to stop.
+    #[error("{name} was stopped")]
+    Stopped {
+        /// The program.
+        name: String,
+    },
+    /// The system would not let us speak to it.
+    #[error("{name}: {source}")]
+    Lost {
+        /// The program.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// How much of the input stays with us to the end.
+pub const HELD: usize = 64 * 1024;
+
+/// How much is gathered before it is given.
+const GATHERED: usize = 256 * 1024;
+
+/// How many lines are kept from the beginning and from the end, and how long each may be.
+const FIRST: usize = 40;
+const LAST: usize = 5;
+const LONGEST_LINE: u64 = 4096;
+
+impl Fed {
+    /// Starts `command`, which `name` names in messages. Of what it says, lines are kept that `is_told` wants.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`].
+    pub fn start(
+        command: &mut Command,
+        name: &str,
+        interrupt: &Interrupt,
+        is_told: fn(&str) -> bool,
+    ) -> Result<Self, Error> {
+        // An interrupt from the keyboard is ours: we say what is left then.
+        command.process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child =
+            command.spawn().map_err(|source| Error::NotStarted { name: name.to_owned(), source })?;
+        interrupt.add(child.id());
+        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+        let said = stderr.map(|stderr| std::thread::spawn(move || Said::hear(stderr, is_told)));
+        let held = Vec::with_capacity(HELD + GATHERED);
+        Ok(Self { child, name: name.to_owned(), stdin, held, said, interrupt: interrupt.clone() })
+    }
+
+    /// Gives it more to read.
+    ///
+    /// # Errors
+    ///
+    /// It reads no more: ask [`Fed::end`] why.
+    pub fn give(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = (HELD + GATHERED - self.held.len()).min(bytes.len());
+            self.held.extend_from_slice(&bytes[..room]);
+            bytes = &bytes[room..];
+            if self.held.len() == HELD + GATHERED {
+                self.pass_on(GATHERED)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives it the rest, and `last` behind it, and waits for its good end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; it is gone then, too.
+    pub fn end(mut self, last: &[u8]) -> Result<Said, Error> {
+        self.held.extend_from_slice(last);
+        // It may have ended early: then how it ended is what matters.
+        let given = self.pass_on(self.held.len());
+        drop(self.stdin.take());
+        let status = self.wait();
+        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let name = self.name.clone();
+        let status = status.map_err(|source| Error::Lost { name: name.clone(), source })?;
+        match (status, given) {
+            (status, _) if self.interrupt.is_raised() && !status.success() => Err(Error::Stopped { name }),
+            (status, _) if !status.success() => Err(Error::Ended { name, status, said }),
+            (_, Err(source)) if source.kind() != ErrorKind::BrokenPipe => Err(Error::Lost { name, source }),
+            _ => Ok(said),
+        }
+    }
+
+    /// Ends it without what was held back, and tells how it ended where that was by itself.
+    pub fn abandon(mut self) -> Option<Error> {
+        let (name, already) = (self.name.clone(), self.look().ok().flatten());
+        self.kill();
+        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let status = already.filter(|status| !status.success())?;
+        Some(Error::Ended { name, status, said })
+    }
+
+    fn pass_on(&mut self, length: usize) -> io::Result<()> {
+        let stdin = self.stdin.as_mut().ok_or(ErrorKind::BrokenPipe)?;
+        stdin.write_all(&self.held[..length])?;
+        self.held.drain(..length);
+        Ok(())
+    }
+
+    fn look(&mut self) -> io::Result<Option<ExitStatus>> {
+        let (pid, child) = (self.child.id(), &mut self.child);
+        self.interrupt.look(pid, || {
+            let seen = child.try_wait();
+            (!matches!(seen, Ok(None)), seen)
+        })
+    }
+
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = self.look()? {
+                return Ok(status);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    fn kill(&mut self) {
+        // One that has ended already is as good; it is waited for in any case.
+        let (pid, child) = (self.child.id(), &mut self.child);
+        self.interrupt.look(pid, || {
+            let _ = child.kill();
+            let _ = child.wait();
+            (true, ())
+        });
+        self.stdin = None;
+    }
+}
+
+impl Drop for Fed {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Said {
+    fn hear(from: ChildStderr, is_told: fn(&str) -> bool) -> Self {
+        let mut said = Self::default();
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match (&mut from).take(LONGEST_LINE).read_until(b'\n', &mut line) {
+                // A program whose words cannot be read has said nothing.
+                Ok(0) | Err(_) => return said,
+                Ok(_) => {
+                    let line = one_line(&String::from_utf8_lossy(&line));
+                    if is_told(&line) {
+                        said.add(line);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, line: String) {
+        self.lines += 1;
+        if self.first.len() < FIRST {
+            self.first.push(line);
+            return;
+        }
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    /// All lines that were kept, in their order.
+    pub fn kept(&self) -> impl Iterator<Item = &str> {
+        self.first.iter().chain(&self.last).map(String::as_str)
+    }
+}
+
+impl std::fmt::Display for Said {
+    /// The last words, on one line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kept: Vec<&str> = self.kept().filter(|line| !line.is_empty()).collect();
+        f.write_str(&kept[kept.len().saturating_sub(LAST)..].join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fed(script: &str) -> Fed {
+        Fed::start(Command::new("sh").args(["-c", script]), "sh", &Interrupt::default(), |_| true).unwrap()
+    }
+
+    #[test]
+    fn the_end_of_the_input_stays_with_us_until_we_let_it_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("out");
+        let mut fed = fed(&format!("cat > {}", file.display()));
+        let content: Vec<u8> = (0..1_000_000u32).map(|number| number.to_le_bytes()[0]).collect();
+        fed.give(&content).unwrap();
+        assert_eq!(fed.held.len() % GATHERED % HELD, content.len() % HELD);
+        assert!(fed.held.len() >= HELD);
+        fed.end(b"last").unwrap();
+        assert_eq!(std::fs::read(file).unwrap(), [&content[..], b"last"].concat());
+    }
+
+    #[test]
+    fn one_that_is_abandoned_never_sees_a_good_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("out");
+        let mut fed = fed(&format!("cat > /dev/null && touch {}", file.display()));
+        fed.give(&[7; 100_000]).unwrap();
+        assert!(fed.abandon().is_none());
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn whoever_ends_early_is_asked_why() {
+        let mut fed = fed("echo no room >&2; exit 3");
+        while fed.give(&[7; HELD + GATHERED]).is_ok() {}
+        let error = fed.end(b"").unwrap_err().to_string();
+        assert!(error.contains("exit status: 3: no room"), "{error}");
+    }
+
+    #[test]
+    fn of_a_flood_of_words_the_first_and_the_last_are_kept() {
+        let fed = fed("for number in $(seq 1000); do echo $number >&2; done");
+        let said = fed.end(b"").unwrap();
+        assert_eq!((said.lines, said.first.len()), (1000, FIRST));
+        assert_eq!(said.to_string(), "996; 997; 998; 999; 1000");
+    }
+}

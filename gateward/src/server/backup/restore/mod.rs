@@ -1,0 +1,12 @@
+//! What comes out of a backup: into a database, into a folder.
+
+mod archive;
+mod client;
+mod database;
+mod entry_path;
+mod landing;
+mod tree;
+
+pub use client::Programs;
+pub use database::{Database, Manner};
+pub use landing::Landing;
