@@ -6,12 +6,14 @@
 mod answer;
 mod api;
 mod certificate;
+mod ini;
 mod known;
 mod output;
 mod program;
 
 pub use api::{Api, Asking, Unready};
 pub use certificate::fetch_certificate_of_anybody;
+pub use ini::{Ini, Unreadable};
 pub use known::Known;
 pub use program::Program;
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use super::{LARGEST, Unready, output};
+use super::{Ini, LARGEST, Unreadable, Unready, output};
 use crate::base::ckan::CkanUser;
 use crate::base::ckan_url::CkanUrl;
 use crate::base::secret::Secret;
@@ -56,9 +56,8 @@ impl Program {
     pub fn new(program: &Path, ini: &Path, patience: Duration) -> Result<Self, Unready> {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let ini = absolute(ini);
-        let text = std::fs::read_to_string(&ini);
-        let text = text.map_err(|source| Unready::Ini { path: ini.clone(), source })?;
-        let site = site(&text).unwrap_or_else(|| ini.display().to_string());
+        let options = Ini::read(&ini).map_err(|Unreadable { path, source }| Unready::Ini { path, source })?;
+        let site = site(&options).unwrap_or_else(|| ini.display().to_string());
         Ok(Self { path: absolute(program), ini, site, patience })
     }
 
@@ -148,12 +147,8 @@ impl Program {
 
 /// Finds the site's address (`ckan.site_url`), by which the API is asked, too: a key that was made in one
 /// way can be revoked in the other.
-fn site(text: &str) -> Option<String> {
-    let option = |line: &str| {
-        line.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-    };
-    let (_, url) = text.lines().filter_map(option).find(|(name, _)| name == "ckan.site_url")?;
-    url.parse::<CkanUrl>().ok().map(|url| url.to_string())
+fn site(options: &Ini) -> Option<String> {
+    options.option("ckan.site_url")?.parse::<CkanUrl>().ok().map(|url| url.to_string())
 }
 
 /// Reads to the end, within [`LARGEST`].

@@ -15,8 +15,8 @@ use super::{Error, Schema};
 
 pub(super) use engine::Engine;
 pub(super) use held::Held;
-pub(super) use reader::Reader;
 pub use pages::{Broken, Pages};
+pub(super) use reader::Reader;
 pub use serve_lock::ServeLock;
 
 /// The migrations, oldest first; the schema's version is how many ran.

@@ -5,7 +5,6 @@
 //! write-ahead log beside it. That log grows while the transaction lasts.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -32,13 +31,13 @@ pub struct Pages {
 
 /// Why the pages did not all go out.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
+pub enum Broken<E> {
     /// The file.
     #[error(transparent)]
-    Read(#[from] Error),
+    Read(Error),
     /// Whoever takes them.
-    #[error(transparent)]
-    Output(io::Error),
+    #[error("{0}")]
+    Taker(E),
 }
 
 impl Pages {
@@ -96,8 +95,8 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// [`Broken::Read`]; [`Broken::Output`] with what `take` says.
-    pub fn each(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), Broken> {
+    /// [`Broken::Read`]; [`Broken::Taker`] with what `take` says.
+    pub fn each<E>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), Broken<E>> {
         let sql = |error: rusqlite::Error| Broken::Read(unreachable(&self.path, error));
         let mut pages =
             self.connection.prepare("SELECT data FROM sqlite_dbpage('main') ORDER BY pgno").map_err(sql)?;
@@ -106,7 +105,7 @@ impl Pages {
         while let Some(page) = pages.next().map_err(sql)? {
             let page = page.get_ref(0).map_err(sql)?.as_blob();
             let page = page.map_err(|error| sql(error.into()))?;
-            take(page).map_err(Broken::Output)?;
+            take(page).map_err(Broken::Taker)?;
             taken += page.len() as u64;
         }
         if taken == self.bytes {
@@ -178,7 +177,7 @@ mod tests {
             let mut piece = |page: &[u8]| {
                 copy.extend_from_slice(page);
                 std::thread::sleep(std::time::Duration::from_millis(1));
-                Ok(())
+                Ok::<_, ()>(())
             };
             pages.each(&mut piece).unwrap();
             assert_eq!(pages.rows().unwrap(), BTreeMap::from([("a \"table".to_owned(), 1000)]));

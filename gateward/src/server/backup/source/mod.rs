@@ -5,12 +5,15 @@
 
 mod archive;
 mod child;
+mod ckan_ini;
 mod command;
 mod folder;
 mod globals;
+mod own;
 mod pattern;
 mod pg_dump;
 mod pieces;
+mod plan;
 mod programs;
 mod weight;
 
@@ -18,6 +21,8 @@ pub use archive::{Archive, Member};
 pub use command::Command;
 pub use folder::Folder;
 pub use globals::Globals;
+pub use own::{OwnFile, OwnStore};
 pub use pg_dump::PgDump;
 pub use pieces::{Pieces, Short};
+pub use plan::{Own, Planned, Surroundings, source_of};
 pub use programs::Programs;
