@@ -18,7 +18,8 @@ use crate::config::Backup;
 use crate::flows::backup::make::Progress;
 use crate::server::backup::alarm;
 use crate::server::backup::job::{self, Error, Ran};
-use crate::server::backup::ready::{Own, ready};
+use crate::server::backup::ready::{Around, ready};
+use crate::server::backup::source::Programs;
 
 /// Make a backup: of some jobs, of all of them, or of what the flags say.
 ///
@@ -63,9 +64,11 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
     let standing = workshop.job.state.read(&job.name)?;
     let last = standing.last_success.map(|success| success.stream_bytes);
     let shown = Shown::begin(job.name.to_string(), last, move || seen.stream_bytes());
-    let own = Own { config: &workshop.config, file: &context.config };
     let job::Workshop { clock, random, .. } = &workshop.job;
-    let ran = workshop.job.run(&job.name, |now| ready(job, &own, now, clock, random), &progress);
+    let programs = Programs::in_folders(std::env::var_os("PATH"));
+    let around =
+        Around { config: &workshop.config, file: &context.config, programs: &programs, clock, random };
+    let ran = workshop.job.run(&job.name, |now| ready(job, &around, now), &progress);
     drop(shown);
     let ran = match ran {
         Err(Error::Busy(_)) => {

@@ -18,6 +18,9 @@ pub(super) fn bytes(bytes: u64) -> String {
 /// Says a time in its two largest units.
 pub(super) fn time(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
+    if seconds < 10 {
+        return format!("{seconds}.{} s", time.subsec_millis().max(0) / 100);
+    }
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
@@ -38,7 +41,9 @@ mod tests {
         {
             assert_eq!(bytes(count), said);
         }
-        for (seconds, said) in [(4, "4 s"), (64, "1 min 4 s"), (7260, "2 h 1 min"), (90_000, "1 d 1 h")] {
+        for (seconds, said) in
+            [(4, "4.0 s"), (14, "14 s"), (64, "1 min 4 s"), (7260, "2 h 1 min"), (90_000, "1 d 1 h")]
+        {
             assert_eq!(time(SignedDuration::from_secs(seconds)), said);
         }
     }

@@ -271,7 +271,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("out");
         let mut fed = fed(&format!("cat > /dev/null && touch {}", file.display()));
-        fed.give(&[7; 100_000]).unwrap();
+        fed.give(&vec![7; 100_000]).unwrap();
         assert!(fed.abandon().is_none());
         assert!(!file.exists());
     }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn whoever_ends_early_is_asked_why() {
         let mut fed = fed("echo no room >&2; exit 3");
-        while fed.give(&[7; HELD + GATHERED]).is_ok() {}
+        while fed.give(&vec![7; HELD + GATHERED]).is_ok() {}
         let error = fed.end(b"").unwrap_err().to_string();
         assert!(error.contains("exit status: 3: no room"), "{error}");
     }
