@@ -2,6 +2,7 @@
 
 mod hold;
 mod list;
+mod opening;
 mod progress;
 mod prune;
 mod recipient;
@@ -9,6 +10,7 @@ mod recorded;
 mod run;
 mod signer;
 mod status;
+mod verify;
 mod wish;
 mod words;
 mod workshop;
@@ -31,6 +33,7 @@ pub(in crate::cli) enum Backup {
     #[command(subcommand)]
     Recipient(recipient::Recipient),
     Signer(signer::Signer),
+    Verify(Box<verify::Verify>),
 }
 
 impl Backup {
@@ -44,6 +47,7 @@ impl Backup {
             Self::Prune(prune) => prune.run(context, out),
             Self::Recipient(recipient) => recipient.run(context, out),
             Self::Signer(signer) => signer.run(context, out),
+            Self::Verify(verify) => verify.run(context, out),
         }
     }
 }

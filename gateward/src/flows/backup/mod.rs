@@ -14,3 +14,4 @@ pub mod restore;
 pub mod shelf;
 pub mod source;
 pub mod target;
+pub mod verify;
