@@ -4,7 +4,15 @@
 //! missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod installation;
+mod keys;
+mod recipients;
 mod sources;
+#[expect(dead_code, reason = "shared: what is about other commands is not needed here")]
+#[path = "../cli/support.rs"]
+mod support;
 
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
