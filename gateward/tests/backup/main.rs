@@ -11,6 +11,7 @@ mod sources;
 #[expect(dead_code, reason = "shared: what is about other commands is not needed here")]
 #[path = "../cli/support.rs"]
 mod support;
+mod verify;
 
 #[path = "../postgres/cluster.rs"]
 mod cluster;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use backup_manifest::VerifierKey;
+use backup_manifest::{Manifest, VerifierKey};
 use serde_json::json;
 
 use super::opening::PrivateKey;
@@ -15,8 +15,7 @@ use super::workshop::Workshop;
 use crate::base::backup::{FileName, JobName};
 use crate::cli::terminal::{say, shown};
 use crate::cli::{Context, YES, no};
-use crate::flows::backup::shelf::{Doubt, look_through};
-use crate::flows::backup::target::Target;
+use crate::flows::backup::target::{Error, Target, read_note};
 use crate::flows::backup::verify::{Verdict, verify};
 use crate::flows::record::BackupWhat;
 use crate::server::backup::folder::Folder;
@@ -150,20 +149,20 @@ fn of_job(workshop: &Workshop, job: &JobName, known: &[VerifierKey]) -> anyhow::
     let mut wanted = Vec::new();
     for job in workshop.jobs(std::slice::from_ref(job))? {
         for place in workshop.places(job)? {
-            let place = [place];
-            let shelved = look_through(&place, known)?;
-            let [place] = place;
             let place: Arc<dyn Target> = place.into();
-            for backup in shelved {
-                match backup.manifest {
-                    Ok(manifest) if manifest.job != job.name.as_str() => {}
-                    Err(doubt @ Doubt::NoManifest) => {
-                        say(&format!("{}: {}: {doubt}; not looked at", place.place(), backup.name));
+            let files = place.list()?;
+            for name in files.iter().map(|file| &file.name).filter(|name| name.is_backup()) {
+                let said = match read_note(&*place, &name.manifest()) {
+                    Err(Error::Missing { .. }) => {
+                        say(&format!("{}: {name} has no manifest, and was not looked at", place.place()));
+                        continue;
                     }
-                    Ok(_) | Err(Doubt::Manifest(_) | Doubt::Length { .. }) => {
-                        wanted.push(Wanted { place: Arc::clone(&place), name: backup.name });
-                    }
+                    note => Manifest::read(&note?, known),
+                };
+                if said.is_ok_and(|manifest| manifest.job != job.name.as_str()) {
+                    continue;
                 }
+                wanted.push(Wanted { place: Arc::clone(&place), name: name.clone() });
             }
         }
     }

@@ -184,16 +184,22 @@ impl Said {
             let key = self.told("DECRYPTION_KEY").find_map(|words| words.first()?.parse().ok());
             return key.ok_or_else(|| unable("it does not say which key opened it".into()));
         }
-        // A key is there, and was not to be had: a passphrase, a card, a person who said no.
-        let refused = self.told("ERROR").any(|words| words.first() == Some(&"pkdecrypt_failed"));
-        if self.has("BEGIN_DECRYPTION") {
+        // Named once the session key is found: from there on all that goes wrong is the content's fault.
+        if self.has("DECRYPTION_KEY") {
             return Err(Error::Damaged(self.last_words()));
         }
-        if !refused && self.has("NO_SECKEY") {
+        match self.told("ERROR").find(|words| words.first() == Some(&"pkdecrypt_failed")) {
+            Some(words) if is_checksum(words.get(1)) => return Err(Error::Damaged(self.last_words())),
+            // A key is there, and was not to be had: a passphrase, a card, a person who said no.
+            Some(_) => return Err(unable(self.last_words())),
+            None => {}
+        }
+        if self.has("NO_SECKEY") {
             let needs = self.told("ENC_TO").filter_map(|words| Some(named(words.first()?))).collect();
             return Err(Error::WrongKey { needs });
         }
-        if self.has("NODATA") {
+        // It has read something, and that was no message.
+        if self.has("NODATA") || self.has("BEGIN_DECRYPTION") {
             return Err(Error::Damaged(self.last_words()));
         }
         Err(unable(self.last_words()))
@@ -208,6 +214,12 @@ impl Said {
     }
 }
 
+/// Whether an error is that of a session key which is not as it was made: `GPG_ERR_CHECKSUM` of libgpg-error,
+/// whose numbers have their code in the last 16 bits.
+fn is_checksum(number: Option<&&str>) -> bool {
+    number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number & 0xffff == 10)
+}
+
 /// As we name keys elsewhere.
 fn named(id: &str) -> String {
     let bytes = data_encoding::HEXUPPER_PERMISSIVE.decode(id.as_bytes()).ok();
@@ -215,5 +227,78 @@ fn named(id: &str) -> String {
         Some([0, 0, 0, 0, 0, 0, 0, 0]) => NamedKey::Hidden.to_string(),
         Some(id) => NamedKey::KeyId(id).to_string(),
         None => one_line(id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    /// What GnuPG 2.2.40 says, without the lines that nobody reads here.
+    fn judged(status: i32, lines: &str) -> Result<Fingerprint, Error> {
+        let said = Said::read(lines.as_bytes()).unwrap();
+        said.judge(ExitStatus::from_raw(status << 8))
+    }
+
+    const OPENED: &str = "\
+[GNUPG:] ENC_TO 5FE1C54C21F9CDF5 18 0
+[GNUPG:] DECRYPTION_KEY 47DAA3EF9A11F7A1DE4092895FE1C54C21F9CDF5 205D4045C9BEF1F5CEF097291A4F11C3F6435EE2 u
+[GNUPG:] BEGIN_DECRYPTION
+[GNUPG:] PLAINTEXT 62 1795347861 
+[GNUPG:] DECRYPTION_OKAY
+[GNUPG:] GOODMDC
+[GNUPG:] END_DECRYPTION
+";
+
+    #[test]
+    fn the_subkey_that_opened_it_is_named() {
+        assert_eq!(judged(0, OPENED).unwrap().to_string(), "47DAA3EF9A11F7A1DE4092895FE1C54C21F9CDF5");
+    }
+
+    #[test]
+    fn only_a_good_end_with_a_good_word_and_one_content_counts() {
+        assert!(judged(2, OPENED).is_err());
+        for bad in [
+            OPENED.replace("[GNUPG:] DECRYPTION_OKAY\n", ""),
+            OPENED.replace("[GNUPG:] DECRYPTION_OKAY", "gpg: [GNUPG:] DECRYPTION_OKAY"),
+            OPENED.replace("DECRYPTION_OKAY", "DECRYPTION_FAILED"),
+            OPENED.replace("[GNUPG:] PLAINTEXT 62 1795347861 \n", ""),
+            format!("[GNUPG:] PLAINTEXT 62 1795347861 \n{OPENED}"),
+        ] {
+            assert!(matches!(judged(0, &bad), Err(Error::Damaged(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_cut_before_its_content_is_damaged_though_gpg_ends_well() {
+        assert!(matches!(judged(0, "[GNUPG:] NODATA 3\n"), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn who_did_not_type_the_passphrase_is_told_so_and_the_message_is_not_blamed() {
+        let said = "[GNUPG:] ENC_TO FE6A2F51BDA73AD0 1 0\n\
+                    gpg: public key decryption failed: No pinentry\n\
+                    [GNUPG:] ERROR pkdecrypt_failed 67108949\n[GNUPG:] BEGIN_DECRYPTION\n\
+                    [GNUPG:] DECRYPTION_FAILED\ngpg: decryption failed: No secret key\n";
+        let Err(Error::Unable { why, .. }) = judged(2, said) else { panic!("{:?}", judged(2, said)) };
+        assert!(why.contains("No pinentry"), "{why}");
+        let damaged = said.replace("67108949", "16777226");
+        assert!(matches!(judged(2, &damaged), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn every_key_that_would_open_it_is_named_where_none_is_here() {
+        let said = "[GNUPG:] ENC_TO 5FE1C54C21F9CDF5 18 0\n[GNUPG:] ENC_TO 0000000000000000 18 0\n\
+                    [GNUPG:] NO_SECKEY 5FE1C54C21F9CDF5\n[GNUPG:] BEGIN_DECRYPTION\n";
+        let Err(Error::WrongKey { needs }) = judged(2, said) else { panic!("{:?}", judged(2, said)) };
+        assert_eq!(needs, ["5FE1C54C21F9CDF5", "a key that it does not name"]);
+    }
+
+    #[test]
+    fn what_gpg_says_is_kept_up_to_a_bound() {
+        let endless = "x\n".repeat(MOST_WORDS) + OPENED;
+        assert!(judged(0, &endless).is_err());
     }
 }
