@@ -1,4 +1,5 @@
-//! Backups with the programs that they are made and restored with: PostgreSQL's, GnuPG, tar.
+//! Backups with the programs that they are made and restored with: PostgreSQL's, GnuPG, tar,
+//! moto.
 //!
 //! They run where the feature `real-tools` asks for them, and fail, never skip, where a program or a right is
 //! missing.
@@ -7,6 +8,9 @@
 mod installation;
 mod keys;
 mod recipients;
+mod bad_network;
+mod object_store;
+mod s3;
 mod sources;
 #[expect(dead_code, reason = "shared: what is about other commands is not needed here")]
 #[path = "../cli/support.rs"]
