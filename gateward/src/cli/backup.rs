@@ -3,12 +3,15 @@
 mod hold;
 mod list;
 mod opening;
+mod opened_by;
 mod progress;
 mod prune;
 mod recipient;
 mod recorded;
+mod restore;
 mod run;
 mod signer;
+mod sought;
 mod status;
 mod verify;
 mod wish;
@@ -34,6 +37,7 @@ pub(in crate::cli) enum Backup {
     Recipient(recipient::Recipient),
     Signer(signer::Signer),
     Verify(Box<verify::Verify>),
+    Restore(restore::Restore),
 }
 
 impl Backup {
@@ -48,6 +52,7 @@ impl Backup {
             Self::Recipient(recipient) => recipient.run(context, out),
             Self::Signer(signer) => signer.run(context, out),
             Self::Verify(verify) => verify.run(context, out),
+            Self::Restore(restore) => restore.run(context, out),
         }
     }
 }

@@ -21,3 +21,9 @@ mod verify;
 mod cluster;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
+mod restore;
+mod workplace;
+
+
+#[path = "../postgres/disk.rs"]
+mod disk;

@@ -1,9 +1,29 @@
 //! What happened to backups gets into the log: from the spool, as soon as the store takes it.
 
+use anyhow::Context as _;
+
 use crate::cli::Context;
-use crate::cli::access::block_on;
+use crate::cli::access::{block_on, give_to_owner_of};
 use crate::cli::terminal::say;
+use crate::config::Config;
+use crate::flows::record::BackupWhat;
 use crate::server::backup::spool::{Spool, catch_up};
+use crate::server::system;
+
+/// Lays down what happened just now, and records it if the store takes it.
+pub(super) fn record(context: &Context, config: &Config, what: BackupWhat) -> anyhow::Result<()> {
+    let folder = &config.backup_state;
+    let lay_down = || {
+        let spool = Spool::make(folder)?;
+        give_to_owner_of(&config.store, spool.folder())?;
+        spool.add(what, system::wall_clock(), &system::random())?;
+        std::io::Result::Ok(spool)
+    };
+    let spool =
+        lay_down().with_context(|| format!("{}: laying down what is to be recorded", folder.display()))?;
+    catch_up_or_say(context, &spool);
+    Ok(())
+}
 
 /// Records all that waits; what cannot be recorded now goes on waiting and is no failure of a backup.
 ///

@@ -99,6 +99,24 @@ pub enum Why {
     Untaken(#[from] Untaken),
 }
 
+impl Why {
+    /// Whether it is the backup, of which another copy might help; else it is the key, or where it goes.
+    pub fn is_about_the_backup(&self) -> bool {
+        match self {
+            Self::Other { .. }
+            | Self::Untaken(Untaken::Content(_) | Untaken::Stream(_))
+            | Self::Opening(opening::Error::Damaged(_) | opening::Error::TooLong(_)) => true,
+            Self::Opening(
+                opening::Error::WrongKey { .. }
+                | opening::Error::Unable { .. }
+                | opening::Error::Input(_)
+                | opening::Error::Output(_),
+            )
+            | Self::Untaken(Untaken::Place(_)) => false,
+        }
+    }
+}
+
 /// A measure for people.
 #[derive(Debug)]
 pub struct Shown(Measure);

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::interrupt::Interrupt;
 use crate::server::outwards::one_line;
@@ -78,6 +78,9 @@ pub const HELD: usize = 64 * 1024;
 /// How much is gathered before it is given.
 const GATHERED: usize = 256 * 1024;
 
+/// How long one that reads no more may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How many lines are kept from the beginning and from the end, and how long each may be.
 const FIRST: usize = 40;
 const LAST: usize = 5;
@@ -134,7 +137,7 @@ impl Fed {
         // It may have ended early: then how it ended is what matters.
         let given = self.pass_on(self.held.len());
         drop(self.stdin.take());
-        let status = self.wait();
+        let status = self.wait(None).map(|status| status.expect("it is waited for without an end"));
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
         let name = self.name.clone();
         let status = status.map_err(|source| Error::Lost { name: name.clone(), source })?;
@@ -146,13 +149,19 @@ impl Fed {
         }
     }
 
-    /// Ends it without what was held back, and tells how it ended where that was by itself.
-    pub fn abandon(mut self) -> Option<Error> {
-        let (name, already) = (self.name.clone(), self.look().ok().flatten());
+    /// Says why it reads no more, and sees that it is gone.
+    pub fn why(mut self) -> Error {
+        let name = self.name.clone();
+        // It closed its input because it is about to end.
+        let status = self.wait(Some(PATIENCE));
         self.kill();
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
-        let status = already.filter(|status| !status.success())?;
-        Some(Error::Ended { name, status, said })
+        match status {
+            _ if self.interrupt.is_raised() => Error::Stopped { name },
+            Ok(Some(status)) => Error::Ended { name, status, said },
+            Ok(None) => Error::Lost { name, source: ErrorKind::BrokenPipe.into() },
+            Err(source) => Error::Lost { name, source },
+        }
     }
 
     fn pass_on(&mut self, length: usize) -> io::Result<()> {
@@ -170,11 +179,15 @@ impl Fed {
         })
     }
 
-    fn wait(&mut self) -> io::Result<ExitStatus> {
-        let mut pause = Duration::from_millis(1);
+    /// Waits for its end; `None` once `patience` is over.
+    fn wait(&mut self, patience: Option<Duration>) -> io::Result<Option<ExitStatus>> {
+        let (begun, mut pause) = (Instant::now(), Duration::from_millis(1));
         loop {
             if let Some(status) = self.look()? {
-                return Ok(status);
+                return Ok(Some(status));
+            }
+            if patience.is_some_and(|patience| begun.elapsed() > patience) {
+                return Ok(None);
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
@@ -267,12 +280,12 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_abandoned_never_sees_a_good_end() {
+    fn one_that_is_dropped_never_sees_the_end_of_its_input() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("out");
         let mut fed = fed(&format!("cat > /dev/null && touch {}", file.display()));
         fed.give(&vec![7; 100_000]).unwrap();
-        assert!(fed.abandon().is_none());
+        drop(fed);
         assert!(!file.exists());
     }
 
@@ -280,8 +293,10 @@ mod tests {
     fn whoever_ends_early_is_asked_why() {
         let mut fed = fed("echo no room >&2; exit 3");
         while fed.give(&vec![7; HELD + GATHERED]).is_ok() {}
-        let error = fed.end(b"").unwrap_err().to_string();
+        let error = fed.why().to_string();
         assert!(error.contains("exit status: 3: no room"), "{error}");
+        let error = self::fed("exit 4").end(b"").unwrap_err().to_string();
+        assert!(error.contains("exit status: 4"), "{error}");
     }
 
     #[test]

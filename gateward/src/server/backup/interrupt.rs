@@ -1,5 +1,6 @@
 //! Being told to stop while children run: they end, and whoever waits for them takes back what is half done.
 
+use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -24,16 +25,15 @@ impl Interrupt {
     /// # Errors
     ///
     /// What the system said.
-    pub fn watch() -> std::io::Result<Self> {
-        let interrupt = Self::default();
-        let (signals, watched) = (SigSet::from_iter(SIGNALS), interrupt.clone());
+    pub fn watch(&self) -> std::io::Result<()> {
+        let (signals, watched) = (SigSet::from_iter(SIGNALS), self.clone());
         signals.thread_block()?;
         std::thread::Builder::new().name("interrupts".into()).spawn(move || {
             while let Ok(signal) = signals.wait() {
                 watched.raise(signal);
             }
         })?;
-        Ok(interrupt)
+        Ok(())
     }
 
     fn raise(&self, by: Signal) {
@@ -71,7 +71,25 @@ impl Interrupt {
         seen
     }
 
+    /// Lets `stream` break off once we are told to stop.
+    pub fn over<R: Read>(&self, stream: R) -> Stoppable<R> {
+        Stoppable(stream, self.clone())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream that breaks off once we are told to stop.
+#[derive(Debug)]
+pub struct Stoppable<R>(R, Interrupt);
+
+impl<R: Read> Read for Stoppable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.1.is_raised() {
+            return Err(std::io::Error::other("it was stopped"));
+        }
+        self.0.read(buffer)
     }
 }

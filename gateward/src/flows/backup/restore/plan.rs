@@ -62,12 +62,17 @@ pub fn content(manifest: &Manifest) -> Content<'_> {
     }
 }
 
-/// Decides what of a backup goes where.
+/// Decides what of a backup goes where; `with_globals` has roles made in the database's server.
 ///
 /// # Errors
 ///
 /// [`Unplaced`]: another place is to be named.
-pub fn plan(manifest: &Manifest, has_database: bool, has_folder: bool) -> Result<Plan<'_>, Unplaced> {
+pub fn plan(
+    manifest: &Manifest,
+    has_database: bool,
+    has_folder: bool,
+    with_globals: bool,
+) -> Result<Plan<'_>, Unplaced> {
     let content = content(manifest);
     let databases: Vec<&Dump> = manifest
         .parts
@@ -94,7 +99,8 @@ pub fn plan(manifest: &Manifest, has_database: bool, has_folder: bool) -> Result
         left_out.extend(of_databases());
     }
     if !has_folder {
-        left_out.extend(others);
+        let are_made = |part: &Part| has_database && with_globals && matches!(part, Part::Globals { .. });
+        left_out.extend(manifest.parts.iter().filter(|part| !are_made(part)).filter_map(in_words));
     }
     Ok(Plan { content, uses_database: has_database, uses_folder: has_folder, left_out })
 }

@@ -82,22 +82,19 @@ impl<'a> Dealing<'a> {
             }
             return strange("its manifest names no such thing");
         };
-        if let Of::Part(at) = part
-            && let Part::Globals { .. } = self.manifest.parts[at]
+        if let Part::Globals { .. } = self.manifest.parts[part]
             && let Some(database) = self.database.filter(|_| self.with_globals)
         {
-            if self.feeding.is_some() {
-                return strange("roles come behind the database that needs them");
+            if self.feeding.is_none() {
+                let complaints = globals(database, &mut entry)?;
+                self.taken.notes.extend(complaints);
+                return Ok(());
             }
-            let globals = globals(database, &mut entry)?;
-            self.taken.notes.extend(globals);
-            return Ok(());
+            self.taken.notes.push("roles come behind the database that needs them, and were not made".into());
         }
         let Some(tree) = &mut self.tree else { return Ok(()) };
         let length = tree.take(&mut entry, &path).map_err(untaken)?;
-        if let (Some(length), Of::Part(at)) = (length, part)
-            && let Some((files, bytes)) = self.taken.files.get_mut(&at)
-        {
+        if let (Some(length), Some((files, bytes))) = (length, self.taken.files.get_mut(&part)) {
             *files += 1;
             *bytes += length;
         }
@@ -105,15 +102,14 @@ impl<'a> Dealing<'a> {
     }
 
     /// What `path` belongs to; `None` for what nobody named.
-    fn part(&self, path: &EntryPath) -> Option<Of> {
+    fn part(&self, path: &EntryPath) -> Option<usize> {
         let is_in = |part: &Part| match part {
             Part::Files { entry, .. }
             | Part::Sqlite { entry, .. }
             | Part::Globals { entry: Some(entry), .. } => path.is_within(entry.trim_end_matches('/')),
             Part::Globals { entry: None, .. } | Part::Database(_) | Part::Command { .. } => false,
         };
-        let found = self.manifest.parts.iter().position(is_in);
-        found.map(Of::Part).or_else(|| path.is_within(OURS).then_some(Of::Gateward))
+        self.manifest.parts.iter().position(is_in)
     }
 
     /// Whether `path` is a folder on the way to something that is backed up.
@@ -163,10 +159,10 @@ impl<'a> Dealing<'a> {
         match pour(piece, feeding) {
             Ok(()) => Ok(()),
             Err(Pour::Stream(error)) => Err(not_read(error)),
-            Err(Pour::Child(error)) => {
-                let why = self.feeding.take().and_then(|(_, feeding, _)| feeding.why());
-                Err(why.unwrap_or_else(|| Untaken::Place(format!("the database takes no more: {error}"))))
-            }
+            Err(Pour::Child(error)) => Err(match self.feeding.take() {
+                Some((_, feeding, _)) => feeding.why(),
+                None => Untaken::Place(error.to_string()),
+            }),
         }
     }
 
@@ -186,27 +182,13 @@ impl<'a> Dealing<'a> {
     }
 }
 
-/// What an entry belongs to.
-#[derive(Debug, Clone, Copy)]
-enum Of {
-    /// A part, by its place in the manifest.
-    Part(usize),
-    /// Gateward's own files, which are no parts.
-    Gateward,
-}
-
-/// Where gateward's own store, keyring and configuration lie.
-const OURS: &str = "gateward";
-
 /// Hands roles and tablespaces to the server; those that are there are left. Returns what it complained of.
 fn globals(database: &Database, from: &mut impl Read) -> Result<Vec<String>, Untaken> {
     let mut feeding = database.begin_globals()?;
     match pour(from, &mut feeding) {
         Ok(()) => {}
         Err(Pour::Stream(error)) => return Err(not_read(error)),
-        Err(Pour::Child(error)) => {
-            return Err(feeding.why().unwrap_or_else(|| Untaken::Place(error.to_string())));
-        }
+        Err(Pour::Child(_)) => return Err(feeding.why()),
     }
     let complaints = feeding.end()?;
     Ok(complaints.into_iter().filter(|line| !line.ends_with("already exists")).collect())

@@ -57,9 +57,11 @@ impl Programs {
         folders.map(|folder| folder.join(name)).find(|program| program.is_file())
     }
 
-    /// Finds the folder with the newest server's programs.
-    pub fn newest_server(&self) -> Option<PathBuf> {
-        let folders = self.versions.iter().map(|(_, folder)| folder).chain(&self.others);
+    /// Finds the folder with the newest server's programs, not older than version `oldest`.
+    pub fn newest_server(&self, oldest: u32) -> Option<PathBuf> {
+        let fit = self.versions.iter().filter(|(version, _)| *version >= oldest);
+        // Of the others the version shows when they are asked to do something.
+        let folders = fit.map(|(_, folder)| folder).chain(&self.others);
         let is_there = |folder: &&PathBuf| ["initdb", "postgres"].iter().all(|it| folder.join(it).is_file());
         folders.into_iter().find(is_there).cloned()
     }

@@ -167,6 +167,18 @@ fn is_missing_role(line: &str) -> bool {
     line.contains("ERROR: role \"") && line.ends_with("\" does not exist")
 }
 
+/// Whether it is the server's trouble, and says nothing about the dump.
+fn is_of_the_server(line: &str) -> bool {
+    const TROUBLE: [&str; 5] = [
+        "No space left on device",
+        "server closed the connection",
+        "connection to server",
+        "out of memory",
+        "out of shared memory",
+    ];
+    TROUBLE.iter().any(|trouble| line.contains(trouble))
+}
+
 impl Feeding {
     /// Gives it more.
     ///
@@ -186,22 +198,28 @@ impl Feeding {
         let is_plain_and_whole = self.format == DumpFormat::Plain && self.manner != Manner::Drill;
         // Behind the last line of a COPY there is a newline in every dump.
         let last: &[u8] = if is_plain_and_whole { b"\nCOMMIT;\n" } else { b"" };
-        match self.fed.end(last) {
-            Ok(said) if self.manner == Manner::Drill => Ok(complaints(&said)),
-            Ok(_) => Ok(Vec::new()),
+        let said = match self.fed.end(last) {
+            Ok(said) => said,
             // pg_restore went on after errors, each of which was said.
             Err(Error::Ended { status, said, .. })
                 if self.manner == Manner::Drill && status.code() == Some(1) =>
             {
-                Ok(complaints(&said))
+                said
             }
-            Err(error) => Err(Untaken::Place(error.to_string())),
+            Err(error) => return Err(Untaken::Place(error.to_string())),
+        };
+        if self.manner != Manner::Drill {
+            return Ok(Vec::new());
+        }
+        match said.kept().find(|line| is_of_the_server(line)) {
+            Some(line) => Err(Untaken::Place(line.to_owned())),
+            None => Ok(complaints(&said)),
         }
     }
 
-    /// Takes it back, and says why it took no more, where that was its own doing.
-    pub fn why(self) -> Option<Untaken> {
-        self.fed.abandon().map(|error| Untaken::Place(error.to_string()))
+    /// Says why it took no more; it is taken back.
+    pub fn why(self) -> Untaken {
+        Untaken::Place(self.fed.why().to_string())
     }
 }
 

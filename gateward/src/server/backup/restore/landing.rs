@@ -52,9 +52,7 @@ impl<'a> Landing<'a> {
         match pour(stream, &mut feeding) {
             Ok(()) => Ok(Taken { wrong: feeding.end()?, ..Taken::default() }),
             Err(Pour::Stream(error)) => Err(Untaken::Stream(error)),
-            Err(Pour::Child(error)) => {
-                Err(feeding.why().unwrap_or_else(|| Untaken::Place(error.to_string())))
-            }
+            Err(Pour::Child(_)) => Err(feeding.why()),
         }
     }
 
@@ -128,21 +126,9 @@ fn write_new(path: &Path, stream: &mut dyn Read) -> Result<(), Untaken> {
     file.sync_all().map_err(place)
 }
 
-/// A stream that ends badly once we are told to stop.
-struct Stoppable<'a>(&'a mut dyn Read, &'a Interrupt);
-
-impl Read for Stoppable<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.1.is_raised() {
-            return Err(io::Error::other("it was stopped"));
-        }
-        self.0.read(buffer)
-    }
-}
-
 impl Destination for Landing<'_> {
     fn take(&mut self, stream: &mut dyn Read) -> Result<Taken, Untaken> {
-        let stream = &mut Stoppable(stream, &self.interrupt);
+        let stream = &mut self.interrupt.over(stream);
         let mut taken = match self.plan.content {
             Content::Dump(_, dump) => self.dump(dump, stream)?,
             Content::Archive => self.archive(stream)?,

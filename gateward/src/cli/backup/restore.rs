@@ -1,0 +1,175 @@
+//! `gateward backup restore`
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use backup_manifest::{Dump, DumpFormat, Manifest, Part};
+use serde_json::json;
+
+use super::opened_by::OpenedBy;
+use super::recorded::record;
+use super::sought::{Named, Sought};
+use crate::base::postgres_url::PostgresUrl;
+use crate::cli::terminal::{Terminal, say};
+use crate::cli::{Context, YES, no};
+use crate::flows::backup::opening;
+use crate::flows::backup::restore::plan::plan;
+use crate::flows::backup::restore::{Error, Restored, Why, restore};
+use crate::flows::record::BackupWhat;
+use crate::server::backup::interrupt::Interrupt;
+use crate::server::backup::restore::{Database, Landing, Manner, Programs};
+
+/// Restore a backup into a database, a folder, or both.
+///
+/// A database takes all of a dump or nothing, and is to be made first. What has no place is left out, and said so.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Restore {
+    #[command(flatten)]
+    named: Named,
+    /// A database, as postgres://USER@HOST/DATABASE, or a folder; one of each at most.
+    #[arg(long, required = true, value_name = "URL|DIR")]
+    into: Vec<String>,
+    #[command(flatten)]
+    opened_by: OpenedBy,
+    /// Make the roles that were backed up with the database, too; those that are there stay as they are.
+    #[arg(long)]
+    globals: bool,
+    /// Overwrite what is there without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Where to.
+struct Into {
+    url: Option<PostgresUrl>,
+    folder: Option<PathBuf>,
+}
+
+impl Restore {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let Into { url, folder } = self.into()?;
+        let sought = self.named.find(context)?;
+        let manifest = &sought.manifest;
+        let plan = plan(manifest, url.is_some(), folder.is_some(), self.globals)?;
+        let interrupt = Interrupt::default();
+        let programs = Programs::find(None, |name: &OsStr| std::env::var_os(name));
+        let database = url.map(|url| Database::at(url, programs, Manner::Whole, interrupt.clone()));
+        let mut database = database.transpose()?;
+        self.ask(manifest, database.as_mut(), folder.as_deref())?;
+        let opening = self.opened_by.opening()?;
+        interrupt.watch().context("watching for interrupts")?;
+        if let Err(why) = sought.prove(&interrupt) {
+            say(&format!("nothing was restored: {why}"));
+            return Ok(if why.is_about_the_backup() { no() } else { ExitCode::from(2) });
+        }
+        let mut sealed = interrupt.over(sought.place.read(&sought.name)?);
+        let mut landing = Landing::new(manifest, plan, database, folder, self.globals, interrupt);
+        let restored = restore(manifest, &mut sealed, opening.as_ref(), &mut landing);
+        self.tell(context, &sought, restored, out)
+    }
+
+    fn into(&self) -> anyhow::Result<Into> {
+        let mut into = Into { url: None, folder: None };
+        for text in &self.into {
+            let is_second = if text.contains("://") {
+                into.url.replace(text.parse()?).is_some()
+            } else {
+                into.folder.replace(std::path::absolute(text)?).is_some()
+            };
+            if is_second {
+                bail!("--into takes one database and one folder at most");
+            }
+        }
+        Ok(into)
+    }
+
+    /// Sees that nothing is overwritten that somebody still wants.
+    fn ask(
+        &self,
+        manifest: &Manifest,
+        database: Option<&mut Database>,
+        folder: Option<&Path>,
+    ) -> anyhow::Result<()> {
+        if let Some(database) = database.filter(|database| !database.is_empty()) {
+            let is_plain =
+                |part: &Part| matches!(part, Part::Database(Dump { format: DumpFormat::Plain, .. }));
+            let name = database.name();
+            if manifest.parts.iter().any(is_plain) {
+                bail!(
+                    "there are tables in {name} already, and a plain dump replaces nothing: name an empty database"
+                );
+            }
+            self.agree(&format!(
+                "There are tables in the database {name}. Replace those that the backup has?"
+            ))?;
+            database.replace();
+        }
+        let is_used =
+            |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if let Some(folder) = folder.filter(|folder| is_used(folder)) {
+            let place = folder.display();
+            self.agree(&format!("The folder {place} is not empty. Overwrite in it what the backup has?"))?;
+        }
+        Ok(())
+    }
+
+    fn agree(&self, question: &str) -> anyhow::Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        let Some(terminal) = Terminal::open() else {
+            bail!("{question} There is no terminal to ask: --yes says so");
+        };
+        if !terminal.agrees(question)? {
+            bail!("nothing was restored");
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &self,
+        context: &Context,
+        sought: &Sought,
+        restored: Result<Restored, Error>,
+        out: &mut impl Write,
+    ) -> anyhow::Result<ExitCode> {
+        let (file, into) = (sought.name.to_string(), &self.into);
+        let (wrong, code) = match restored {
+            Ok(restored) => {
+                let Restored { key, wrong, notes, rows_compared } = restored;
+                for note in &notes {
+                    say(note);
+                }
+                let json = json!({
+                    "file": file, "into": into, "wrong": wrong, "notes": notes,
+                    "rows_compared": rows_compared, "opened_with": key.to_string().to_lowercase(),
+                });
+                let good = format!("{file} is restored, {rows_compared} rows counted again");
+                let bad = format!("{file} is restored, and not as it was: {}", wrong.join("; "));
+                let code = if wrong.is_empty() { YES } else { no() };
+                context.print(out, if wrong.is_empty() { &good } else { &bad }, &json)?;
+                (wrong, code)
+            }
+            Err(Error { why, left }) => {
+                say(&format!("{file} was not restored: {why}"));
+                for left in left {
+                    say(&left);
+                }
+                if matches!(&why, Why::Opening(opening::Error::WrongKey { .. })) {
+                    say("nothing was touched");
+                    return Ok(ExitCode::from(2));
+                }
+                let code = if why.is_about_the_backup() { no() } else { ExitCode::from(2) };
+                (vec![why.to_string()], code)
+            }
+        };
+        if let Some(installation) = &sought.installation {
+            let what = BackupWhat::BackupRestored { file, into: into.clone(), wrong };
+            record(context, &installation.config, what)?;
+        }
+        Ok(code)
+    }
+}
