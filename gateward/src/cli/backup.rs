@@ -1,5 +1,6 @@
 //! `gateward backup`
 
+mod drill;
 mod hold;
 mod list;
 mod opening;
@@ -38,6 +39,7 @@ pub(in crate::cli) enum Backup {
     Signer(signer::Signer),
     Verify(Box<verify::Verify>),
     Restore(restore::Restore),
+    Drill(drill::Drill),
 }
 
 impl Backup {
@@ -53,6 +55,7 @@ impl Backup {
             Self::Signer(signer) => signer.run(context, out),
             Self::Verify(verify) => verify.run(context, out),
             Self::Restore(restore) => restore.run(context, out),
+            Self::Drill(drill) => drill.run(context, out),
         }
     }
 }

@@ -11,6 +11,8 @@ mod recipients;
 mod bad_network;
 mod object_store;
 mod s3;
+mod drill;
+mod restore;
 mod sources;
 #[expect(dead_code, reason = "shared: what is about other commands is not needed here")]
 #[path = "../cli/support.rs"]

@@ -3,6 +3,7 @@
 //! What goes out is a stream that nobody on this machine can read back. Everything here works while the store
 //! cannot be reached: a record that has to wait lies in the spool.
 
+pub mod drill;
 pub mod keep;
 pub mod make;
 pub mod measured;

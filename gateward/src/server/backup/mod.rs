@@ -3,6 +3,7 @@
 
 pub mod alarm;
 mod child;
+pub mod drill;
 pub mod folder;
 pub mod interrupt;
 pub mod job;

@@ -1,0 +1,222 @@
+//! `gateward backup drill`: it tells a good backup from another, and leaves nothing but its result.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backup_manifest::{Compression, Drill, Dump, DumpFormat, Outcome, Part};
+use gateward::base::backup::{FileName, Inside};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use crate::cluster::Cluster;
+use crate::cluster::folder::{inhabitants, signal};
+use crate::cluster::patience::eventually;
+use crate::workplace::{Given, Tar, Workplace, database, dump_of, dumped, files, heard, in_pieces, said};
+
+fn good(place: &Workplace) -> FileName {
+    let cluster = Cluster::shared();
+    let source = database(cluster);
+    let mut dump = dump_of(cluster, &source, DumpFormat::Custom, true);
+    place.make(&mut dump, Inside::CustomDump, Compression::None)
+}
+
+/// The results beside the backups.
+fn results(place: &Workplace) -> Vec<Drill> {
+    let known = [place.signer().parse().unwrap()];
+    let files = std::fs::read_dir(place.backups()).unwrap().map(|file| file.unwrap().path());
+    let drills = files.filter(|file| file.extension().is_some_and(|end| end == "drill"));
+    drills.map(|file| Drill::read(&std::fs::read(file).unwrap(), &known).unwrap()).collect()
+}
+
+#[track_caller]
+fn is_empty(folder: &Path) {
+    let there = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let left: Vec<PathBuf> =
+        there.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path()).collect();
+    assert_eq!(left, [] as [PathBuf; 0]);
+    assert_eq!(inhabitants(folder).len(), 0);
+}
+
+#[test]
+fn a_good_backup_is_found_good_and_nothing_is_left_but_the_signed_result() {
+    let place = Workplace::new();
+    let name = good(&place);
+    place.drill(&name).is(0).says("\"good\":true").says("\"rows_compared\":5100");
+    is_empty(&place.path("state/drill"));
+    let results = results(&place);
+    assert_eq!(results.len(), 1);
+    assert_eq!((&results[0].outcome, results[0].rows_compared), (&Outcome::Good, 5100));
+    assert!(place.events().contains("backup_drilled"), "{}", place.events());
+}
+
+#[test]
+fn rows_that_are_missing_are_differences_of_a_signed_result() {
+    let (cluster, place) = (Cluster::shared(), Workplace::new());
+    let source = database(cluster);
+    let mut dump = dump_of(cluster, &source, DumpFormat::Custom, true);
+    let name = place.make_saying(&mut dump, Inside::CustomDump, Compression::None, |mut manifest| {
+        if let Part::Database(dump) = &mut manifest.parts[0] {
+            dump.rows.insert("public.package".into(), 5001);
+        }
+        manifest
+    });
+    place.drill(&name).is(1).says("public.package has 5000 rows, backed up were 5001");
+    assert!(matches!(&results(&place)[0].outcome, Outcome::Differs(_)));
+    assert!(place.events().contains("backed up were 5001"), "{}", place.events());
+}
+
+fn plain(sql: &str, rows: u64) -> Given {
+    let dump = Dump {
+        database: "made".into(),
+        entry: None,
+        format: DumpFormat::Plain,
+        server_version: "15.1".into(),
+        program_version: "15.1".into(),
+        rows: [("public.t".to_owned(), rows)].into(),
+        not_counted: Vec::new(),
+    };
+    Given(sql.as_bytes().to_vec(), vec![Part::Database(dump)])
+}
+
+#[test]
+fn an_extension_that_is_missing_is_a_difference_and_a_role_is_none() {
+    let place = Workplace::new();
+    let table = "CREATE TABLE public.t (x int);\nALTER TABLE public.t OWNER TO somebody;\n";
+    let mut with_role = plain(&format!("{table}GRANT SELECT ON public.t TO somebody;\n"), 0);
+    let name = place.make(&mut with_role, Inside::PlainDump, Compression::None);
+    place.drill(&name).is(0);
+    let place = Workplace::new();
+    let mut extension = plain(&format!("CREATE EXTENSION nowhere_to_be_had;\n{table}"), 0);
+    let name = place.make(&mut extension, Inside::PlainDump, Compression::None);
+    place.drill(&name).is(1).says("nowhere_to_be_had").says("is not available");
+}
+
+#[test]
+fn an_archive_is_unpacked_counted_and_taken_away() {
+    let (cluster, place) = (Cluster::shared(), Workplace::new());
+    let source = database(cluster);
+    let (stream, dump) = dumped(cluster, &source, DumpFormat::Custom);
+    let tar = |content: &[u8]| {
+        Tar::new()
+            .file(
+                "globals.sql",
+                b"CREATE ROLE postgres;\nCREATE ROLE gateward;\nCREATE ROLE owner_of_tables;\n",
+            )
+            .pieces(&stream, 20_000, |_| ())
+            .file("files/srv/files/a", content)
+            .end()
+    };
+    let globals = Part::Globals { entry: Some("globals.sql".into()), server_version: "15.1".into() };
+    let parts = vec![globals, in_pieces(dump), files(1, 4)];
+    let name = place.make(&mut Given(tar(b"four"), parts.clone()), Inside::Archive, Compression::Zstd);
+    place.drill(&name).is(0);
+    is_empty(&place.path("state/drill"));
+    let place = Workplace::new();
+    let name = place.make(&mut Given(tar(b"fourteen"), parts), Inside::Archive, Compression::Zstd);
+    place.drill(&name).is(1).says("/srv/files: 1 files with 8 bytes, backed up were 1 with 4");
+}
+
+#[test]
+fn a_sqlite_database_is_checked_and_counted() {
+    let make = |spoil: bool| {
+        let place = Workplace::new();
+        let path = place.path("made.db");
+        let sqlite = rusqlite::Connection::open(&path).unwrap();
+        sqlite.execute_batch("CREATE TABLE event (x TEXT); CREATE INDEX i ON event (x)").unwrap();
+        for number in 0..1000 {
+            sqlite.execute("INSERT INTO event VALUES (?1)", [format!("{number:0100}")]).unwrap();
+        }
+        drop(sqlite);
+        let mut bytes = std::fs::read(path).unwrap();
+        if spoil {
+            let middle = bytes.len() / 2;
+            bytes[middle..middle + 6000].fill(0xff);
+        }
+        let part = Part::Sqlite {
+            entry: "gateward/store.db".into(),
+            bytes: bytes.len() as u64,
+            rows: [("event".to_owned(), 1000)].into(),
+        };
+        let tar = Tar::new().file("gateward/store.db", &bytes).end();
+        let name = place.make(&mut Given(tar, vec![part]), Inside::Archive, Compression::None);
+        place.drill(&name)
+    };
+    make(false).is(0).says("\"rows_compared\":1000");
+    make(true).is(1).says("store.db");
+}
+
+#[test]
+fn a_machine_without_an_installation_needs_the_makers_key_and_a_folder() {
+    let place = Workplace::new();
+    let name = good(&place);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let drill = || {
+        let mut drill = std::process::Command::new(env!("CARGO_BIN_EXE_gateward"));
+        drill.env_clear().env("PATH", "/usr/bin:/bin").args(["backup", "drill"]);
+        drill.arg(place.backups().join(name.as_str())).arg("--key").arg(place.path("key"));
+        drill.arg("--in").arg(elsewhere.path());
+        drill
+    };
+    said(drill().args(["--signer", &place.signer()])).is(0);
+    said(&mut drill()).is(2).says("--signer");
+    is_empty(elsewhere.path());
+    let other = Workplace::new().signer();
+    said(drill().args(["--signer", &other])).is(2).says("is not believed");
+}
+
+#[test]
+fn without_a_server_nothing_is_known_about_the_backup() {
+    let place = Workplace::new();
+    let name = good(&place);
+    let nothing = place.path("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    let mut drill = place.drill_command(&name);
+    said(drill.arg("--pg-bin").arg(nothing)).is(2).says("no PostgreSQL server is installed");
+    assert_eq!(results(&place).len(), 0);
+    is_empty(&place.path("state/drill"));
+}
+
+/// A dump that takes its time.
+fn slow(place: &Workplace) -> FileName {
+    let sql = "CREATE TABLE public.t (x int);\nSELECT pg_sleep(60);\n";
+    place.make(&mut plain(sql, 0), Inside::PlainDump, Compression::None)
+}
+
+fn is_under_way(folder: &Path) {
+    eventually("the drill restores", Duration::from_secs(60), || {
+        inhabitants(folder).iter().any(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| String::from_utf8_lossy(&line).contains("postgres postgres [local] SELECT"))
+        })
+    });
+}
+
+#[test]
+fn an_interrupted_drill_clears_up_and_says_nothing_about_the_backup() {
+    let place = Workplace::new();
+    let name = slow(&place);
+    let mut drill = place.drill_command(&name);
+    let child =
+        drill.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    is_under_way(&place.path("state/drill"));
+    signal(Some(Pid::from_raw(child.id().cast_signed())), Signal::SIGTERM);
+    heard(child.wait_with_output().unwrap()).is(2).says("was stopped");
+    assert_eq!(results(&place).len(), 0);
+    is_empty(&place.path("state/drill"));
+}
+
+#[test]
+fn what_a_killed_drill_left_goes_with_the_next_one() {
+    let place = Workplace::new();
+    let name = slow(&place);
+    let mut child = place.drill_command(&name).spawn().unwrap();
+    is_under_way(&place.path("state/drill"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_ne!(inhabitants(&place.path("state/drill")).len(), 0);
+    std::fs::remove_file(place.backups().join(name.as_str())).unwrap();
+    std::fs::remove_file(place.backups().join(name.manifest().as_str())).unwrap();
+    let name = good(&place);
+    place.drill(&name).is(0);
+    is_empty(&place.path("state/drill"));
+}
