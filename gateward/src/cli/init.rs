@@ -1,6 +1,7 @@
 //! `gateward init`
 
 mod ask;
+mod backup;
 mod data_centre;
 mod dcor;
 mod eida;
@@ -35,10 +36,10 @@ use crate::store::{self, Store, event};
 
 /// Write a configuration file, a keyring and the first operator.
 ///
-/// With --for dcor nothing is served: there is no operator then, and no listener. The store is a file in the
-/// folder unless --store names another, or with --for in /var/lib/gateward where the folder is /etc/gateward. Where root runs this, a file goes to the owner of the folder that it
-/// lies in, who is to serve; so does the admin listener's key. On PostgreSQL, the database must be there
-/// and be empty; its tables are made.
+/// With --for dcor and --for backup nothing is served: there is no operator then, and no listener. The store is a
+/// file in the folder unless --store names another, or with --for in /var/lib/gateward where the folder is
+/// /etc/gateward. Where root runs this, a file goes to the owner of the folder that it lies in, who is to serve; so
+/// does the admin listener's key. On PostgreSQL, the database must be there and be empty; its tables are made.
 #[derive(Debug, clap::Args)]
 pub(super) struct Init {
     /// What the installation is for. What has to be known then and is not given is asked for, on a
@@ -104,6 +105,18 @@ enum Purpose {
     Eida,
     /// A CKAN whose users get access tokens, as DCOR's do: commands alone.
     Dcor,
+    /// Backups: commands alone, and nothing is asked.
+    Backup,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Eida => "eida",
+            Self::Dcor => "dcor",
+            Self::Backup => "backup",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -183,19 +196,21 @@ impl Init {
 
     /// Refuses what belongs to another purpose: nobody is to believe that it was heeded.
     fn check_flags(&self) -> anyhow::Result<()> {
-        let serving = self.listen.is_some() || self.certificate.is_some() || self.issuer.is_some();
-        match self.purpose {
-            Some(Purpose::Eida) if self.dcor.is_given() => {
-                bail!("--host and what follows it go with --for dcor")
-            }
-            Some(Purpose::Dcor) if self.eida.is_given() => {
-                bail!("--upstream and what follows it go with --for eida")
-            }
-            Some(Purpose::Dcor) if serving => {
-                bail!("with --for dcor nothing is served: without --listen, --certificate and --issuer")
-            }
-            Some(Purpose::Eida | Purpose::Dcor) | None => Ok(()),
+        let Some(purpose) = self.purpose else { return Ok(()) };
+        if self.dcor.is_given() && purpose != Purpose::Dcor {
+            bail!("--host and what follows it go with --for dcor")
         }
+        if self.eida.is_given() && purpose != Purpose::Eida {
+            bail!("--upstream and what follows it go with --for eida")
+        }
+        let serving = self.listen.is_some() || self.certificate.is_some() || self.issuer.is_some();
+        if serving && purpose != Purpose::Eida {
+            bail!(
+                "with --for {} nothing is served: without --listen, --certificate and --issuer",
+                purpose.word()
+            )
+        }
+        Ok(())
     }
 
     /// Says what was made, and what comes next.
@@ -214,8 +229,11 @@ impl Init {
         let word = shell::word(&config);
         let check = format!("next       gateward config check --config {word}");
         let Some(password) = password.map(Secret::expose) else {
-            let create = format!("gateward access-token create --config {word} --name 'ANN EXAMPLE' USER");
-            let text = format!("{written}{check}\n           {create}");
+            let then = match self.purpose {
+                Some(Purpose::Backup) => format!("gateward backup recipient import --config {word} KEY.asc"),
+                _ => format!("gateward access-token create --config {word} --name 'ANN EXAMPLE' USER"),
+            };
+            let text = format!("{written}{check}\n           {then}");
             return Ok(context.print(out, &text, &json!({ "config": config }))?);
         };
         let operator = &self.operator;
@@ -238,6 +256,7 @@ impl Init {
         match purpose {
             Purpose::Eida => eida::text(self, store, answers),
             Purpose::Dcor => dcor::text(self, store, answers),
+            Purpose::Backup => Ok(backup::text(self, store)),
         }
     }
 

@@ -5,6 +5,7 @@ mod configuration;
 mod exit_status;
 mod help;
 mod init;
+mod init_backup;
 mod init_dcor;
 mod on_sqlite;
 mod output;
