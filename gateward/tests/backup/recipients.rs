@@ -170,9 +170,11 @@ fn a_job_with_one_key_that_is_missing_makes_no_backup_and_names_it() {
     assert!(!said.contains(&key.fingerprint), "{said}");
     assert!(
         !installation.file("backups").exists()
-            || std::fs::read_dir(installation.file("backups"))
+            || std::fs::read_dir(installation.file("backups")).unwrap().all(|entry| entry
                 .unwrap()
-                .all(|entry| { !entry.unwrap().file_name().to_str().unwrap().ends_with(".gpg") })
+                .path()
+                .extension()
+                .is_none_or(|it| it != "gpg"))
     );
     let listed = installation.json(&["backup", "recipient", "list"]);
     assert_eq!(listed.iter().filter(|key| key["needs_care"] == true).count(), 1, "{listed:?}");

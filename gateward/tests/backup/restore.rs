@@ -174,7 +174,8 @@ fn pieces_of_a_dump_that_are_missing_or_swapped_leave_the_database_as_it_was() {
     let cluster = Cluster::shared();
     let source = database(cluster);
     let (stream, dump) = dumped(cluster, &source, DumpFormat::Custom);
-    let spoilers: [(&str, fn(&mut Vec<(usize, &[u8])>)); 3] = [
+    type Spoil = fn(&mut Vec<(usize, &[u8])>);
+    let spoilers: [(&str, Spoil); 3] = [
         ("where piece 1 of the dump should be", |pieces| _ = pieces.remove(1)),
         ("where piece 2 of the dump should be", |pieces| pieces.swap(2, 3)),
         ("the archive has no database/source.pgc.000000", |pieces| pieces.clear()),
