@@ -62,7 +62,7 @@ fn restored(cluster: &Cluster, dump: &[u8], format: DumpFormat) -> String {
 }
 
 /// All that `pg_dump` says of a database, without what differs from run to run.
-fn content(cluster: &Cluster, database: &str) -> String {
+pub fn content(cluster: &Cluster, database: &str) -> String {
     let text = String::from_utf8(cluster.dump(database)).unwrap();
     let lines =
         text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));

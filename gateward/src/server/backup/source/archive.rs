@@ -133,7 +133,8 @@ impl Entries<'_> {
     /// Writes a folder, without what is in it.
     pub fn folder(&mut self, name: &Path, attributes: Attributes<'_>) -> Result<(), Error> {
         let mut header = header(EntryType::Directory, attributes);
-        self.tar.append_data(&mut header, name, io::empty()).map_err(Error::Output)
+        // With a slash at its end, as every tar writes it.
+        self.tar.append_data(&mut header, name.join(""), io::empty()).map_err(Error::Output)
     }
 
     /// Writes a symbolic link, wherever it leads to.

@@ -163,7 +163,7 @@ impl Walk<'_, '_> {
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => return Err(unreadable(&self.place(), errno)),
         };
-        match kind(&about) {
+        match form(&about) {
             SFlag::S_IFREG => self.file(folder, name),
             SFlag::S_IFLNK => self.link(folder, name, &about),
             SFlag::S_IFDIR if self.apart.contains(&(about.st_dev, about.st_ino)) => Ok(()),
@@ -202,7 +202,7 @@ impl Walk<'_, '_> {
             };
             let mut file = File::from(file);
             let before = fstat(&file).map_err(|errno| unreadable(&self.place(), errno))?;
-            if kind(&before) != SFlag::S_IFREG {
+            if form(&before) != SFlag::S_IFREG {
                 return Err(Error::Changing(self.place().display().to_string()));
             }
             self.content(&mut file, &before)?;
@@ -244,7 +244,7 @@ impl Walk<'_, '_> {
     }
 }
 
-fn kind(about: &FileStat) -> SFlag {
+fn form(about: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT
 }
 
