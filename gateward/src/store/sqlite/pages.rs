@@ -158,9 +158,16 @@ mod tests {
         let path = database(folder.path());
         let pages = Pages::begin(&path).unwrap();
 
+        struct Stopping<'a>(&'a std::sync::atomic::AtomicBool);
+        impl Drop for Stopping<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
         let stop = std::sync::atomic::AtomicBool::new(false);
         let mut copy = Vec::new();
         std::thread::scope(|scope| {
+            let _writer = Stopping(&stop);
             scope.spawn(|| {
                 let connection = open(&path).unwrap();
                 let mut number = 1000;
@@ -181,7 +188,6 @@ mod tests {
             };
             pages.each(&mut piece).unwrap();
             assert_eq!(pages.rows().unwrap(), BTreeMap::from([("a \"table".to_owned(), 1000)]));
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         assert_eq!(copy.len() as u64, pages.bytes());
 

@@ -17,6 +17,15 @@ use nix::unistd::Pid;
 use crate::cluster::folder::signal;
 use crate::cluster::{Cluster, PASSWORD, PROGRAMS, program, run, spawn};
 
+/// Stops whoever looks at the flag when it is dropped, also where a test fails.
+pub struct Stopping<'a>(pub &'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn programs() -> Programs {
     Programs::in_folders(Some(format!("{PROGRAMS}:/usr/bin:/bin").into()))
 }
@@ -146,6 +155,7 @@ fn rows_are_those_of_the_dump_while_others_write_and_truncate() {
     );
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _writers = Stopping(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 cluster.psql(&database, "INSERT INTO grows SELECT 0, '' FROM generate_series(1, 17)");
@@ -170,7 +180,6 @@ fn rows_are_those_of_the_dump_while_others_write_and_truncate() {
             assert_eq!(said.rows.len() + said.not_counted.len(), 2);
             assert!(said.rows.contains_key("public.grows"));
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 

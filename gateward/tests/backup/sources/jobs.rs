@@ -8,7 +8,7 @@ use backup_manifest::Part;
 use gateward::base::backup::Inside;
 use gateward::server::backup::source::{Own, Planned, Programs, Surroundings, source_of};
 
-use super::databases::content;
+use super::databases::{Stopping, content};
 use crate::cluster::{Cluster, PASSWORD, PROGRAMS, program, run};
 
 const KEY: &str = "C83815158DF0077272F19E1E4169CE9D00970757";
@@ -121,14 +121,13 @@ fn gatewards_own_is_its_configuration_its_keyring_and_its_store_while_it_is_writ
     let own = Own { configuration: at("gateward.toml"), keyring: at("keyring.toml"), store };
     let stop = AtomicBool::new(false);
     let parts = std::thread::scope(|scope| {
+        let _writer = Stopping(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 sqlite("store.db", "PRAGMA busy_timeout = 5000; INSERT INTO a VALUES (1); DELETE FROM b WHERE x IN (SELECT x FROM b LIMIT 100);");
             }
         });
-        let parts = poured(planned("gateward = true", Some(&own)), &at("archive.tar"));
-        stop.store(true, Ordering::Relaxed);
-        parts
+        poured(planned("gateward = true", Some(&own)), &at("archive.tar"))
     });
     run(tar(&at("archive.tar"), &["--extract", "--directory"]).arg(folder.path()));
     assert_eq!(std::fs::read_to_string(at("gateward/gateward.toml")).unwrap(), "store = ...");
