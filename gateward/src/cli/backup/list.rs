@@ -10,6 +10,7 @@ use serde_json::json;
 use super::words;
 use super::workshop::Workshop;
 use crate::base::backup::JobName;
+use crate::cli::terminal::say;
 use crate::cli::{Context, YES};
 use crate::flows::backup::shelf::{Shelved, look_through};
 
@@ -28,7 +29,8 @@ impl List {
         for job in workshop.jobs(&self.jobs)? {
             all.extend(workshop.places(job)?.into_iter().filter(|place| seen.insert(place.place())));
         }
-        for backup in look_through(&all, &workshop.job.keyring.manifest_verifiers())? {
+        let shelves = look_through(&all, &workshop.job.keyring.manifest_verifiers());
+        for backup in shelves.backups {
             let job = backup.manifest.as_ref().ok().map(|manifest| manifest.job.as_str());
             // What nobody can say the job of is shown with any.
             let is_asked = job.is_none_or(|job| {
@@ -38,7 +40,11 @@ impl List {
                 print(context, &backup, out)?;
             }
         }
-        Ok(YES)
+        for error in &shelves.unseen {
+            say(&error.to_string());
+        }
+        // Who cannot look everywhere cannot say what there is.
+        Ok(if shelves.unseen.is_empty() { YES } else { ExitCode::from(2) })
     }
 }
 

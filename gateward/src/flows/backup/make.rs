@@ -248,13 +248,18 @@ impl Out {
     }
 }
 
+/// Some targets say themselves which they are.
+fn named(error: io::Error, place: &str) -> target::Error {
+    error.downcast().unwrap_or_else(|source| target::Error::Io { place: place.to_owned(), source })
+}
+
 impl Write for Out {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         for (upload, place) in self.uploads.iter_mut().zip(&self.places) {
             if let Some(there) = upload
                 && let Err(source) = there.write_all(buffer)
             {
-                self.errors.push(target::Error::Io { place: place.clone(), source });
+                self.errors.push(named(source, place));
                 *upload = None;
             }
         }

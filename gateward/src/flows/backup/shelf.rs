@@ -43,49 +43,61 @@ pub enum Doubt {
     },
 }
 
+/// What was found in all places.
+#[derive(Debug)]
+pub struct Shelves {
+    /// The backups.
+    pub backups: Vec<Shelved>,
+    /// Places that could not be looked into.
+    pub unseen: Vec<Error>,
+}
+
 /// Looks through `places`; backups in the order of their names, which with one template is that of their times.
 ///
 /// What a file that is neither backup nor beside one is, nobody asks: a text for readers, for instance.
-///
-/// # Errors
-///
-/// [`Error`]: a place that cannot be looked into.
-pub fn look_through(places: &[Box<dyn Target>], known: &[VerifierKey]) -> Result<Vec<Shelved>, Error> {
-    let mut all: BTreeMap<FileName, Shelved> = BTreeMap::new();
-    for place in places {
-        let files = place.list()?;
-        let is_there = |name: &FileName| files.iter().any(|file| file.name == *name);
-        for file in files.iter().filter(|file| file.name.is_backup()) {
-            let shelved = Shelved {
-                name: file.name.clone(),
-                bytes: file.bytes,
-                places: vec![place.place()],
-                manifest: if is_there(&file.name.manifest()) {
-                    manifest(place.as_ref(), &file.name, file.bytes, known)
-                } else {
-                    Err(Doubt::NoManifest)
-                },
-                is_held: is_there(&file.name.hold()),
-                drill: None,
-            };
-            match all.get_mut(&file.name) {
-                Some(other) => other.merge(shelved),
-                None => _ = all.insert(file.name.clone(), shelved),
-            }
-        }
-        for file in &files {
-            let Some(backup) = file.name.of_drill().and_then(|name| all.get_mut(&name)) else { continue };
-            let note = read_note(place.as_ref(), &file.name)?;
-            // One that nobody known vouches for proves nothing.
-            let Ok(drill) = Drill::read(&note, known) else { continue };
-            if drill.backup == backup.name.as_str()
-                && backup.drill.as_ref().is_none_or(|last| last.at < drill.at)
-            {
-                backup.drill = Some(drill);
-            }
+/// A place that cannot be looked into, or not wholly, does not hide the others.
+pub fn look_through(places: &[Box<dyn Target>], known: &[VerifierKey]) -> Shelves {
+    let mut all = BTreeMap::new();
+    let unseen = places.iter().filter_map(|place| look_into(place.as_ref(), known, &mut all).err()).collect();
+    Shelves { backups: all.into_values().collect(), unseen }
+}
+
+fn look_into(
+    place: &dyn Target,
+    known: &[VerifierKey],
+    all: &mut BTreeMap<FileName, Shelved>,
+) -> Result<(), Error> {
+    let files = place.list()?;
+    let is_there = |name: &FileName| files.iter().any(|file| file.name == *name);
+    for file in files.iter().filter(|file| file.name.is_backup()) {
+        let shelved = Shelved {
+            name: file.name.clone(),
+            bytes: file.bytes,
+            places: vec![place.place()],
+            manifest: if is_there(&file.name.manifest()) {
+                manifest(place, &file.name, file.bytes, known)
+            } else {
+                Err(Doubt::NoManifest)
+            },
+            is_held: is_there(&file.name.hold()),
+            drill: None,
+        };
+        match all.get_mut(&file.name) {
+            Some(other) => other.merge(shelved),
+            None => _ = all.insert(file.name.clone(), shelved),
         }
     }
-    Ok(all.into_values().collect())
+    for file in &files {
+        let Some(backup) = file.name.of_drill().and_then(|name| all.get_mut(&name)) else { continue };
+        let note = read_note(place, &file.name)?;
+        // One that nobody known vouches for proves nothing.
+        let Ok(drill) = Drill::read(&note, known) else { continue };
+        if drill.backup == backup.name.as_str() && backup.drill.as_ref().is_none_or(|last| last.at < drill.at)
+        {
+            backup.drill = Some(drill);
+        }
+    }
+    Ok(())
 }
 
 fn manifest(
