@@ -142,7 +142,7 @@ impl Plan<'_> {
         Box::new(Archive::new(members, self.around.now))
     }
 
-    /// The database before the files: whatever it speaks of is there by then.
+    /// Roles before the database that they own, which is before the files: whatever it speaks of is there by then.
     fn instance(&self) -> Result<Vec<Box<dyn Member>>, Error> {
         let job = self.job;
         let mut folders = Vec::new();
@@ -162,11 +162,12 @@ impl Plan<'_> {
             };
             let name = utf8_percent_encode(&database.url.database, KEPT);
             let name = format!("database/{name}.{suffix}");
-            members.push(Box::new(Pieces::new(name, Box::new(self.dump(database.clone())))));
+            // A restore that goes along with the stream needs the roles first.
             if job.globals {
-                let globals = Globals::new(database, self.around.programs);
+                let globals = Globals::new(database.clone(), self.around.programs);
                 members.push(Box::new(Short::new(GLOBALS, Box::new(globals))));
             }
+            members.push(Box::new(Pieces::new(name, Box::new(self.dump(database)))));
         }
         members.extend(folders);
         Ok(members)
