@@ -176,6 +176,22 @@ fn without_a_server_nothing_is_known_about_the_backup() {
     is_empty(&place.path("state/drill"));
 }
 
+#[test]
+fn a_folder_that_the_servers_user_cannot_come_into_is_named() {
+    let place = Workplace::new();
+    let name = good(&place);
+    let closed = place.path("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let drilled = said(place.drill_command(&name).arg("--in").arg(closed.join("drill")));
+    if nix::unistd::Uid::effective().is_root() {
+        drilled.is(2).says("cannot come into").says("/closed:");
+        is_empty(&closed.join("drill"));
+    } else {
+        drilled.is(0);
+    }
+}
+
 /// A dump that takes its time.
 fn slow(place: &Workplace) -> FileName {
     let sql = "CREATE TABLE public.t (x int);\nSELECT pg_sleep(60);\n";

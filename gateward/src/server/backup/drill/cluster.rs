@@ -62,6 +62,20 @@ pub fn server_user(place: &Path) -> Result<Option<User>, Error> {
     owner.or_else(|| User::from_name("postgres").ok().flatten()).map(Some).ok_or(Error::Root)
 }
 
+/// The first folder on the way to `place` that `user`, in no group but their own, cannot come into.
+fn closed_to(user: &User, place: &Path) -> Option<PathBuf> {
+    let is_closed = |folder: &&Path| {
+        let Ok(there) = std::fs::metadata(folder) else { return true };
+        let asked = match (there.uid() == user.uid.as_raw(), there.gid() == user.gid.as_raw()) {
+            (true, _) => 0o100,
+            (false, true) => 0o010,
+            (false, false) => 0o001,
+        };
+        there.mode() & asked == 0
+    };
+    place.ancestors().collect::<Vec<_>>().into_iter().rev().find(is_closed).map(Path::to_owned)
+}
+
 impl Cluster {
     /// Makes a server in `room` with the programs in the folder `programs`, and starts it.
     ///
@@ -78,6 +92,9 @@ impl Cluster {
         let socket = folder.join(".s.PGSQL.5432");
         if socket.as_os_str().len() > LONGEST_SOCKET || folder.to_string_lossy().contains(',') {
             return Err(Error::Path(folder.to_owned()));
+        }
+        if let Some((user, path)) = user.and_then(|user| Some((user, closed_to(user, folder)?))) {
+            return Err(Error::Closed { user: user.name.clone(), path });
         }
         let (data, log) = (folder.join("data"), folder.join("log"));
         let said = |source| Error::Folder { path: log.clone(), source };

@@ -30,6 +30,17 @@ pub enum Error {
          the backups, for instance by `setpriv --reuid=USER --regid=GROUP --init-groups`"
     )]
     Root,
+    /// The server could not reach its own files.
+    #[error(
+        "{user}, as whom PostgreSQL's server runs, cannot come into {path}: name a folder with --in where they can, or \
+         run this as the user who owns the backups"
+    )]
+    Closed {
+        /// The user.
+        user: String,
+        /// The folder.
+        path: PathBuf,
+    },
     /// The server is missing.
     #[error("no PostgreSQL server is installed, or only older ones than {0}: Debian's `postgresql` has it")]
     NotInstalled(u32),

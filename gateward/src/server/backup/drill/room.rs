@@ -86,7 +86,9 @@ fn give(path: &Path, user: Option<&User>) -> io::Result<()> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+    // In a folder of everybody's, others could have put a link there.
+    let no_link = nix::fcntl::OFlag::O_NOFOLLOW.bits();
+    OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(no_link).open(path)
 }
 
 /// Removes the folders whose locks nobody holds.
