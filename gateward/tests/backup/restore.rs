@@ -405,7 +405,41 @@ fn what_pg_dump_left_uncounted_and_what_is_missing_is_told_apart() {
 }
 
 #[test]
-fn programs_are_those_of_debian() {
-    // What the tests above rely on: the servers' own programs, wherever PATH leads.
-    assert!(std::path::Path::new(PROGRAMS).join("pg_restore").exists());
+fn what_the_program_made_goes_into_a_new_server_with_its_roles_and_its_files() {
+    let (cluster, place) = (Cluster::start(), Workplace::new());
+    cluster.psql("postgres", "CREATE ROLE curator; CREATE ROLE reader");
+    let source = database(&cluster);
+    cluster.psql(&source, "ALTER TABLE package OWNER TO curator; GRANT SELECT ON package TO reader");
+    let kept = place.path("kept");
+    std::fs::create_dir_all(kept.join("deep")).unwrap();
+    std::fs::write(kept.join("deep/file"), "kept").unwrap();
+    let url = cluster.socket_url_of("postgres", &source);
+    let config = std::fs::read_to_string(place.path("gateward.toml")).unwrap();
+    let job = format!(
+        "database = \"{url}\"\nglobals = true\ndirectories = [\"{}\"]\ncompress = \"zstd\"",
+        kept.display()
+    );
+    std::fs::write(place.path("gateward.toml"), config.replace("database = \"any\"", &job)).unwrap();
+    std::fs::write(place.path("public"), &keys()[0].public).unwrap();
+    let mut import = place.command();
+    import.args(["backup", "recipient", "import"]).arg(place.path("public"));
+    said(import.args(["--fingerprint", &keys()[0].fingerprint])).is(0);
+    said(place.command().env("PATH", format!("{PROGRAMS}:/usr/bin:/bin")).args(["backup", "run", "job"]))
+        .is(0);
+
+    let mut drill = place.command();
+    drill.args(["backup", "drill", "--job", "job", "--key"]).arg(place.path("key"));
+    // Where the server's user can come, as whom it runs if we are root: not into the state folder.
+    said(drill.arg("--in").arg(place.path("elsewhere"))).is(0).says("can be restored");
+
+    let fresh = Cluster::start();
+    fresh.psql("postgres", "CREATE DATABASE restored");
+    let into = place.path("into");
+    let mut restore = place.command();
+    restore.args(["backup", "restore", "--job", "job", "--globals", "--key"]).arg(place.path("key"));
+    restore.arg("--into").arg(&into).args(["--into", &fresh.socket_url_of("postgres", "restored")]);
+    said(&mut restore).is(0);
+    assert_eq!(content(&fresh, "restored"), content(&cluster, &source));
+    let file = into.join("files").join(kept.strip_prefix("/").unwrap()).join("deep/file");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "kept");
 }
