@@ -116,8 +116,9 @@ impl Wish {
         }
         let name = match (&self.database, &self.ckan_ini) {
             (Some(database), _) => {
-                let name = database.rsplit('/').next().unwrap_or_default();
-                let name = name.split('?').next().unwrap_or_default();
+                // A parameter of the URL may be a path.
+                let url = database.split('?').next().unwrap_or_default();
+                let name = url.rsplit('/').next().unwrap_or_default();
                 format!("db_{name}")
             }
             (None, Some(_)) => "instance".into(),
