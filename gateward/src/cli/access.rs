@@ -158,24 +158,23 @@ pub(super) fn operating_system_user() -> String {
 
 /// Gives up root for whoever owns the first of `stores` that somebody is known to own.
 pub(super) fn become_owner(stores: &[&StoreAddress]) -> std::io::Result<()> {
-    let Some((uid, gid)) = stores.iter().find_map(|store| owner(store)) else { return Ok(()) };
-    if !Uid::effective().is_root() || uid.is_root() {
-        return Ok(());
+    match stores.iter().find_map(|store| owner(store)) {
+        Some((uid, gid)) => become_user(uid, gid),
+        None => Ok(()),
     }
-    setgroups(&[gid])?;
-    setgid(gid)?;
-    setuid(uid)?;
-    Ok(())
 }
 
-/// Gives up root for whoever owns `folder`, with all the groups that they are in; a folder of root's, or one that
-/// is not there, leaves us what we are.
+/// Gives up root for whoever owns `folder`; a folder of root's, or one that is not there, leaves us what we are.
 pub(super) fn become_owner_of(folder: &Path) -> std::io::Result<()> {
     let there = match std::fs::metadata(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         there => there?,
     };
-    let (uid, gid) = (Uid::from_raw(there.uid()), Gid::from_raw(there.gid()));
+    become_user(Uid::from_raw(there.uid()), Gid::from_raw(there.gid()))
+}
+
+/// Gives up root for `uid`, with all the groups that they are in and `gid` first: what systemd would give them.
+fn become_user(uid: Uid, gid: Gid) -> std::io::Result<()> {
     if !Uid::effective().is_root() || uid.is_root() {
         return Ok(());
     }

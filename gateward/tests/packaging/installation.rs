@@ -56,28 +56,33 @@ impl Machine {
 }
 
 #[track_caller]
-fn has_its_user_and_folders(machine: &Machine) {
+fn has_its_users_and_folders(machine: &Machine) {
     let passwd = std::fs::read_to_string(machine.path("etc/passwd")).unwrap();
-    let user = passwd.lines().find(|line| line.starts_with("gateward:")).expect(&passwd);
-    let fields: Vec<&str> = user.split(':').collect();
-    let uid: u32 = fields[2].parse().unwrap();
-    assert!((1..1000).contains(&uid), "{user}");
-    assert_eq!(fields[5], "/var/lib/gateward");
-    assert!(fields[6].ends_with("/nologin"), "{user}");
+    for name in ["gateward", "gateward-backup"] {
+        let user = passwd.lines().find(|line| line.starts_with(&format!("{name}:"))).expect(&passwd);
+        let fields: Vec<&str> = user.split(':').collect();
+        let uid: u32 = fields[2].parse().unwrap();
+        assert!((1..1000).contains(&uid), "{user}");
+        assert_eq!(fields[5], format!("/var/lib/{name}"));
+        assert!(fields[6].ends_with("/nologin"), "{user}");
+    }
+    assert_eq!(machine.shell("id -Gn gateward").good().stdout, "gateward gateward-backup\n");
+    assert_eq!(machine.shell("id -Gn gateward-backup").good().stdout, "gateward-backup\n");
     assert_eq!(machine.owner("/var/lib/gateward"), "gateward:gateward 700");
+    assert_eq!(machine.owner("/var/lib/gateward-backup"), "gateward-backup:gateward-backup 750");
     assert_eq!(machine.owner("/etc/gateward"), "root:root 755");
 }
 
 #[test]
-fn installing_makes_the_user_and_the_folders() {
-    has_its_user_and_folders(Machine::new().install());
+fn installing_makes_the_users_and_the_folders() {
+    has_its_users_and_folders(Machine::new().install());
 }
 
 #[test]
 fn installing_makes_them_where_systemd_is_not() {
     let machine = Machine::without_systemd();
     assert!(!machine.has("/usr/bin/systemd-sysusers"));
-    has_its_user_and_folders(machine.install());
+    has_its_users_and_folders(machine.install());
 }
 
 #[test]
@@ -87,6 +92,10 @@ fn installing_enables_the_service_and_what_waits_for_its_configuration() {
     let enabled = "/etc/systemd/system/multi-user.target.wants";
     for unit in ["gateward.service", "gateward.path"] {
         assert!(machine.has(&format!("{enabled}/{unit}")), "{unit}");
+    }
+    for timer in ["gateward-backup.timer", "gateward-cleanup.timer"] {
+        let link = format!("/etc/systemd/system/timers.target.wants/{timer}");
+        assert!(!machine.has(&link), "{timer} is the operator's to enable");
     }
 }
 
@@ -156,7 +165,9 @@ fn purge_of_what_was_never_configured_leaves_no_folder() {
     let machine = Machine::new();
     machine.install();
     let said = machine.dpkg("--purge", "gateward".as_ref()).stderr;
-    assert!(!machine.has("/etc/gateward") && !machine.has("/var/lib/gateward"), "{said}");
+    for folder in ["/etc/gateward", "/var/lib/gateward", "/var/lib/gateward-backup"] {
+        assert!(!machine.has(folder), "{folder}: {said}");
+    }
     assert!(!said.contains("stays"), "{said}");
 }
 

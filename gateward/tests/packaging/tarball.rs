@@ -30,6 +30,9 @@ fn the_same_program_makes_the_same_archive_and_it_runs_from_there() {
         "systemd/gateward.service",
         "systemd/gateward-cleanup.service",
         "systemd/gateward-cleanup.timer",
+        "systemd/gateward-backup.service",
+        "systemd/gateward-backup.timer",
+        "systemd/sysusers.conf",
     ] {
         assert!(top.join(file).is_file(), "{file}");
     }

@@ -9,8 +9,16 @@ use super::tools::{run, top};
 const EXPOSURE: &str = "15";
 
 /// What the package brings.
-const UNITS: [&str; 4] =
-    ["gateward.service", "gateward.path", "gateward-cleanup.service", "gateward-cleanup.timer"];
+const UNITS: [&str; 6] = [
+    "gateward.service",
+    "gateward.path",
+    "gateward-cleanup.service",
+    "gateward-cleanup.timer",
+    "gateward-backup.service",
+    "gateward-backup.timer",
+];
+
+const SERVICES: [&str; 3] = ["gateward.service", "gateward-cleanup.service", "gateward-backup.service"];
 
 #[test]
 fn the_units_are_well_formed_and_name_what_is_there() {
@@ -24,7 +32,7 @@ fn the_units_are_well_formed_and_name_what_is_there() {
 
 #[test]
 fn the_services_can_do_little_else() {
-    for service in ["gateward.service", "gateward-cleanup.service"] {
+    for service in SERVICES {
         let mut security = Command::new("systemd-analyze");
         security.args(["security", "--no-pager", "--offline=true", "--threshold", EXPOSURE]);
         run(security.arg(top().join("packaging").join(service))).good();
@@ -33,13 +41,23 @@ fn the_services_can_do_little_else() {
 
 #[test]
 fn the_service_reads_the_keyring_that_systemd_hands_over() {
-    for service in ["gateward.service", "gateward-cleanup.service"] {
+    for service in SERVICES {
         let unit = std::fs::read_to_string(top().join("packaging").join(service)).unwrap();
         for line in
             ["LoadCredential=keyring:/etc/gateward/keyring.toml", "Environment=GATEWARD_KEYRING=%d/keyring"]
         {
             assert!(unit.lines().any(|there| there == line), "{service}: {line}");
         }
+    }
+}
+
+#[test]
+fn who_serves_may_take_out_of_the_spool_of_backups_what_it_recorded() {
+    let of = |service: &str| std::fs::read_to_string(top().join("packaging").join(service)).unwrap();
+    let says = |service: &str, line: &str| of(service).lines().any(|there| there == line);
+    assert!(says("gateward-backup.service", "StateDirectory=gateward-backup"));
+    for service in ["gateward.service", "gateward-cleanup.service"] {
+        assert!(says(service, "ReadWritePaths=-/var/lib/gateward-backup"), "{service}");
     }
 }
 

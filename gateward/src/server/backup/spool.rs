@@ -3,8 +3,9 @@
 //! Everything about backups is laid here first and recorded from here, so that a store which cannot be reached
 //! delays the record and nothing else. The file's owner is who did it: nobody can name another.
 
+use std::fs::Permissions;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -45,7 +46,11 @@ impl Spool {
     /// What the system said.
     pub fn make(state: &Path) -> io::Result<Self> {
         let spool = Self::of(state);
-        std::fs::DirBuilder::new().recursive(true).mode(0o770).create(&spool.0)?;
+        if !spool.0.is_dir() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&spool.0)?;
+            // Whoever serves is in its group, and takes away what they recorded: also where umask is root's usual.
+            std::fs::set_permissions(&spool.0, Permissions::from_mode(0o770))?;
+        }
         Ok(spool)
     }
 

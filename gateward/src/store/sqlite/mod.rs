@@ -83,7 +83,8 @@ pub(super) fn migrate(path: &Path) -> Result<Schema, Error> {
 
 /// Returns what state the schema is in.
 pub(super) fn schema(path: &Path) -> Result<Schema, Error> {
-    if !path.exists() {
+    // One that cannot be looked at is there for others: opening it says why we cannot.
+    if matches!(path.try_exists(), Ok(false)) {
         return Err(Error::Missing(path.to_owned()));
     }
     let opening = |error: rusqlite::Error| match error.sqlite_error_code() {
