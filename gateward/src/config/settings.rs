@@ -108,6 +108,7 @@ impl Config {
         all.set("proxy_protocol", *proxy_protocol);
         all.text("store", store);
         all.text("keyring", keyring.display());
+        all.text("backup_state", backup_state.display());
         all.text("realm", &realm.0);
         all.set("digest_sha256", *digest_sha256);
         list_exchange(exchange, &mut all.below("exchange"));
@@ -130,7 +131,6 @@ impl Config {
         all.each("service", service, list_service);
         all.each("grant", grant, list_grant);
         all.each("backup", backup, backup::list);
-        all.text("backup_state", backup_state.display());
         listing
     }
 }

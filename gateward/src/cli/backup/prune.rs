@@ -13,9 +13,9 @@ use crate::cli::terminal::say;
 use crate::cli::{Context, YES, no};
 use crate::flows::backup::prune::Pruned;
 
-/// Remove the backups whose time is over, as `keep` of each job says; every run does so anyway.
+/// Remove the backups whose time is over, as `keep` of each job says.
 ///
-/// The newest one stays whatever `keep` says, and so does what is held.
+/// Every run does so anyway. The newest one stays whatever `keep` says, and so does what is held.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Prune {
     /// The jobs; all those in the configuration, if none is named.

@@ -14,8 +14,9 @@ use crate::cli::{Context, YES, no};
 use crate::config::Backup;
 use crate::server::backup::state::Standing;
 
-/// Say how each job stands, for monitoring. Exit status 1: one is overdue, its last run failed, or one of
-/// its recipients can be used no more.
+/// Say how each job stands, for monitoring.
+///
+/// Exit status 1: one is overdue, its last run failed or was killed, or one of its recipients can be used no more.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Status {
     /// The jobs; all those in the configuration, if none is named.
