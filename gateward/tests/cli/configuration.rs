@@ -140,9 +140,11 @@ fn what_the_documented_sample_says_of_services_goes_together() {
     let installation = Installation::new();
     let sample = std::fs::read_to_string(format!("{root}/docs/gateward.sample.toml")).unwrap();
     std::fs::write(installation.config(), sample.replace("dir:/srv/restricted", "dir:files")).unwrap();
-    let credential = installation.file("upstream.login");
-    std::fs::write(&credential, "gateward:secret\n").unwrap();
-    std::fs::set_permissions(credential, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for (name, text) in [("upstream.login", "gateward:secret\n"), ("s3.key", "AKIA1\nsecret\n")] {
+        let credential = installation.file(name);
+        std::fs::write(&credential, text).unwrap();
+        std::fs::set_permissions(credential, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let inventory = format!("{root}/crates/fdsn/tests/golden/stationxml/epochs.xml");
     std::fs::copy(inventory, installation.file("inventory.xml")).unwrap();
     // Its certificates are not here, and its issuer is nobody.

@@ -1,6 +1,7 @@
 //! What commands say, and what their exit status means. Needs nothing but cargo, on SQLite.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod check_backups;
 mod configuration;
 mod exit_status;
 mod help;

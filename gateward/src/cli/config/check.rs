@@ -17,12 +17,14 @@ use crate::config::{self, Admin, Config};
 use crate::flows::access_token::ckan::{Ckan as _, Error};
 use crate::flows::access_token::{Envelope, Packing};
 use crate::flows::inventory;
-use crate::server::{boot, services, system, tls};
+use crate::server::backup::ready::Around;
+use crate::server::backup::source::Programs;
+use crate::server::{backup, boot, services, system, tls};
 use crate::store::resif;
 
 pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let findings = match context.read() {
-        Ok(config) => everything(&config),
+        Ok(config) => everything(&config, &context.config),
         Err(error @ config::Error::Unreadable { .. }) => return Err(unreadable(&error)),
         Err(error) => vec![error.to_string()],
     };
@@ -37,7 +39,7 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
 }
 
 /// Looks at everything that the file names, and says what is wrong with each.
-fn everything(config: &Config) -> Vec<String> {
+fn everything(config: &Config, file: &Path) -> Vec<String> {
     let strictness = tls::strictness(config.mode);
     let mut findings = others(config);
     if let Some(Admin { tls, .. }) = &config.admin {
@@ -48,7 +50,16 @@ fn everything(config: &Config) -> Vec<String> {
     findings.extend(resif(config));
     findings.extend(htdigest(config));
     findings.extend(ckan(config));
+    findings.extend(backups(config, file));
     findings
+}
+
+/// Looks at whom backups are sealed to, where they come from and where they go; nothing is backed up.
+fn backups(config: &Config, file: &Path) -> Vec<String> {
+    let programs = Programs::in_folders(std::env::var_os("PATH"));
+    let (clock, random) = (system::clock(), system::random());
+    let around = Around { config, file, programs: &programs, clock: &clock, random: &random };
+    backup::check::check(&around, system::wall_clock())
 }
 
 /// Asks CKAN something harmless, as a command would.

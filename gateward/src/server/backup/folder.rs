@@ -40,13 +40,28 @@ impl Folder {
             .mode(0o700)
             .create(path)
             .map_err(|error| folder.failed("making it", &error))?;
-        let there = std::fs::metadata(path).map_err(|error| folder.failed("looking at it", &error))?;
-        if there.permissions().mode() & 0o077 != 0 {
-            let why = "others can come at what lies there: chmod 700 it".to_owned();
-            return Err(Error::Failed { place: folder.place(), why });
-        }
+        Self::check(path)?;
         folder.clear()?;
         Ok(folder)
+    }
+
+    /// Looks whether backups may lie in a folder; one that is not there is made when the first one comes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] where it is no folder, or can be read by others.
+    pub fn check(path: &Path) -> Result<(), Error> {
+        let folder = Self(path.to_owned());
+        let wrong = |why: &str| Err(Error::Failed { place: folder.place(), why: why.to_owned() });
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(folder.failed("looking at it", &error)),
+            Ok(there) if !there.is_dir() => wrong("it is no folder"),
+            Ok(there) if there.permissions().mode() & 0o077 != 0 => {
+                wrong("others can come at what lies there: chmod 700 it")
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Takes a folder as it is, to look at what lies there.

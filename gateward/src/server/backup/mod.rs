@@ -2,6 +2,7 @@
 //! each job between its runs.
 
 pub mod alarm;
+pub mod check;
 mod child;
 pub mod drill;
 pub mod folder;

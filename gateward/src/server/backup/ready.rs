@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use openpgp::Recipient;
 
 use super::job::{Ready, Unready};
 use super::places::{For, places};
@@ -33,12 +34,27 @@ pub struct Around<'a> {
 ///
 /// [`Unready`]: the operator's.
 pub fn ready(job: &Backup, around: &Around<'_>, now: Timestamp) -> Result<Ready, Unready> {
-    let unready = |reason: &'static str| move |why: String| Unready { reason, why };
-    let Around { config, file, programs, clock, random } = around;
+    let recipients = recipients(job, around, now)?;
+    let Planned { source, inside, compression, template } = planned(job, around, now)?;
+    let targets = places(job, For::Writing, around.clock, around.random).map_err(unready("target"))?;
+    let (folder, keep) = (job.folder.clone(), job.keep());
+    Ok(Ready { source, inside, compression, template, recipients, targets, folder, keep })
+}
+
+/// Finds whom `job` is sealed to.
+pub(super) fn recipients(
+    job: &Backup,
+    around: &Around<'_>,
+    now: Timestamp,
+) -> Result<Vec<Recipient>, Unready> {
     let keys: Vec<_> = job.recipients.iter().map(|key| key.0).collect();
-    let known = RecipientFolder::below(&config.backup_state).read();
-    let known = known.map_err(|error| unready("recipient")(error.to_string()))?;
-    let recipients = known.of(&keys, now).map_err(|error| unready("recipient")(error.to_string()))?;
+    let known = RecipientFolder::below(&around.config.backup_state).read().map_err(unready("recipient"))?;
+    known.of(&keys, now).map_err(unready("recipient"))
+}
+
+/// Plans where the stream of `job` comes from; nothing is connected yet.
+pub(super) fn planned(job: &Backup, around: &Around<'_>, now: Timestamp) -> Result<Planned, Unready> {
+    let Around { config, file, programs, .. } = around;
     let own = Own {
         configuration: (*file).to_owned(),
         keyring: config.keyring.clone(),
@@ -46,10 +62,9 @@ pub fn ready(job: &Backup, around: &Around<'_>, now: Timestamp) -> Result<Ready,
     };
     let apart: Vec<_> = config.backup.iter().chain([job]).filter_map(|job| job.folder.clone()).collect();
     let surroundings = Surroundings { programs, own: Some(&own), apart: &apart, now };
-    let planned = source_of(job, &surroundings).map_err(|error| unready("source")(error.to_string()))?;
-    let Planned { source, inside, compression, template } = planned;
-    let targets =
-        places(job, For::Writing, clock, random).map_err(|error| unready("target")(error.to_string()))?;
-    let (folder, keep) = (job.folder.clone(), job.keep());
-    Ok(Ready { source, inside, compression, template, recipients, targets, folder, keep })
+    source_of(job, &surroundings).map_err(unready("source"))
+}
+
+fn unready<E: std::fmt::Display>(reason: &'static str) -> impl Fn(E) -> Unready {
+    move |error| Unready { reason, why: error.to_string() }
 }
