@@ -13,6 +13,7 @@ use crate::{Outcome, length_of};
 pub struct Site<'a> {
     dir: PathBuf,
     cluster: &'a Cluster,
+    database: String,
     url: String,
 }
 
@@ -121,8 +122,9 @@ fn done(command: &mut Command) -> Outcome<String> {
 impl<'a> Site<'a> {
     /// A key, a keyring, four jobs.
     pub fn make(dir: &Path, cluster: &'a Cluster) -> Outcome<Self> {
-        let url = cluster.database("backed_up");
-        let site = Self { dir: dir.to_owned(), cluster, url };
+        let database = cluster.database("backed_up");
+        let url = cluster.socket_url(&database);
+        let site = Self { dir: dir.to_owned(), cluster, database, url };
         std::fs::create_dir(dir.join("gpg"))?;
         let generate = ["--batch", "--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key"];
         done(site.command("gpg").args(generate).args([
@@ -193,7 +195,7 @@ impl<'a> Site<'a> {
              ANALYZE;",
             rows / 2
         );
-        self.cluster.psql("backed_up", &sql);
+        self.cluster.psql(&self.database, &sql);
     }
 
     /// A folder of files that nothing compresses.

@@ -42,7 +42,7 @@ impl Jobs {
 
 /// A job that goes to `folder`.
 fn job(name: &str, folder: &str, more: &str) -> String {
-    format!("[[backup]]\nname = \"{name}\"\nrecipients = [\"{NOBODYS}\"]\nfolder = \"{folder}\"\n{more}\n",)
+    format!("[[backup]]\nname = \"{name}\"\nrecipients = [\"{NOBODYS}\"]\nfolder = \"{folder}\"\n{more}\n")
 }
 
 #[test]

@@ -152,18 +152,20 @@ mod tests {
         path
     }
 
+    /// Stops a writer also where what it disturbs fails.
+    struct Stopping<'a>(&'a std::sync::atomic::AtomicBool);
+
+    impl Drop for Stopping<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     #[test]
     fn what_is_written_after_the_begin_is_neither_counted_nor_in_the_pages() {
         let folder = tempfile::tempdir().unwrap();
         let path = database(folder.path());
         let pages = Pages::begin(&path).unwrap();
-
-        struct Stopping<'a>(&'a std::sync::atomic::AtomicBool);
-        impl Drop for Stopping<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
         let stop = std::sync::atomic::AtomicBool::new(false);
         let mut copy = Vec::new();
         std::thread::scope(|scope| {
