@@ -4,7 +4,6 @@ mod drill;
 mod hold;
 mod list;
 mod opening;
-mod opened_by;
 mod progress;
 mod prune;
 mod recipient;

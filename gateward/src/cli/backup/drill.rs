@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use backup_manifest::{self as manifest, Outcome, Part};
 use serde_json::json;
 
-use super::opened_by::OpenedBy;
+use super::opening::PrivateKey;
 use super::recorded::record;
 use super::sought::{Named, Sought};
 use crate::cli::access::operating_system_user;
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Drill {
     #[command(flatten)]
     named: Named,
     #[command(flatten)]
-    opened_by: OpenedBy,
+    key: PrivateKey,
     /// The folder that it is held in; it needs room for all of the backup, as it was before.
     #[arg(long = "in", value_name = "DIR")]
     place: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub(in crate::cli) struct Drill {
 impl Drill {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let sought = self.named.find(context)?;
-        let opening = self.opened_by.opening()?;
+        let opening = self.key.needed()?;
         let interrupt = Interrupt::default();
         interrupt.watch().context("watching for interrupts")?;
         let held = Held {

@@ -26,6 +26,12 @@ pub(super) struct PrivateKey {
 }
 
 impl PrivateKey {
+    /// What opens with it, where nothing can be done without.
+    pub(super) fn needed(&self) -> anyhow::Result<Box<dyn Opening>> {
+        self.opening()?
+            .ok_or_else(|| anyhow!("it has to be opened: name the private key with --key FILE, or --gpg"))
+    }
+
     /// What opens with it; `None` where no key is named.
     pub(super) fn opening(&self) -> anyhow::Result<Option<Box<dyn Opening>>> {
         if self.gpg {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use backup_manifest::{Dump, DumpFormat, Manifest, Part};
 use serde_json::json;
 
-use super::opened_by::OpenedBy;
+use super::opening::PrivateKey;
 use super::recorded::record;
 use super::sought::{Named, Sought};
 use crate::base::postgres_url::PostgresUrl;
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Restore {
     #[arg(long, required = true, value_name = "URL|DIR")]
     into: Vec<String>,
     #[command(flatten)]
-    opened_by: OpenedBy,
+    key: PrivateKey,
     /// Make the roles that were backed up with the database, too; those that are there stay as they are.
     #[arg(long)]
     globals: bool,
@@ -59,7 +59,7 @@ impl Restore {
         let database = url.map(|url| Database::at(url, programs, Manner::Whole, interrupt.clone()));
         let mut database = database.transpose()?;
         self.ask(manifest, database.as_mut(), folder.as_deref())?;
-        let opening = self.opened_by.opening()?;
+        let opening = self.key.needed()?;
         interrupt.watch().context("watching for interrupts")?;
         if let Err(why) = sought.prove(&interrupt) {
             say(&format!("nothing was restored: {why}"));
