@@ -29,7 +29,7 @@ impl PrivateKey {
     /// What opens with it, where nothing can be done without.
     pub(super) fn needed(&self) -> anyhow::Result<Box<dyn Opening>> {
         self.opening()?
-            .ok_or_else(|| anyhow!("it has to be opened: name the private key with --key FILE, or --gpg"))
+            .ok_or_else(|| anyhow!("it is to be opened: name its private key with --key FILE, or --gpg"))
     }
 
     /// What opens with it; `None` where no key is named.
