@@ -12,6 +12,7 @@ use super::wish::Wish;
 use super::words;
 use super::workshop::Workshop;
 use crate::base::backup::JobName;
+use crate::cli::access::become_owner_of;
 use crate::cli::terminal::say;
 use crate::cli::{Context, YES, no};
 use crate::config::Backup;
@@ -35,7 +36,7 @@ pub(in crate::cli) struct Run {
 
 impl Run {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let workshop = Workshop::open(context)?;
+        let workshop = Workshop::open(context).inspect_err(|error| self.raise_alarms(context, error))?;
         let wished = self.wish.job(&workshop)?;
         let jobs = match &wished {
             Some(job) => vec![job],
@@ -55,13 +56,33 @@ impl Run {
         catch_up_or_say(context, &workshop.job.spool);
         Ok(if all_good { YES } else { no() })
     }
+
+    /// No job at all can be run: whoever is to be told of a failure of one of these is told.
+    fn raise_alarms(&self, context: &Context, error: &anyhow::Error) {
+        // What cannot be read names nobody; and what root could not give up is not handed on to a command.
+        let Ok(config) = context.config() else { return };
+        if self.wish.is_said() || become_owner_of(&config.backup_state).is_err() {
+            return;
+        }
+        for job in config.backup.iter().filter(|job| self.jobs.is_empty() || self.jobs.contains(&job.name)) {
+            tell(job, &format!("{error:#}"));
+        }
+    }
+}
+
+/// Tells whoever is to be told of a failure, or says that they were not.
+fn tell(job: &Backup, why: &str) {
+    if let Err(unheard) = alarm::raise(&job.on_failure, &job.name, why) {
+        say(&unheard);
+    }
 }
 
 /// Runs one job; tells whether all is as it should be.
 fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Write) -> anyhow::Result<bool> {
     let progress = Arc::new(Progress::default());
     let seen = Arc::clone(&progress);
-    let standing = workshop.job.state.read(&job.name)?;
+    // For the estimate alone: what is wrong with it, the run itself says.
+    let standing = workshop.job.state.read(&job.name).unwrap_or_default();
     let last = standing.last_success.map(|success| success.stream_bytes);
     let shown = Shown::begin(job.name.to_string(), last, move || seen.stream_bytes());
     let job::Workshop { clock, random, .. } = &workshop.job;
@@ -71,18 +92,23 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
     let ran = workshop.job.run(&job.name, |now| ready(job, &around, now), &progress);
     drop(shown);
     let ran = match ran {
-        Err(Error::Busy(_)) => {
-            say(&format!("{} is being run already: it is never run twice at a time", job.name));
+        Ok(ran) => ran,
+        // The other jobs are run all the same.
+        Err(error) => {
+            match &error {
+                Error::Busy(_) => say(&error.to_string()),
+                Error::State { .. } => say(&format!("{}: {error}", job.name)),
+            }
+            tell(job, &error.to_string());
             return Ok(false);
         }
-        ran => ran?,
     };
     for failure in &ran.failures {
         say(&format!("{}: {failure}", job.name));
     }
     let is_whole = ran.failures.is_empty() && ran.made.is_some();
-    if !is_whole && let Err(unheard) = alarm::raise(&job.on_failure, &job.name, &ran.failures.join("; ")) {
-        say(&unheard);
+    if !is_whole {
+        tell(job, &ran.failures.join("; "));
     }
     print(context, job, &ran, out)?;
     Ok(is_whole)

@@ -67,9 +67,14 @@ fn compression(text: &str) -> Result<Compression, String> {
 }
 
 impl Wish {
+    /// Whether the flags make a job.
+    pub fn is_said(&self) -> bool {
+        self.database.is_some() || self.ckan_ini.is_some() || !self.directory.is_empty()
+    }
+
     /// The job that the flags make; `None` where they say nothing.
     pub fn job(&self, workshop: &Workshop) -> anyhow::Result<Option<Backup>> {
-        if self.database.is_none() && self.ckan_ini.is_none() && self.directory.is_empty() {
+        if !self.is_said() {
             return Ok(None);
         }
         if self.key_id.is_empty() {

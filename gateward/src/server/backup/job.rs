@@ -99,8 +99,22 @@ impl Workshop {
     ///
     /// # Errors
     ///
-    /// [`Error`]: nothing was done.
+    /// [`Error::Busy`]: nothing was done. [`Error::State`]: the backup may be there all the same.
     pub fn run(
+        &self,
+        job: &JobName,
+        ready: impl FnOnce(Timestamp) -> Result<Ready, Unready>,
+        progress: &Progress,
+    ) -> Result<Ran, Error> {
+        let ran = self.run_alone(job, ready, progress);
+        if let Err(error @ Error::State { .. }) = &ran {
+            // What cannot be kept can perhaps still be laid down; if not, it is said all the same.
+            let _ = self.note(failed(job, None, "state", error.to_string()));
+        }
+        ran
+    }
+
+    fn run_alone(
         &self,
         job: &JobName,
         ready: impl FnOnce(Timestamp) -> Result<Ready, Unready>,

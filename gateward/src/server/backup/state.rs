@@ -112,7 +112,8 @@ impl State {
 
     fn try_lock(&self, job: &JobName) -> io::Result<Option<Lock>> {
         let path = self.0.join(format!("{job}.lock"));
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let file = opened.map_err(|error| named(&path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -126,12 +127,13 @@ impl State {
     ///
     /// What the system said; [`ErrorKind::InvalidData`] where it is not what we write.
     pub fn read(&self, job: &JobName) -> io::Result<Standing> {
-        match std::fs::read(self.path(job)) {
-            Ok(text) => {
-                serde_json::from_slice(&text).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
-            }
+        let path = self.path(job);
+        match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                io::Error::new(ErrorKind::InvalidData, format!("{}: {error}", path.display()))
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Standing::default()),
-            Err(error) => Err(error),
+            Err(error) => Err(named(&path, &error)),
         }
     }
 
@@ -154,14 +156,23 @@ impl State {
 ///
 /// One writer at a time: others would write to the same file on the way.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&partial)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    let write = || {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&partial)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| named(path, &error))
+}
+
+/// Says whose trouble it is.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
