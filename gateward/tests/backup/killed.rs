@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 
 use crate::cluster::folder::signal;
 use crate::cluster::patience::eventually;
-use crate::shared_keys::Keys;
 use crate::onlooker::{Onlooker, files_with};
-use crate::site::{Site, manifest, names};
+use crate::shared_keys::Keys;
+use crate::site::{SEALED, Site, manifest, names};
 
 /// How many runs are killed at a moment drawn from the whole of a run, and how many around its last steps.
 const ANYWHERE: u32 = 34;
@@ -50,7 +50,7 @@ impl Lot {
 fn site() -> Site {
     let site = Site::make();
     let source = site.folder().make_inside("source");
-    let lines: String = (0..4_000).map(|line| format!("{line} {MARKER}\n")).collect();
+    let lines = (0..4_000).map(|line| format!("{line} {MARKER}")).collect::<Vec<_>>().join("\n");
     site.folder().write("source/lines", &lines);
     site.folder().write("source/slowly", SLOWLY);
     let (script, lines) = (source.join("slowly"), source.join("lines"));
@@ -83,11 +83,11 @@ fn check_what_is_there(site: &Site, known: &mut BTreeMap<String, Vec<u8>>) {
         assert!(files.get(name) == Some(content), "{name} is not what it was");
     }
     for (name, content) in
-        files.iter().filter(|(name, _)| name.ends_with(".gpg") && !known.contains_key(*name))
+        files.iter().filter(|(name, _)| name.ends_with(SEALED) && !known.contains_key(*name))
     {
         let path = site.backups().join(name);
         let opened = Keys::shared().decrypt(&path);
-        assert_eq!(opened.len(), 10 * std::fs::metadata(site.path("source/lines")).unwrap().len() as usize);
+        assert!(opened == std::fs::read(site.path("source/lines")).unwrap().repeat(10), "{name}");
         let said = manifest(&path);
         assert_eq!(said["file"]["bytes"], content.len());
         assert_eq!(said["stream"]["bytes"], opened.len());
@@ -133,7 +133,7 @@ fn killed_at_any_moment_it_leaves_nothing_that_looks_whole_nothing_readable_and_
             };
             let suffix = [".manifest.partial", ".manifest", ".gpg", ".gpg"][(round % 4) as usize];
             wait_for_one_more(&folder, suffix, &before, is_over);
-            std::thread::sleep(Duration::from_micros((lot.draw() * 2000.0) as u64));
+            std::thread::sleep(Duration::from_millis(2).mul_f64(lot.draw()));
         }
         signal(Some(run.pid()), Signal::SIGKILL);
         killed_early += u32::from(run.finish().status.is_none());
@@ -169,7 +169,7 @@ fn killed_at_any_moment_it_leaves_nothing_that_looks_whole_nothing_readable_and_
     assert_eq!(files, said_killed.into_iter().collect::<Vec<_>>());
     let made: BTreeSet<_> =
         site.events("backup_made").iter().map(|event| event["file"].as_str().unwrap().to_owned()).collect();
-    let whole: BTreeSet<_> = known.into_keys().filter(|name| name.ends_with(".gpg")).collect();
+    let whole: BTreeSet<_> = known.into_keys().filter(|name| name.ends_with(SEALED)).collect();
     eprintln!("{killed_early} killed, {} of them after the file was whole", whole.difference(&made).count());
     assert!(made.is_subset(&whole), "{made:?}");
 }

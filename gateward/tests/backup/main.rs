@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod bad_network;
+mod clock;
 mod drill;
 mod installation;
 mod keys;
@@ -13,11 +14,15 @@ mod making;
 mod object_store;
 mod onlooker;
 mod recipients;
+mod recording;
 mod restore;
+mod retention;
 mod s3;
+mod secrets;
 mod shared_keys;
 mod site;
 mod sources;
+mod trouble;
 mod verify;
 mod workplace;
 
@@ -25,6 +30,8 @@ mod workplace;
 mod cluster;
 #[path = "../postgres/disk.rs"]
 mod disk;
+#[path = "../faults/faketime.rs"]
+mod faketime;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 #[expect(dead_code, reason = "shared: what is about other commands is not needed here")]

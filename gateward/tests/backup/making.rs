@@ -127,8 +127,8 @@ fn check_manifest(file: &Path, job: &str, stream: &[u8]) -> Value {
     said
 }
 
-fn unpacked(stream: Vec<u8>) -> Vec<u8> {
-    zstd::decode_all(stream.as_slice()).unwrap()
+fn unpacked(stream: &[u8]) -> Vec<u8> {
+    zstd::decode_all(stream).unwrap()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -170,7 +170,7 @@ fn a_database_comes_back_table_by_table_by_the_commands_beside_it_whatever_the_k
 
             let sealed = keys.decrypt(&file);
             assert!(sealed == keys.decrypt_with_sq(key, &file), "gpg and sq disagree");
-            let stream = if is_zstd { unpacked(sealed) } else { sealed };
+            let stream = if is_zstd { unpacked(&sealed) } else { sealed };
             let said = check_manifest(&file, &job, &stream);
             assert_eq!(said["compression"], compress);
             assert_eq!(said["recipients"][0]["fingerprint"], key.fingerprint.to_lowercase());
@@ -229,7 +229,7 @@ fn nothing_and_one_byte_are_backed_up_and_come_back() {
             for key in [&keys.curve, &keys.rsa] {
                 assert_eq!(keys.decrypt_with_sq(key, &file), opened);
             }
-            let stream = if compress == "zstd" { unpacked(opened) } else { opened };
+            let stream = if compress == "zstd" { unpacked(&opened) } else { opened };
             assert_eq!(stream, content.as_bytes());
             let said = check_manifest(&file, name, &stream);
             assert_eq!(said["recipients"].as_array().unwrap().len(), 2);

@@ -15,8 +15,8 @@ pub struct Keys {
     pub curve: Key,
     /// RSA of 4096 bits, as institutions have them.
     pub rsa: Key,
-    /// Ended already.
-    pub expired: Key,
+    /// Ends after a day.
+    pub short: Key,
 }
 
 /// A key of which GnuPG has both halves.
@@ -50,9 +50,8 @@ impl Keys {
         // Subkeys for encryption are added: one command makes only one kind of key.
         let curve = generate(folder.path(), "curve", &["ed25519", "cert", "never"], &["cv25519", "encr"]);
         let rsa = generate(folder.path(), "rsa", &["rsa4096", "cert", "never"], &["rsa4096", "encr"]);
-        let expired =
-            generate(folder.path(), "expired", &["ed25519", "cert", "seconds=1"], &["cv25519", "encr"]);
-        Self { folder, curve, rsa, expired }
+        let short = generate(folder.path(), "short", &["ed25519", "cert", "1d"], &["cv25519", "encr"]);
+        Self { folder, curve, rsa, short }
     }
 
     /// The folder with them, `GNUPGHOME` for whoever decrypts.

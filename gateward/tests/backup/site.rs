@@ -24,6 +24,9 @@ use crate::shared_keys::{Key, Keys};
 /// The program under test.
 pub const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
 
+/// How the name of a backup ends.
+pub const SEALED: &str = ".gpg";
+
 /// One installation.
 #[derive(Debug)]
 pub struct Site {
@@ -188,7 +191,7 @@ impl Site {
 
     /// The names of the backups in the usual folder, in their order.
     pub fn names_of_backups(&self) -> Vec<String> {
-        names(&self.backups()).into_iter().filter(|name| name.ends_with(".gpg")).collect()
+        names(&self.backups()).into_iter().filter(|name| name.ends_with(SEALED)).collect()
     }
 
     /// The one backup in the usual folder.
@@ -241,10 +244,6 @@ impl Running {
 
     pub fn pid(&self) -> nix::unistd::Pid {
         nix::unistd::Pid::from_raw(self.0.as_ref().unwrap().id().cast_signed())
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        self.0.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 
     /// Waits for its end.
