@@ -18,7 +18,9 @@ use crate::server::backup::recipients::RecipientFolder;
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Recipient {
     Import(import::Import),
-    /// List the keys: whose, until when, and which jobs name them; the answer is no while one needs care.
+    /// List the keys: whose, until when, and which jobs name them.
+    ///
+    /// The answer is no while one needs care.
     List,
     Remove(remove::Remove),
 }

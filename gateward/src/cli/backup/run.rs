@@ -106,6 +106,10 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
     for failure in &ran.failures {
         say(&format!("{}: {failure}", job.name));
     }
+    // What cannot be read stopped the run, which has said so.
+    for warning in workshop.recipients_standing(job).map(|(_, warnings)| warnings).unwrap_or_default() {
+        say(&format!("warning: {}: {warning}", job.name));
+    }
     let is_whole = ran.failures.is_empty() && ran.made.is_some();
     if !is_whole {
         tell(job, &ran.failures.join("; "));
