@@ -4,14 +4,15 @@
 mod disks;
 mod envelopes;
 mod from_host;
-mod gnupg;
+pub mod gnupg;
 mod inspecting;
-mod installation;
+pub mod installation;
 mod keys;
 mod killed;
 mod many;
+pub mod onlooker;
 mod passphrases;
-mod program;
+pub mod program;
 mod renewing;
 mod secrets;
 mod serving;
