@@ -169,12 +169,14 @@ fn an_archive_goes_into_a_database_and_a_folder_or_into_one_of_them_and_says_so(
     place.restore(&name, "key", &[&url, &url]).is(2).says("one database and one folder");
 }
 
+/// Does something to the numbered pieces of a dump.
+type Spoil = fn(&mut Vec<(usize, &[u8])>);
+
 #[test]
 fn pieces_of_a_dump_that_are_missing_or_swapped_leave_the_database_as_it_was() {
     let cluster = Cluster::shared();
     let source = database(cluster);
     let (stream, dump) = dumped(cluster, &source, DumpFormat::Custom);
-    type Spoil = fn(&mut Vec<(usize, &[u8])>);
     let spoilers: [(&str, Spoil); 3] = [
         ("where piece 1 of the dump should be", |pieces| _ = pieces.remove(1)),
         ("where piece 2 of the dump should be", |pieces| pieces.swap(2, 3)),
