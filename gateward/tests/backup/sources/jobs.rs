@@ -60,8 +60,8 @@ fn an_instance_of_ckan_is_its_database_and_its_files_in_one_archive() {
     let archive = at("archive.tar");
     let parts = poured(planned, &archive);
     let [
-        Part::Database(dump),
         Part::Globals { entry: Some(globals), .. },
+        Part::Database(dump),
         Part::Files { entry, files: 1, bytes: 5, .. },
     ] = &parts[..]
     else {
