@@ -120,7 +120,7 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
 
 fn print(context: &Context, job: &Backup, ran: &Ran, out: &mut impl Write) -> anyhow::Result<()> {
     if let Some(killed) = &ran.found_killed {
-        say(&format!("{}: the run before was killed; {killed} was not made", job.name));
+        say(&format!("{}: the run before was killed, which was to make {killed}", job.name));
     }
     for (place, pruned) in &ran.pruned {
         super::prune::say_doubts(place, pruned);
