@@ -92,6 +92,22 @@ fn what_root_prepares_the_backups_own_user_can_use() {
 }
 
 #[test]
+fn a_folder_that_the_backups_own_user_cannot_use_is_found_before_the_night() {
+    let machine = Machine::new();
+    machine.backs_up();
+    machine.shell("gateward config check").good();
+    let finds = |folder: &str, what: &str| {
+        machine.shell(folder).good();
+        let ran = machine.shell("gateward config check");
+        assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains(what) && ran.stdout.lines().count() == 1, "{}", ran.stdout);
+    };
+    finds("chown root /var/backups/gateward", "does not own it: chown gateward-backup /var/backups/gateward");
+    finds("rmdir /var/backups/gateward", "cannot make it: install -d -m 700 -o gateward-backup");
+    finds("mkdir -m 755 /var/backups/gateward; chown gateward-backup /var/backups/gateward", "chmod 700");
+}
+
+#[test]
 fn what_root_runs_is_run_by_the_backups_own_user() {
     let machine = Machine::new();
     machine.backs_up();
