@@ -7,6 +7,7 @@
 mod bad_network;
 mod clock;
 mod drill;
+mod guide;
 mod installation;
 mod keys;
 mod killed;
@@ -32,6 +33,8 @@ mod cluster;
 mod disk;
 #[path = "../faults/faketime.rs"]
 mod faketime;
+#[path = "../postgres/guide_reader.rs"]
+mod guide_reader;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 #[expect(dead_code, reason = "shared: what is about other commands is not needed here")]
