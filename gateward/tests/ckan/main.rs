@@ -8,6 +8,7 @@ mod asking;
 mod prepared;
 mod site;
 
+mod backup;
 mod bare;
 mod certificates;
 mod commands;

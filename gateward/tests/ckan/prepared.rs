@@ -15,7 +15,7 @@ pub const USER: &str = "ordinary";
 
 /// CKAN's role at PostgreSQL, and its password: CKAN's tools disagree about how others are spelled in a URL.
 const ROLE: &str = "ckan_default";
-const PASSWORD: &str = "of-tests-only";
+pub const PASSWORD: &str = "of-tests-only";
 
 /// What is made once: it takes some seven seconds.
 pub struct Prepared {
@@ -79,6 +79,11 @@ pub fn copy(database: &str) -> String {
     let copy = format!("{database}_{}", COPIES.fetch_add(1, Ordering::Relaxed));
     Cluster::shared().psql("postgres", &format!("CREATE DATABASE {copy} OWNER {ROLE} TEMPLATE {database}"));
     copy
+}
+
+/// Makes an empty database for CKAN; returns its name.
+pub fn empty_database() -> String {
+    Cluster::shared().database_of(ROLE, "restored")
 }
 
 /// As SQLAlchemy takes it.

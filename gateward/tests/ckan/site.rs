@@ -26,7 +26,7 @@ use super::cluster::folder::{Folder, signal};
 use super::cluster::patience::eventually;
 use super::cluster::ports::free_port;
 pub use super::prepared::{ADMINISTRATOR, USER, program};
-use super::prepared::{ckan, copy, database_url, good, prepared, spawn};
+use super::prepared::{Prepared, ckan, copy, database_url, good, prepared, spawn};
 
 /// How long CKAN may take to start: a second and a half on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -90,19 +90,26 @@ impl Site {
         Self::make(false)
     }
 
+    /// Starts another with the configuration of this one, on a database and a folder of files that were restored.
+    pub fn restored(&self, database: &str, storage: &Path) -> Self {
+        let configuration = std::fs::read_to_string(self.ini()).unwrap();
+        let site = Self::on(database.to_owned(), &configuration, Some(storage), false);
+        site.power_on();
+        site
+    }
+
     fn make(tls: bool) -> Self {
         let prepared = prepared();
-        let site = Self {
-            server: Mutex::new(None),
-            port: free_port(),
-            tls,
-            key: prepared.key.clone(),
-            ordinary_key: prepared.ordinary_key.clone(),
-            database: copy(&prepared.database),
-            folder: Folder::make("ckan"),
-        };
-        std::fs::write(site.ini(), &prepared.configuration).unwrap();
-        site.configure();
+        Self::on(copy(&prepared.database), &prepared.configuration, None, tls)
+    }
+
+    fn on(database: String, configuration: &str, storage: Option<&Path>, tls: bool) -> Self {
+        let Prepared { key, ordinary_key, .. } = prepared();
+        let (key, ordinary_key) = (key.clone(), ordinary_key.clone());
+        let (port, folder) = (free_port(), Folder::make("ckan"));
+        let site = Self { server: Mutex::new(None), port, tls, key, ordinary_key, database, folder };
+        std::fs::write(site.ini(), configuration).unwrap();
+        site.configure(storage.unwrap_or(&site.storage()));
         site
     }
 
@@ -119,6 +126,16 @@ impl Site {
     /// Its configuration file, as the `ckan` command takes it.
     pub fn ini(&self) -> PathBuf {
         self.folder.path().join("ckan.ini")
+    }
+
+    /// Where it keeps files, unless it was restored.
+    pub fn storage(&self) -> PathBuf {
+        self.folder.path().join("storage")
+    }
+
+    /// The name of its database.
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// Its folder, in which tests may leave files.
@@ -218,14 +235,19 @@ impl Site {
     }
 
     /// Writes where it is into its configuration, by CKAN's own means.
-    fn configure(&self) {
+    fn configure(&self, storage: &Path) {
         let url = database_url(&self.database);
         let options = [
             format!("sqlalchemy.url = {url}"),
             format!("ckan.site_url = {}", self.url()),
-            format!("ckan.storage_path = {}", self.folder.path().join("storage").display()),
+            format!("ckan.storage_path = {}", storage.display()),
             format!("ckan.webassets.path = {}", self.folder.path().join("webassets").display()),
         ];
+        self.set(&options);
+    }
+
+    /// Writes options into its configuration, each `NAME = VALUE`; it knows them from its next start on.
+    pub fn set(&self, options: &[String]) {
         good(ckan(self.folder.path()).arg("config-tool").arg(self.ini()).args(options));
     }
 }

@@ -33,6 +33,11 @@ impl Somebody {
         self.home.path().join("public.asc")
     }
 
+    /// As `GNUPGHOME` has it.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Decrypts a file.
     #[track_caller]
     pub fn decrypt(&self, file: &Path) -> Vec<u8> {
