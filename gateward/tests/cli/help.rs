@@ -84,9 +84,14 @@ fn no_command_takes_a_secret_as_an_argument() {
         "--ckan-admin-key <FILE>",
         "--key-file <FILE>",
         "--passphrase-file <FILE>",
-        // Public keys of OpenPGP.
+        "--key <FILE>",
+        // Public keys of OpenPGP, and their names.
+        "--key-id <ID|FINGERPRINT>",
+        "<KEY>",
         "--passphrases-for <KEY.asc>",
         "--pgp <KEY.asc>",
+        // A public key of signatures beside backups.
+        "--signer <KEY>",
     ];
     for (command, help) in everything() {
         for (input, _) in inputs(&help) {

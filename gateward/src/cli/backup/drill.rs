@@ -23,7 +23,7 @@ use crate::server::backup::interrupt::Interrupt;
 use crate::server::backup::restore::{Database, Landing, Manner, Programs};
 use crate::server::system;
 
-/// Restore a backup where nobody needs it, compare it with what was backed up, and take it away again.
+/// Restore a backup where nobody needs it, compare it, and take it away again.
 ///
 /// A database goes into a PostgreSQL server that is made for this, is reached by nobody else, and ends with it.
 /// It compares contents: roles that are not there are left out, and so is what belongs to whom. The result is signed
