@@ -123,7 +123,7 @@ impl<'a> Site<'a> {
     /// A key, a keyring, four jobs.
     pub fn make(dir: &Path, cluster: &'a Cluster) -> Outcome<Self> {
         let database = cluster.database("backed_up");
-        let url = cluster.socket_url(&database);
+        let url = cluster.socket_url_of("postgres", &database);
         let site = Self { dir: dir.to_owned(), cluster, database, url };
         std::fs::create_dir(dir.join("gpg"))?;
         let generate = ["--batch", "--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key"];

@@ -47,8 +47,14 @@ impl Prune {
 
 /// Says what was left alone, and why it went no further.
 pub(super) fn say_doubts(place: &str, pruned: &Pruned) {
-    for (file, doubt) in &pruned.doubtful {
-        say(&format!("{place}: {file} counts for nothing: {doubt}"));
+    // Once a night, perhaps: a line, however many there are.
+    match pruned.doubtful.as_slice() {
+        [] => {}
+        [(file, doubt)] => say(&format!("{place}: {file} counts for nothing: {doubt}")),
+        [(file, doubt), others @ ..] => say(&format!(
+            "{place}: {file} and {} more count for nothing ({doubt}): `gateward backup list` says why",
+            others.len()
+        )),
     }
     if let Some(error) = &pruned.stopped {
         say(&format!("older backups stay there: {error}"));

@@ -80,11 +80,7 @@ fn tell(job: &Backup, why: &str) {
 /// Runs one job; tells whether all is as it should be.
 fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Write) -> anyhow::Result<bool> {
     let progress = Arc::new(Progress::default());
-    let seen = Arc::clone(&progress);
-    // For the estimate alone: what is wrong with it, the run itself says.
-    let standing = workshop.job.state.read(&job.name).unwrap_or_default();
-    let last = standing.last_success.map(|success| success.stream_bytes);
-    let shown = Shown::begin(job.name.to_string(), last, move || seen.stream_bytes());
+    let shown = Shown::begin(job.name.to_string(), Arc::clone(&progress));
     let job::Workshop { clock, random, .. } = &workshop.job;
     let programs = Programs::in_folders(std::env::var_os("PATH"));
     let around =
@@ -100,6 +96,8 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
                 Error::State { .. } => say(&format!("{}: {error}", job.name)),
             }
             tell(job, &error.to_string());
+            let json = json!({ "job": job.name, "result": "failed", "failures": [error.to_string()] });
+            context.print(out, &format!("{}  failed", job.name), &json)?;
             return Ok(false);
         }
     };

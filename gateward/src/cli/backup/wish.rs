@@ -12,41 +12,42 @@ use crate::config::{Backup, Fingerprint};
 /// What is backed up, and where to, without a job in the configuration.
 #[derive(Debug, clap::Args)]
 pub(super) struct Wish {
-    /// Back this PostgreSQL database up: its name on this machine, or a URL.
-    #[arg(long, value_name = "NAME|URL", conflicts_with_all = ["jobs", "ckan_ini"], group = "wished")]
+    /// Back this PostgreSQL database up: its name on this machine, or a URL as postgres:///NAME?host=/run/postgresql.
+    /// PGHOST and the like are not looked at.
+    #[arg(long, value_name = "NAME|URL", conflicts_with_all = ["jobs", "ckan_ini"])]
     database: Option<String>,
-    /// Dump it for pg_restore (custom) or as SQL (plain).
-    #[arg(long, value_parser = format, requires = "database", default_value = "custom")]
-    dump: DumpFormat,
+    /// Dump it for pg_restore (custom, unless named) or as SQL (plain).
+    #[arg(long, value_parser = format, value_name = "custom|plain")]
+    dump_format: Option<DumpFormat>,
     /// The server's roles and tablespaces as well; without passwords.
-    #[arg(long, requires = "wished")]
+    #[arg(long)]
     globals: bool,
     /// Back a whole CKAN up: the database, and the folder of its files, are found in this file.
-    #[arg(long, value_name = "INI", conflicts_with = "jobs", group = "wished")]
+    #[arg(long, value_name = "INI", conflicts_with = "jobs")]
     ckan_ini: Option<PathBuf>,
     /// Back this folder up; may be given more than once, and beside a database.
-    #[arg(long, value_name = "DIR", conflicts_with = "jobs", group = "wished")]
+    #[arg(long, value_name = "DIR", conflicts_with = "jobs")]
     directory: Vec<PathBuf>,
     /// Leave out of folders what is called so; * and ? stand for any letters.
     #[arg(long, value_name = "PATTERN", requires = "directory")]
     exclude: Vec<String>,
     /// Compress before encrypting.
-    #[arg(long, value_parser = compression, value_name = "none|zstd", requires = "wished")]
+    #[arg(long, value_parser = compression, value_name = "none|zstd")]
     compress: Option<Compression>,
     /// Encrypt to this key, which `recipient import` took in; may be given more than once.
-    #[arg(long, value_name = "ID|FINGERPRINT", requires = "wished")]
+    #[arg(long, value_name = "ID|FINGERPRINT")]
     key_id: Vec<String>,
     /// The folder that the file goes to.
-    #[arg(long, value_name = "DIR", requires = "wished")]
+    #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// How the file is called, with %Y %m %d %H %M %S.
-    #[arg(long, value_name = "TEMPLATE", requires = "wished")]
+    #[arg(long, value_name = "TEMPLATE")]
     file_name: Option<FileTemplate>,
     /// How many of the newest stay.
-    #[arg(long, value_name = "COUNT", requires = "wished", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
     /// What this job is called: in the log, and beside its lock.
-    #[arg(long, value_name = "JOB", requires = "wished")]
+    #[arg(long, value_name = "JOB")]
     name: Option<JobName>,
 }
 
@@ -72,8 +73,29 @@ impl Wish {
         self.database.is_some() || self.ckan_ini.is_some() || !self.directory.is_empty()
     }
 
+    /// Whether they say how, and not of what.
+    fn is_half(&self) -> bool {
+        let Self { database: _, ckan_ini: _, directory: _, exclude, .. } = self;
+        let Self { dump_format, globals, compress, key_id, to, file_name, keep, name, .. } = self;
+        let said = [
+            dump_format.is_some(),
+            *globals,
+            !exclude.is_empty(),
+            compress.is_some(),
+            !key_id.is_empty(),
+            to.is_some(),
+            file_name.is_some(),
+            keep.is_some(),
+            name.is_some(),
+        ];
+        !self.is_said() && said.contains(&true)
+    }
+
     /// The job that the flags make; `None` where they say nothing.
     pub fn job(&self, workshop: &Workshop) -> anyhow::Result<Option<Backup>> {
+        if self.is_half() {
+            bail!("say what is backed up: --database NAME, --ckan-ini FILE or --directory DIR");
+        }
         if !self.is_said() {
             return Ok(None);
         }
@@ -85,7 +107,7 @@ impl Wish {
         let job = Backup {
             name: self.name()?,
             database: self.database.clone(),
-            format: Some(self.dump),
+            format: self.dump_format,
             globals: self.globals,
             ckan_ini: self.ckan_ini.as_ref().map(absolute).transpose()?,
             directories: self.directory.iter().map(absolute).collect::<Result<_, _>>()?,

@@ -38,7 +38,7 @@ pub struct Order<'a> {
 #[derive(Debug, Default)]
 pub struct Progress {
     stream: AtomicU64,
-    file: AtomicU64,
+    likely: AtomicU64,
 }
 
 impl Progress {
@@ -47,9 +47,14 @@ impl Progress {
         self.stream.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of the file are written.
-    pub fn file_bytes(&self) -> u64 {
-        self.file.load(Ordering::Relaxed)
+    /// How many it will likely be; `None` where nobody can guess.
+    pub fn likely_bytes(&self) -> Option<u64> {
+        Some(self.likely.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    /// Says how many it will likely be.
+    pub fn expect(&self, bytes: u64) {
+        self.likely.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -110,7 +115,7 @@ pub fn make(
     progress: &Progress,
 ) -> Result<Made, Error> {
     let out = Out::begin(targets, &order.name)?;
-    let mut file = Measured::new(Watched { to: out, bytes: &progress.file });
+    let mut file = Measured::new(out);
     let (inlet, outlet) = pipe();
     let (poured, sealed) = std::thread::scope(|scope| {
         let pouring = scope.spawn(|| pour(source, inlet, order.compression, &progress.stream));
@@ -118,7 +123,7 @@ pub fn make(
         let sealed = seal_to(outlet, &mut file, order.recipients, order.started_at, seed, &options);
         (pouring.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), sealed)
     });
-    let (Watched { to: out, .. }, file) = file.finish();
+    let (out, file) = file.finish();
     let ((parts, stream), sealed) = match (poured, sealed) {
         (Ok(poured), Ok(sealed)) => (poured, sealed),
         // Whoever stopped first is the cause; the other side only noticed.

@@ -225,6 +225,10 @@ impl Run<'_> {
             recipients: &ready.recipients,
             started_at: now,
         };
+        let last = self.standing.last_success.as_ref().map(|success| success.stream_bytes);
+        if let Some(likely) = last.or_else(|| ready.source.likely_bytes()) {
+            progress.expect(likely);
+        }
         let (signer, seed) = (workshop.keyring.manifest_signer(), workshop.random.bytes());
         let source = ready.source.as_mut();
         let made = match make(&order, source, &ready.targets, signer, &|| workshop.now(), seed, progress) {
