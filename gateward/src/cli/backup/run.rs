@@ -48,13 +48,22 @@ impl Run {
                  (`gateward backup run --help`)"
             );
         }
+        let mut unheard = None;
         let mut all_good = true;
         for job in jobs {
-            all_good &= run(context, &workshop, job, out)?;
+            let (is_good, print) = run(context, &workshop, job);
+            all_good &= is_good;
+            // Whoever reads our output may have gone; the other jobs are run all the same.
+            if unheard.is_none() {
+                unheard = context.print(out, &print.text, &print.json).err();
+            }
         }
         // Last: the record may have to wait, and the backups do not.
         catch_up_or_say(context, &workshop.job.spool);
-        Ok(if all_good { YES } else { no() })
+        match unheard {
+            Some(error) => Err(error.into()),
+            None => Ok(if all_good { YES } else { no() }),
+        }
     }
 
     /// No job at all can be run: whoever is to be told of a failure of one of these is told.
@@ -77,8 +86,14 @@ fn tell(job: &Backup, why: &str) {
     }
 }
 
-/// Runs one job; tells whether all is as it should be.
-fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Write) -> anyhow::Result<bool> {
+/// What is printed of one job.
+struct Printed {
+    text: String,
+    json: serde_json::Value,
+}
+
+/// Runs one job; tells whether all is as it should be, and what is to be printed.
+fn run(context: &Context, workshop: &Workshop, job: &Backup) -> (bool, Printed) {
     let progress = Arc::new(Progress::default());
     let shown = Shown::begin(job.name.to_string(), Arc::clone(&progress));
     let job::Workshop { clock, random, .. } = &workshop.job;
@@ -97,8 +112,7 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
             }
             tell(job, &error.to_string());
             let json = json!({ "job": job.name, "result": "failed", "failures": [error.to_string()] });
-            context.print(out, &format!("{}  failed", job.name), &json)?;
-            return Ok(false);
+            return (false, Printed { text: format!("{}  failed", job.name), json });
         }
     };
     for failure in &ran.failures {
@@ -112,14 +126,15 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup, out: &mut impl Writ
     if !is_whole {
         tell(job, &ran.failures.join("; "));
     }
-    print(context, job, &ran, out)?;
-    Ok(is_whole)
+    if let Some(killed) = &ran.found_killed {
+        let why = format!("the run before was killed, which was to make {killed}");
+        say(&format!("{}: {why}", job.name));
+        tell(job, &why);
+    }
+    (is_whole, printed(job, &ran))
 }
 
-fn print(context: &Context, job: &Backup, ran: &Ran, out: &mut impl Write) -> anyhow::Result<()> {
-    if let Some(killed) = &ran.found_killed {
-        say(&format!("{}: the run before was killed, which was to make {killed}", job.name));
-    }
+fn printed(job: &Backup, ran: &Ran) -> Printed {
     for (place, pruned) in &ran.pruned {
         super::prune::say_doubts(place, pruned);
     }
@@ -127,7 +142,7 @@ fn print(context: &Context, job: &Backup, ran: &Ran, out: &mut impl Write) -> an
         ran.pruned.iter().flat_map(|(_, pruned)| &pruned.removed).map(ToString::to_string).collect();
     let Some(made) = &ran.made else {
         let json = json!({ "job": job.name, "result": "failed", "failures": ran.failures });
-        return Ok(context.print(out, &format!("{}  failed", job.name), &json)?);
+        return Printed { text: format!("{}  failed", job.name), json };
     };
     let manifest = &made.manifest;
     let took = manifest.finished_at.duration_since(manifest.started_at);
@@ -154,5 +169,5 @@ fn print(context: &Context, job: &Backup, ran: &Ran, out: &mut impl Write) -> an
         "removed": removed,
         "failures": ran.failures,
     });
-    Ok(context.print(out, &text, &json)?)
+    Printed { text, json }
 }

@@ -146,11 +146,38 @@ impl Wish {
                 // A parameter of the URL may be a path.
                 let url = database.split('?').next().unwrap_or_default();
                 let name = url.rsplit('/').next().unwrap_or_default();
-                format!("db_{name}")
+                // Two servers may each have a database of this name.
+                match host(url) {
+                    Some(host) => format!("db_{name}_{host}"),
+                    None => format!("db_{name}"),
+                }
             }
             (None, Some(_)) => "instance".into(),
             (None, None) => "files".into(),
         };
         name.parse().map_err(|error| anyhow::anyhow!("{error}; name it with --name"))
+    }
+}
+
+/// The server that a URL names, as part of a job's name.
+fn host(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let hosts = authority.rsplit('@').next().filter(|hosts| !hosts.is_empty())?;
+    let good = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    Some(hosts.chars().map(good).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_of_one_name_on_two_servers_are_two_jobs() {
+        assert_eq!(host("postgres://u@db1.example.org:5433/ckan").as_deref(), Some("db1-example-org-5433"));
+        assert_eq!(host("postgres://db2/ckan").as_deref(), Some("db2"));
+        assert_eq!(host("postgres:///ckan"), None);
+        assert_eq!(host("postgres://u@/ckan"), None);
+        assert_eq!(host("ckan"), None);
     }
 }

@@ -242,11 +242,9 @@ impl Out {
             let Some(upload) = upload else { continue };
             match target.put(&name.manifest(), note.as_bytes()).and_then(|()| upload.complete()) {
                 Ok(()) => places.push(place),
-                Err(error) => {
-                    // Without its backup it is cleared by the next run at the latest; the first error is told.
-                    let _ = target.remove(&name.manifest());
-                    errors.push(error);
-                }
+                // Its manifest stays: it may be another's of that name, and where nobody knows whether the file is
+                // there, the only one. Pruning clears one that has no backup.
+                Err(error) => errors.push(error),
             }
         }
         (places, errors)

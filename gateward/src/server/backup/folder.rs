@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::base::backup::FileName;
@@ -26,6 +26,9 @@ struct Partial {
 }
 
 const PARTIAL: &str = ".partial";
+
+/// How often a file is begun anew that was taken for one that a crash left.
+const ATTEMPTS: u32 = 10;
 
 impl Folder {
     /// Takes a folder for writing, makes it where it is not there, and clears what a crash left in it.
@@ -69,23 +72,18 @@ impl Folder {
         Self(path.to_owned())
     }
 
-    /// Takes away what a crash left: files on their way that nobody holds, and manifests of backups that never
-    /// became complete.
+    /// Takes away what a crash left: files on their way that nobody holds, each with the manifest that may have
+    /// been laid beside it already.
     fn clear(&self) -> Result<(), Error> {
         for name in self.names()? {
-            let Some(whole) = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL)) else {
-                continue;
-            };
-            if whole.parse::<FileName>().is_ok() && is_left(&self.0.join(&name)) {
-                self.unlink(&name)?;
+            let whole = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL));
+            let Some(whole) = whole.and_then(|whole| whole.parse::<FileName>().ok()) else { continue };
+            // Held until it is gone: whoever begins it anew waits, and sees that it went.
+            let Some(_held) = left(&self.0.join(&name)) else { continue };
+            if !self.is_there(&whole) {
+                self.unlink(whole.manifest().as_str())?;
             }
-        }
-        for found in self.list()? {
-            let Some(backup) = found.name.of_manifest() else { continue };
-            // In this order: a backup that becomes complete meanwhile is seen by the second look.
-            if is_left(&self.partial(&backup)) && !self.is_there(&backup) {
-                self.unlink(found.name.as_str())?;
-            }
+            self.unlink(&name)?;
         }
         Ok(())
     }
@@ -131,16 +129,27 @@ impl Folder {
 
     fn start(&self, name: &FileName) -> Result<Partial, Error> {
         let path = self.partial(name);
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let failed = |error: &io::Error| self.failed(&format!("writing {name}"), error);
         let exists = || Error::Exists { place: self.place(), name: name.clone() };
-        let file = opened.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => exists(),
-            _ => self.failed(&format!("writing {name}"), &error),
-        })?;
-        file.try_lock().map_err(|_| exists())?;
-        let partial = Partial { folder: self.clone(), name: name.clone(), file, is_complete: false };
-        // Whoever completes this name holds this lock, so that it is not there later either.
-        if self.is_there(name) { Err(exists()) } else { Ok(partial) }
+        for _ in 0..ATTEMPTS {
+            let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+            let file = opened.map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => exists(),
+                _ => failed(&error),
+            })?;
+            // Only who clears up can have it, for an instant; they may have taken it away.
+            file.lock().map_err(|error| failed(&error))?;
+            if !is_still_at(&file, &path).map_err(|error| failed(&error))? {
+                continue;
+            }
+            let partial = Partial { folder: self.clone(), name: name.clone(), file, is_complete: false };
+            // Whoever completes this name holds this lock, so that it is not there later either.
+            return if self.is_there(name) { Err(exists()) } else { Ok(partial) };
+        }
+        Err(Error::Failed {
+            place: self.place(),
+            why: format!("{name} is taken away as often as it is begun"),
+        })
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -152,11 +161,19 @@ impl Folder {
     }
 }
 
-/// Whether nobody holds the file on its way at `path`; one that is not there is nobody's.
-fn is_left(path: &Path) -> bool {
-    match File::open(path) {
-        Ok(file) => file.try_lock_shared().is_ok(),
-        Err(error) => error.kind() == ErrorKind::NotFound,
+/// Takes hold of the file on its way at `path` if nobody else does.
+fn left(path: &Path) -> Option<File> {
+    let file = File::open(path).ok()?;
+    file.try_lock().is_ok().then_some(file)
+}
+
+/// Whether `path` still names the file that was opened there.
+fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -287,6 +304,7 @@ mod tests {
         let folder = Folder::for_writing(&path).unwrap();
         std::fs::write(path.join(".crashed.gpg.partial"), "half").unwrap();
         std::fs::write(path.join("crashed.gpg.manifest"), "vouches for nothing").unwrap();
+        std::fs::write(path.join("moved.gpg.manifest"), "somebody's").unwrap();
         std::fs::write(path.join("whole.gpg"), "whole").unwrap();
         std::fs::write(path.join("whole.gpg.manifest"), "vouches").unwrap();
         std::fs::write(path.join(".somebody's"), "else").unwrap();
@@ -302,6 +320,7 @@ mod tests {
         let stays = [
             ".running.gpg.partial",
             ".somebody's",
+            "moved.gpg.manifest",
             "running.gpg.manifest",
             "whole.gpg",
             "whole.gpg.manifest",

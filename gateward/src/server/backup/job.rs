@@ -127,7 +127,7 @@ impl Workshop {
         };
         let standing = self.state.read(job).map_err(kept)?;
         let mut run = Run { workshop: self, job, standing, ran: Ran::default() };
-        run.find_killed().and_then(|()| run.go(ready, progress)).map_err(kept)?;
+        run.go(ready, progress).map_err(kept)?;
         Ok(run.ran)
     }
 
@@ -179,14 +179,33 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Says that the run before failed if it never said how it ended.
-    fn find_killed(&mut self) -> std::io::Result<()> {
+    /// Says how the run before ended if it was killed before it could: it may just have been done.
+    fn settle_killed(&mut self, targets: &[Box<dyn Target>]) -> std::io::Result<()> {
         let Some(Begun { at, file }) = self.standing.begun.take() else { return Ok(()) };
-        let why = format!("the run that was begun at {at:.0} was killed");
-        self.standing.last_failure = Some(Failure { at: self.workshop.now(), why: why.clone() });
-        self.workshop.note(failed(self.job, Some(&file), "killed", why))?;
-        self.ran.found_killed = Some(file);
-        Ok(())
+        let (manifests, places): (Vec<_>, Vec<_>) = targets
+            .iter()
+            .filter_map(|target| Some((self.complete(target.as_ref(), &file)?, target.place())))
+            .unzip();
+        match manifests.into_iter().next() {
+            Some(manifest) if places.len() == targets.len() => {
+                self.standing.last_success = Some(success(&manifest, file));
+                self.workshop.note(BackupWhat::BackupMade(Box::new(said(&manifest, &places))))
+            }
+            _ => {
+                let why = format!("the run that was begun at {at:.0} was killed");
+                self.standing.last_failure = Some(Failure { at: self.workshop.now(), why: why.clone() });
+                self.workshop.note(failed(self.job, Some(&file), "killed", why))?;
+                self.ran.found_killed = Some(file);
+                Ok(())
+            }
+        }
+    }
+
+    /// The manifest of `file`, if that lies complete in `target`.
+    fn complete(&self, target: &dyn Target, file: &FileName) -> Option<Manifest> {
+        let manifest = self.workshop.manifest(target, &file.manifest()).ok()?;
+        let there = target.list().ok()?.into_iter().find(|there| there.name == *file)?;
+        (manifest.backup == file.as_str() && manifest.file.bytes == there.bytes).then_some(manifest)
     }
 
     fn go(
@@ -195,7 +214,9 @@ impl Run<'_> {
         progress: &Progress,
     ) -> std::io::Result<()> {
         let now = self.workshop.now();
-        match ready(now) {
+        let ready = ready(now);
+        self.settle_killed(ready.as_ref().map_or(&[][..], |ready| &ready.targets))?;
+        match ready {
             Ok(mut ready) => {
                 let file = ready.template.at(now, ready.inside, ready.compression == Compression::Zstd);
                 self.standing.begun = Some(Begun { at: now, file: file.clone() });
@@ -204,7 +225,7 @@ impl Run<'_> {
             }
             Err(Unready { reason, why }) => self.fail(None, reason, why)?,
         }
-        // A crash before: the next run says that this one was killed, which at worst is said beside its success.
+        // A crash before: the next run finds out what became of this one.
         self.standing.begun = None;
         self.workshop.state.write(self.job, &self.standing)
     }
@@ -235,14 +256,9 @@ impl Run<'_> {
             Ok(made) => made,
             Err(error) => return self.fail(Some(file), error.reason(), error.to_string()),
         };
-        workshop.note(BackupWhat::BackupMade(Box::new(said(&made))))?;
+        workshop.note(BackupWhat::BackupMade(Box::new(said(&made.manifest, &made.places))))?;
         if made.failed.is_empty() {
-            self.standing.last_success = Some(Success {
-                at: made.manifest.finished_at,
-                file: file.clone(),
-                bytes: made.manifest.file.bytes,
-                stream_bytes: made.manifest.stream.bytes,
-            });
+            self.standing.last_success = Some(success(&made.manifest, file.clone()));
         } else {
             let why = made.failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             self.fail(Some(file), "target", why)?;
@@ -286,13 +302,17 @@ fn failed(job: &JobName, file: Option<&FileName>, reason: &str, detail: String) 
     BackupWhat::BackupFailed { job, file, reason, detail }
 }
 
-fn said(made: &Made) -> MadeBackup {
-    let Made { manifest, places, failed: _ } = made;
+fn success(manifest: &Manifest, file: FileName) -> Success {
+    let (bytes, stream_bytes) = (manifest.file.bytes, manifest.stream.bytes);
+    Success { at: manifest.finished_at, file, bytes, stream_bytes }
+}
+
+fn said(manifest: &Manifest, places: &[String]) -> MadeBackup {
     let took = manifest.finished_at.duration_since(manifest.started_at).as_millis();
     MadeBackup {
         job: manifest.job.clone(),
         file: manifest.backup.clone(),
-        places: places.clone(),
+        places: places.to_vec(),
         bytes: manifest.file.bytes,
         sha256: manifest.file.sha256.clone(),
         recipients: manifest.recipients.iter().map(|key| key.fingerprint.clone()).collect(),

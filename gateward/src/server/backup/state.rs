@@ -154,11 +154,10 @@ impl State {
 
 /// Writes a file so that it is the new or the old one, whenever it is cut; readable for the group.
 ///
-/// One writer at a time: others would write to the same file on the way.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let write = || {
         let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
+        partial.push(format!(".{}.partial", std::process::id()));
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&partial)?;
         file.write_all(content)?;
