@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use backup_manifest::{Compression, DumpFormat, Manifest, Part};
 use gateward::base::backup::{FileName, Inside};
+use gateward::server::backup::programs::Programs;
 use gateward::server::backup::source::Command;
-use gateward::server::backup::source::Programs;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
@@ -239,7 +239,7 @@ fn no_archive_writes_outside_of_its_folder() {
 #[test]
 fn what_a_command_wrote_becomes_a_file_once_it_is_whole() {
     let place = Workplace::new();
-    let programs = Programs::in_folders(None);
+    let programs = Programs::find(None, |_| None);
     let mut command = Command::new(&["echo".to_owned(), "written".to_owned()], &programs).unwrap();
     let name = place.make(&mut command, Inside::Output, Compression::Zstd);
     let into = place.path("in").display().to_string();

@@ -13,7 +13,8 @@ use gateward::flows::backup::source::{Error, Source};
 use gateward::flows::backup::target::Target;
 use gateward::flows::keyring::{self, Keyring};
 use gateward::server::backup::folder::Folder;
-use gateward::server::backup::source::{PgDump, Programs};
+use gateward::server::backup::programs::Programs;
+use gateward::server::backup::source::PgDump;
 use gateward::server::system;
 use gateward::store::source_database::SourceDatabase;
 use openpgp::{Certificate, Recipient};
@@ -277,7 +278,7 @@ pub fn database(cluster: &Cluster) -> String {
 /// The dump of a database, as a source.
 pub fn dump_of(cluster: &Cluster, database: &str, format: DumpFormat, compresses: bool) -> PgDump {
     let url = cluster.socket_url_of("postgres", database).parse().unwrap();
-    let programs = Programs::in_folders(Some(format!("{PROGRAMS}:/usr/bin:/bin").into()));
+    let programs = Programs::find(None, |_| None);
     PgDump::new(SourceDatabase { url, password: None }, format, compresses, &programs)
 }
 

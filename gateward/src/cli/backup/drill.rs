@@ -1,6 +1,5 @@
 //! `gateward backup drill`
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +19,8 @@ use crate::flows::backup::restore::plan::plan;
 use crate::flows::record::BackupWhat;
 use crate::server::backup::drill::{Cluster, Error, Room, server_user};
 use crate::server::backup::interrupt::Interrupt;
-use crate::server::backup::restore::{Database, Landing, Manner, Programs};
+use crate::server::backup::programs::Programs;
+use crate::server::backup::restore::{Database, Landing, Manner};
 use crate::server::system;
 
 /// Restore a backup where nobody needs it, compare it, and take it away again.
@@ -111,7 +111,7 @@ impl Drill {
     }
 }
 
-fn variable(name: &OsStr) -> Option<std::ffi::OsString> {
+fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 

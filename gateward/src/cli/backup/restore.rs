@@ -1,6 +1,5 @@
 //! `gateward backup restore`
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +19,8 @@ use crate::flows::backup::restore::plan::plan;
 use crate::flows::backup::restore::{Error, Restored, Why, restore};
 use crate::flows::record::BackupWhat;
 use crate::server::backup::interrupt::Interrupt;
-use crate::server::backup::restore::{Database, Landing, Manner, Programs};
+use crate::server::backup::programs::Programs;
+use crate::server::backup::restore::{Database, Landing, Manner};
 
 /// Restore a backup into a database, a folder, or both.
 ///
@@ -55,7 +55,7 @@ impl Restore {
         let manifest = &sought.manifest;
         let plan = plan(manifest, url.is_some(), folder.is_some(), self.globals)?;
         let interrupt = Interrupt::default();
-        let programs = Programs::find(None, |name: &OsStr| std::env::var_os(name));
+        let programs = Programs::find(None, |name| std::env::var_os(name));
         let database = url.map(|url| Database::at(url, programs, Manner::Whole, interrupt.clone()));
         let mut database = database.transpose()?;
         self.ask(manifest, database.as_mut(), folder.as_deref())?;

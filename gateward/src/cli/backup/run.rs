@@ -19,8 +19,8 @@ use crate::config::Backup;
 use crate::flows::backup::make::Progress;
 use crate::server::backup::alarm;
 use crate::server::backup::job::{self, Error, Ran};
+use crate::server::backup::programs::Programs;
 use crate::server::backup::ready::{Around, ready};
-use crate::server::backup::source::Programs;
 
 /// Make a backup: of some jobs, of all of them, or of what the flags say.
 ///
@@ -97,7 +97,7 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup) -> (bool, Printed) 
     let progress = Arc::new(Progress::default());
     let shown = Shown::begin(job.name.to_string(), Arc::clone(&progress));
     let job::Workshop { clock, random, .. } = &workshop.job;
-    let programs = Programs::in_folders(std::env::var_os("PATH"));
+    let programs = Programs::find(None, |name| std::env::var_os(name));
     let around =
         Around { config: &workshop.config, file: &context.config, programs: &programs, clock, random };
     let ran = workshop.job.run(&job.name, |now| ready(job, &around, now), &progress);

@@ -17,8 +17,8 @@ use crate::config::{self, Admin, Config};
 use crate::flows::access_token::ckan::{Ckan as _, Error};
 use crate::flows::access_token::{Envelope, Packing};
 use crate::flows::inventory;
+use crate::server::backup::programs::Programs;
 use crate::server::backup::ready::Around;
-use crate::server::backup::source::Programs;
 use crate::server::{backup, boot, services, system, tls};
 use crate::store::resif;
 
@@ -56,7 +56,7 @@ fn everything(config: &Config, file: &Path) -> Vec<String> {
 
 /// Looks at whom backups are sealed to, where they come from and where they go; nothing is backed up.
 fn backups(config: &Config, file: &Path) -> Vec<String> {
-    let programs = Programs::in_folders(std::env::var_os("PATH"));
+    let programs = Programs::find(None, |name| std::env::var_os(name));
     let (clock, random) = (system::clock(), system::random());
     let around = Around { config, file, programs: &programs, clock: &clock, random: &random };
     backup::check::check(&around, system::wall_clock())

@@ -10,6 +10,7 @@ pub mod interrupt;
 pub mod job;
 pub mod opening;
 pub mod places;
+pub mod programs;
 mod readme;
 pub mod ready;
 pub mod recipients;

@@ -7,8 +7,9 @@ use openpgp::Recipient;
 
 use super::job::{Ready, Unready};
 use super::places::{For, places};
+use super::programs::Programs;
 use super::recipients::RecipientFolder;
-use super::source::{Own, Planned, Programs, Surroundings, source_of};
+use super::source::{Own, Planned, Surroundings, source_of};
 use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::config::{Backup, Config};

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use backup_manifest::{Dump, DumpFormat, Part};
 use gateward::flows::backup::source::{Error, Source};
-use gateward::server::backup::source::{Globals, PgDump, Programs};
+use gateward::server::backup::programs::Programs;
+use gateward::server::backup::source::{Globals, PgDump};
 use gateward::store::source_database::SourceDatabase;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -27,7 +28,7 @@ impl Drop for Stopping<'_> {
 }
 
 fn programs() -> Programs {
-    Programs::in_folders(Some(format!("{PROGRAMS}:/usr/bin:/bin").into()))
+    Programs::find(None, |_| None)
 }
 
 fn reached_by(url: &str) -> SourceDatabase {
@@ -189,7 +190,7 @@ fn a_password_reaches_pg_dump_in_no_argument_and_no_environment() {
     let database = cluster.database("guarded");
     cluster
         .psql(&database, "CREATE TABLE a (x int); ALTER TABLE a OWNER TO gateward; INSERT INTO a VALUES (1)");
-    let wrapped = Programs::in_folders(Some("/usr/bin:/bin".into()));
+    let wrapped = Programs::find(Some(Path::new("/usr/bin")), |_| None);
     for (url, programs) in [(cluster.tcp_url(&database), programs()), (cluster.tls_url(&database), wrapped)] {
         let (_, parts) = poured(&mut PgDump::new(reached_by(&url), DumpFormat::Custom, true, &programs));
         assert_eq!(the_dump(parts).rows, [("public.a".to_owned(), 1)].into());
@@ -205,7 +206,7 @@ fn a_password_reaches_pg_dump_in_no_argument_and_no_environment() {
     );
     std::fs::write(&stand_in, script).unwrap();
     run(std::process::Command::new("chmod").arg("755").arg(&stand_in));
-    let programs = Programs::in_folders(Some(format!("{}:/usr/bin:/bin", folder.path().display()).into()));
+    let programs = Programs::find(Some(folder.path()), |_| None);
     let mut dump = PgDump::new(reached_by(&cluster.tcp_url(&database)), DumpFormat::Custom, true, &programs);
     poured(&mut dump);
     let seen = std::fs::read_to_string(&seen).unwrap();
@@ -363,7 +364,7 @@ fn globals_have_the_roles_and_no_passwords() {
     let database = cluster.database("globals");
     let url = cluster.socket_url(&database);
     // Debian's own commands find the right version by themselves.
-    let wrapped = Programs::in_folders(Some("/usr/bin:/bin".into()));
+    let wrapped = Programs::find(Some(Path::new("/usr/bin")), |_| None);
     let (text, parts) = poured(&mut Globals::new(reached_by(&url), &wrapped));
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("CREATE ROLE gateward;"), "{text}");

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_manifest::Part;
 use gateward::base::backup::Inside;
-use gateward::server::backup::source::{Own, Planned, Programs, Surroundings, source_of};
+use gateward::server::backup::programs::Programs;
+use gateward::server::backup::source::{Own, Planned, Surroundings, source_of};
 
 use super::databases::{Stopping, content};
 use crate::cluster::{Cluster, PASSWORD, PROGRAMS, program, run};
@@ -15,7 +16,7 @@ const KEY: &str = "C83815158DF0077272F19E1E4169CE9D00970757";
 
 fn planned(job: &str, own: Option<&Own>) -> Planned {
     let job = format!("name = \"job\"\nrecipients = [\"{KEY}\"]\nfolder = \"/nowhere\"\n{job}");
-    let programs = Programs::in_folders(Some(format!("{PROGRAMS}:/usr/bin:/bin").into()));
+    let programs = Programs::find(None, |_| None);
     let now = jiff::Timestamp::UNIX_EPOCH;
     source_of(&toml::from_str(&job).unwrap(), &Surroundings { programs: &programs, own, apart: &[], now })
         .unwrap()

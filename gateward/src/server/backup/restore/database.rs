@@ -4,11 +4,12 @@ use std::io;
 
 use backup_manifest::{Dump, DumpFormat};
 
-use super::client::{Connection, Programs};
+use super::client::Connection;
 use crate::base::postgres_url::PostgresUrl;
 use crate::flows::backup::restore::Untaken;
 use crate::server::backup::child::{Error, Fed, Said};
 use crate::server::backup::interrupt::Interrupt;
+use crate::server::backup::programs::Programs;
 use crate::store::dumped::{self, Look, look};
 
 /// A database that a dump goes into.
@@ -118,7 +119,7 @@ impl Database {
         let program = self.programs.for_server(name, self.before.major).ok_or_else(missing)?;
         let place = |error: &dyn std::fmt::Display| Untaken::Place(format!("{name}: {error}"));
         let connection = Connection::to(&self.url).map_err(|error| place(&error))?;
-        let mut command = self.programs.command(&program);
+        let mut command = self.programs.postgres(&program);
         command.arg("--no-password").args(arguments).arg(connection.argument());
         let is_told = if self.manner == Manner::Drill { is_wrong } else { is_anything };
         Fed::start(&mut command, name, &self.interrupt, is_told).map_err(|error| place(&error))

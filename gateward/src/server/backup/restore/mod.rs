@@ -7,6 +7,5 @@ mod entry_path;
 mod landing;
 mod tree;
 
-pub use client::Programs;
 pub use database::{Database, Manner};
 pub use landing::Landing;

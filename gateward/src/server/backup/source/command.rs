@@ -5,8 +5,8 @@ use std::io::Write;
 use backup_manifest::Part;
 
 use super::child::Child;
-use super::programs::Programs;
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::programs::Programs;
 
 /// A program with its arguments, started by itself and not by a shell.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ mod tests {
 
     fn poured(words: &[&str]) -> (Vec<u8>, Result<Vec<Part>, Error>) {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let programs = Programs::in_folders(Some("/usr/bin:/bin".into()));
+        let programs = Programs::find(None, |name| (name == "PATH").then(|| "/usr/bin:/bin".into()));
         let mut out = Vec::new();
         let ended = Command::new(&words, &programs).unwrap().pour(&mut out);
         (out, ended)
@@ -120,7 +120,7 @@ mod tests {
         let pids = folder.path().join("pids");
         let script = format!("sleep 1000 & echo $$ $! >{}; cat /dev/zero", pids.display());
         let words = ["sh", "-c", &script].map(str::to_owned);
-        let programs = Programs::in_folders(Some("/usr/bin:/bin".into()));
+        let programs = Programs::find(None, |name| (name == "PATH").then(|| "/usr/bin:/bin".into()));
         let ended = Command::new(&words, &programs).unwrap().pour(&mut Full);
         assert!(matches!(ended, Err(Error::Output(_))), "{ended:?}");
         let pids = std::fs::read_to_string(&pids).unwrap();

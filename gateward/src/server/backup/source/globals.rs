@@ -5,9 +5,9 @@ use std::io::Write;
 use backup_manifest::Part;
 
 use super::child::Child;
-use super::pg_dump::{connect, version};
-use super::programs::Programs;
+use super::pg_dump::{connect, understanding};
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::programs::Programs;
 use crate::store::source_database::{self, SourceDatabase};
 
 /// What databases of a server share.
@@ -32,8 +32,8 @@ impl Source for Globals {
             |error: source_database::Error| Error::Failed { what: what.clone(), why: error.to_string() };
         let about = self.database.about().map_err(failed)?;
         let password = self.database.password().map_err(failed)?;
-        version(&what, "pg_dumpall", about.major, self.programs.command("pg_dumpall"))?;
-        let mut command = self.programs.command("pg_dumpall");
+        let (program, _) = understanding(about.major, "pg_dumpall", &what, &self.programs)?;
+        let mut command = self.programs.postgres(&program);
         command
             .args(["--globals-only", "--no-role-passwords", "--no-password", "--lock-wait-timeout=600000"])
             // It does not look at PGDATABASE, and takes a name with '=' for something else.

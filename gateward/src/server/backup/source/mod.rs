@@ -14,7 +14,6 @@ mod pattern;
 mod pg_dump;
 mod pieces;
 mod plan;
-mod programs;
 mod weight;
 
 pub use archive::{Archive, Member};
@@ -25,4 +24,3 @@ pub use own::{OwnFile, OwnStore};
 pub use pg_dump::PgDump;
 pub use pieces::{Pieces, Short};
 pub use plan::{Own, Planned, Surroundings, source_of};
-pub use programs::Programs;

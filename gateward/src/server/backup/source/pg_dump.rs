@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{Seek as _, Write};
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -14,10 +15,10 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use tokio::sync::oneshot;
 
 use super::child::Child;
-use super::programs::Programs;
 use crate::base::postgres_url::{Host, PostgresUrl};
 use crate::base::secret::Secret;
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::programs::Programs;
 use crate::store::source_database::{self, SourceDatabase};
 
 /// How long a table may be whose rows are counted, without its indexes: some seconds of reading.
@@ -73,8 +74,8 @@ impl Source for PgDump {
         let snapshot = self.database.snapshot().map_err(failed)?;
         let password = self.database.password().map_err(failed)?;
         let about = snapshot.about.clone();
-        let program = version(&what, "pg_dump", about.major, self.programs.command("pg_dump"))?;
-        let mut command = self.programs.command("pg_dump");
+        let (program, program_version) = understanding(about.major, "pg_dump", &what, &self.programs)?;
+        let mut command = self.programs.postgres(&program);
         command.args(self.arguments(&snapshot.id));
         connect(&mut command, &self.database.url, password.as_ref())
             .map_err(|why| Error::Failed { what: what.clone(), why })?;
@@ -96,7 +97,7 @@ impl Source for PgDump {
             entry: None,
             format: self.format,
             server_version: about.server_version,
-            program_version: program,
+            program_version,
             rows: counts.rows,
             not_counted: counts.not_counted,
         })])
@@ -107,21 +108,29 @@ impl Source for PgDump {
     }
 }
 
-/// Asks a program of PostgreSQL's for its version, which must not be older than its server's.
-pub(super) fn version(what: &str, program: &str, server: u32, mut command: Command) -> Result<String, Error> {
+/// Finds PostgreSQL's `name` that understands a server of this version, and asks for its own.
+pub(super) fn understanding(
+    server: u32,
+    name: &str,
+    what: &str,
+    programs: &Programs,
+) -> Result<(PathBuf, String), Error> {
+    let failed = |why: String| Error::Failed { what: what.to_owned(), why };
+    let missing = || failed(format!("{name} is not installed: install postgresql-client-{server}"));
+    let program = programs.for_server(name, server).ok_or_else(missing)?;
     let mut said = Vec::new();
-    Child::start(what, command.arg("--version"))?.pour(&mut said, || ())?;
+    Child::start(what, programs.postgres(&program).arg("--version"))?.pour(&mut said, || ())?;
     let said = String::from_utf8_lossy(&said);
     let version = said.trim().split_once("(PostgreSQL) ").map_or(said.trim(), |(_, version)| version);
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
-    let failed = |why: String| Err(Error::Failed { what: what.to_owned(), why });
     match digits.parse::<u32>() {
-        Ok(major) if major >= server => Ok(version.to_owned()),
-        Ok(_) => failed(format!(
-            "{program} is of version {version}, the server of {server}, which it does not understand: install \
-             postgresql-client-{server}"
-        )),
-        Err(_) => failed(format!("{program} calls its version {version:?}")),
+        Ok(major) if major >= server => Ok((program, version.to_owned())),
+        Ok(_) => Err(failed(format!(
+            "{} is of version {version}, the server of {server}, which it does not understand: install \
+             postgresql-client-{server}",
+            program.display()
+        ))),
+        Err(_) => Err(failed(format!("{} calls its version {version:?}", program.display()))),
     }
 }
 
@@ -200,23 +209,27 @@ mod tests {
 
     #[test]
     fn a_program_older_than_its_server_is_refused_before_it_is_started() {
-        let command = |words: &str| {
-            let mut command = Programs::in_folders(None).command("echo");
-            command.arg(words);
-            command
-        };
-        let said = "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)";
-        let version = |server| version("pg_dump of x", "pg_dump", server, command(said));
-        assert!(version(15).unwrap().starts_with("15.18 (Debian"));
-        let refused = version(16).unwrap_err().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("pg_dump");
+        // By a child: what we had open to write could not be started while another test starts something.
+        let says = "printf '#!/bin/sh\necho \"pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\"\n' >$0";
+        let made = Command::new("sh").args(["-c", &format!("{says} && chmod 755 $0")]).arg(&program).status();
+        assert!(made.unwrap().success());
+        let programs = Programs::find(Some(folder.path()), |_| None);
+        let found = |server| understanding(server, "pg_dump", "pg_dump of x", &programs);
+        assert_eq!(found(15).unwrap(), (program.clone(), "15.18 (Debian 15.18-0+deb12u1)".to_owned()));
+        let refused = found(16).unwrap_err().to_string();
         assert!(refused.contains("install postgresql-client-16"), "{refused}");
+        std::fs::remove_file(program).unwrap();
+        let refused = found(16).unwrap_err().to_string();
+        assert!(refused.contains("is not installed: install postgresql-client-16"), "{refused}");
     }
 
     #[test]
     fn libpq_is_told_by_its_environment_and_never_a_password() {
         let url: PostgresUrl =
             "postgres://g%40h@127.0.0.1:5001,[::1]/a%3Db?target_session_attrs=read-write".parse().unwrap();
-        let mut command = Programs::in_folders(None).command("pg_dump");
+        let mut command = Programs::find(None, |_| None).command("pg_dump");
         connect(&mut command, &url, Some(&Secret::new("hunter2".into()))).unwrap();
         let told = format!("{:?}", command.get_envs().collect::<Vec<_>>());
         for part in ["\"127.0.0.1,::1\"", "\"5001,5432\"", "\"g@h\"", "\"a=b\"", "/dev/stdin"] {

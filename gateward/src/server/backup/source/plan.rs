@@ -8,12 +8,13 @@ use openpgp::Fingerprint;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::ckan_ini::{UPLOADING, kept};
-use super::{Archive, Command, Folder, Globals, Member, OwnFile, OwnStore, PgDump, Pieces, Programs, Short};
+use super::{Archive, Command, Folder, Globals, Member, OwnFile, OwnStore, PgDump, Pieces, Short};
 use crate::base::backup::{FileTemplate, Inside};
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::store_address::StoreAddress;
 use crate::config::Backup;
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::programs::Programs;
 use crate::store::source_database::SourceDatabase;
 
 /// What a job does not say itself.
@@ -219,7 +220,7 @@ mod tests {
 
     fn planned(job: &str) -> Result<Planned, Error> {
         let job = format!("name = \"nightly\"\nrecipients = [\"{KEY}\"]\nfolder = \"/srv/backup\"\n{job}");
-        let programs = Programs::in_folders(None);
+        let programs = Programs::find(None, |_| None);
         let own = Own {
             configuration: "/etc/gateward.toml".into(),
             keyring: "/etc/keyring.toml".into(),
