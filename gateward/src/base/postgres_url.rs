@@ -220,6 +220,18 @@ impl Host {
     }
 }
 
+impl PostgresUrl {
+    /// Names the servers, for whoever looks why none answers: `/run/postgresql/.s.PGSQL.5432`, `db.example:5432`.
+    pub fn servers(&self) -> String {
+        let servers = self.hosts.iter().map(|(host, port)| match host {
+            Host::Socket(folder) => folder.join(format!(".s.PGSQL.{port}")).display().to_string(),
+            Host::Tcp(name) if name.contains(':') => format!("[{name}]:{port}"),
+            Host::Tcp(name) => format!("{name}:{port}"),
+        });
+        servers.collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -252,6 +264,13 @@ mod tests {
         assert_eq!(parsed("postgres:///log").hosts, [(Host::Socket(SOCKET.into()), PORT)]);
         assert_eq!(parsed("postgres://g@[::1]:5/log").hosts, [(Host::Tcp("::1".into()), 5)]);
         assert_eq!(parsed("postgresql://127.0.0.1/log").root_certificates, None);
+    }
+
+    #[test]
+    fn servers_are_named_as_whoever_looks_for_them_would_find_them() {
+        assert_eq!(parsed("postgres:///log").servers(), "/run/postgresql/.s.PGSQL.5432");
+        let several = parsed("postgres://g@[::1]:5,localhost/log?target_session_attrs=read-write");
+        assert_eq!(several.servers(), "[::1]:5, localhost:5432");
     }
 
     #[test]

@@ -126,7 +126,7 @@ async fn open(url: &PostgresUrl) -> Result<Session, Error> {
         connect::Error::Server(said) if said.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
             Error::Missing { database: url.database.clone() }
         }
-        other => Error::Unreachable { database: url.database.clone(), reason: other.to_string() },
+        other => Error::Unreachable { database: url.database.clone(), reason: other.at(url) },
     })
 }
 

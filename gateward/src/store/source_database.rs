@@ -129,7 +129,7 @@ impl SourceDatabase {
     async fn connect(&self) -> Result<Connection, Error> {
         let server = Server::new(&self.url, SETTINGS).map_err(|error| Error(error.to_string()))?;
         let server = server.with_password(self.password.clone());
-        server.connect().await.map_err(|error| Error(error.to_string()))
+        server.connect().await.map_err(|error| Error(error.at(&self.url)))
     }
 }
 

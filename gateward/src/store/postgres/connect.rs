@@ -49,6 +49,16 @@ pub enum Error {
     Server(#[from] tokio_postgres::Error),
 }
 
+impl Error {
+    /// Says it with the name of the server that did not let us in, or of the file.
+    pub(in crate::store) fn at(&self, url: &PostgresUrl) -> String {
+        match self {
+            Self::File { .. } => self.to_string(),
+            Self::Silent(_) | Self::Server(_) => format!("{}: {self}", url.servers()),
+        }
+    }
+}
+
 /// Says what PostgreSQL said, which its own `Display` leaves out.
 pub(in crate::store) fn described(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;

@@ -355,7 +355,8 @@ fn a_server_that_is_not_there_is_named() {
     cluster.stop();
     let ended = dump_of(&cluster.socket_url(&database), DumpFormat::Custom).pour(&mut Vec::new());
     let why = ended.unwrap_err().to_string();
-    assert!(why.starts_with(&format!("pg_dump of {database}: ")), "{why}");
+    let socket = format!("{}/.s.PGSQL.{}", cluster.socket_folder().display(), cluster.address().port());
+    assert!(why.starts_with(&format!("pg_dump of {database}: {socket}: ")), "{why}");
 }
 
 #[test]
