@@ -91,8 +91,8 @@ pub enum Part {
     },
     /// What a command wrote to its standard output.
     Command {
-        /// The program and its arguments.
-        command: Vec<String>,
+        /// The program; none of its arguments, which may be secret.
+        program: String,
     },
     /// A SQLite database, page by page, as it was at one instant.
     Sqlite {

@@ -47,7 +47,7 @@ fn manifest() -> Manifest {
                 rows: BTreeMap::from([("public.\"a\tb\u{1b}\"".into(), u64::MAX), ("public.user".into(), 3)]),
                 not_counted: vec!["public.activity".into()],
             }),
-            Part::Command { command: vec!["true".into(), "— x\n\n— y".into()] },
+            Part::Command { program: "— x\n\n— y".into() },
         ],
     }
 }
@@ -143,7 +143,7 @@ fn signed_nonsense_is_refused() {
 #[test]
 fn a_manifest_that_nobody_could_read_back_is_not_written() {
     let mut endless = manifest();
-    endless.parts = vec![Part::Command { command: vec!["a".repeat(backup_manifest::MAX_BYTES)] }];
+    endless.parts = vec![Part::Command { program: "a".repeat(backup_manifest::MAX_BYTES) }];
     assert!(endless.sign(&signer()).is_err());
     let note = " ".repeat(backup_manifest::MAX_BYTES) + "\n";
     assert!(matches!(

@@ -111,9 +111,7 @@ fn in_words(part: &Part) -> Option<String> {
         Part::Database(_) => None,
         Part::Globals { .. } => Some("the server's roles".to_owned()),
         Part::Files { folder, .. } => Some(format!("the folder {folder}")),
-        Part::Command { command } => {
-            Some(format!("what {} wrote", command.first().map_or("a command", String::as_str)))
-        }
+        Part::Command { program } => Some(format!("what {program} wrote")),
         Part::Sqlite { entry, .. } => Some(format!("the SQLite database {entry}")),
     }
 }
