@@ -23,8 +23,7 @@ pub fn check(around: &Around<'_>, now: Timestamp) -> Vec<String> {
     for job in &around.config.backup {
         let head = format!("job {}: ", job.name);
         let mut find = |what: &dyn std::fmt::Display| {
-            let what = what.to_string();
-            findings.extend(what.lines().map(|line| format!("{head}{}", line.trim_start_matches(&head))));
+            findings.extend(what.to_string().lines().map(|line| format!("{head}{line}")));
         };
         if let Err(error) = recipients(job, around, now) {
             find(&error.why);

@@ -85,7 +85,7 @@ pub fn source_of(job: &Backup, around: &Surroundings<'_>) -> Result<Planned, Err
     } else if job.gateward {
         (plan.archive(plan.own()?), Inside::Archive, format!("backup_{}_{TIME}_gateward", job.name))
     } else if job.is_one_dump() {
-        let database = plan.database()?.ok_or_else(|| plan.failed("it names no database"))?;
+        let database = plan.database()?.ok_or_else(|| failed("database", "none is named"))?;
         let usual = format!("backup_db_{}_{TIME}_gateward", in_file_names(&database.url.database));
         let inside = match plan.format() {
             DumpFormat::Custom => Inside::CustomDump,
@@ -103,7 +103,7 @@ pub fn source_of(job: &Backup, around: &Surroundings<'_>) -> Result<Planned, Err
     };
     let template = match &job.file_name {
         Some(template) => template.clone(),
-        None => usual.parse().map_err(|error| plan.failed(&format!("{error}")))?,
+        None => usual.parse().map_err(|error| failed("file_name", &format!("{error}")))?,
     };
     Ok(Planned { source, inside, compression, template })
 }
@@ -115,10 +115,6 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn failed(&self, why: &str) -> Error {
-        Error::Failed { what: format!("job {}", self.job.name), why: why.to_owned() }
-    }
-
     fn format(&self) -> DumpFormat {
         self.job.format.unwrap_or(DumpFormat::Custom)
     }
@@ -131,7 +127,7 @@ impl Plan<'_> {
             // On this machine, through its socket, as whoever we are.
             format!("postgres:///{}", utf8_percent_encode(text, NON_ALPHANUMERIC))
         };
-        let url: PostgresUrl = url.parse().map_err(|error| self.failed(&format!("{error}")))?;
+        let url: PostgresUrl = url.parse().map_err(|error| failed("database", &format!("{error}")))?;
         Ok(Some(SourceDatabase { url, password: None }))
     }
 
@@ -181,7 +177,7 @@ impl Plan<'_> {
     }
 
     fn own(&self) -> Result<Vec<Box<dyn Member>>, Error> {
-        let own = self.around.own.ok_or_else(|| self.failed("gateward's own needs a configuration"))?;
+        let own = self.around.own.ok_or_else(|| failed("gateward", "it needs a configuration"))?;
         let store: Box<dyn Member> = match &own.store {
             StoreAddress::Sqlite(path) => Box::new(OwnStore::new(path)),
             StoreAddress::Postgres(url) => {
@@ -198,6 +194,11 @@ impl Plan<'_> {
             store,
         ])
     }
+}
+
+/// Names the option that is wrong; whoever tells it names the job.
+fn failed(option: &str, why: &str) -> Error {
+    Error::Failed { what: option.to_owned(), why: why.to_owned() }
 }
 
 /// What of a name may stand in that of a file.
@@ -266,7 +267,7 @@ mod tests {
     #[test]
     fn what_cannot_be_backed_up_is_refused_before_anything_is_connected() {
         for (job, why) in [
-            ("database = \"postgres://u:secret@/d\"", "a password does not stand in a URL"),
+            ("database = \"postgres://u:secret@/d\"", "database: a password does not stand in a URL"),
             ("database = \"postgres://db.example/d\"", "reached over a network"),
             ("ckan_ini = \"/nowhere/ckan.ini\"", "/nowhere/ckan.ini: No such file"),
         ] {
