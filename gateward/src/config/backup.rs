@@ -114,6 +114,16 @@ impl Backup {
         if self.globals && self.database.is_none() && self.ckan_ini.is_none() {
             return wrong("globals are those of a database's server: name a database");
         }
+        match nested(&self.directories) {
+            Some((outer, inner)) if outer == inner => {
+                return wrong(&format!("{} is named twice", inner.display()));
+            }
+            Some((outer, inner)) => {
+                let (outer, inner) = (outer.display(), inner.display());
+                return wrong(&format!("{inner} lies in {outer}, and is backed up with it: leave it out"));
+            }
+            None => {}
+        }
         if self.recipients.is_empty() {
             return wrong("nobody could open it: name recipients");
         }
@@ -131,6 +141,43 @@ impl Backup {
         let paths = self.ckan_ini.iter_mut().chain(&mut self.directories).chain(&mut self.folder).chain(s3);
         for path in paths {
             *path = folder.join(&*path);
+        }
+    }
+}
+
+/// A folder of these in which another one lies, or which is named twice: with that one.
+fn nested(folders: &[PathBuf]) -> Option<(&Path, &Path)> {
+    folders.iter().enumerate().find_map(|(at, inner)| {
+        let others = folders.iter().enumerate().filter(|(other, _)| *other != at);
+        let outer = others.map(|(_, outer)| outer).find(|outer| inner.starts_with(outer))?;
+        Some((outer.as_path(), inner.as_path()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(directories: &str) -> Result<(), String> {
+        let key = "C83815158DF0077272F19E1E4169CE9D00970757";
+        let job = format!(
+            "name = \"files\"\nrecipients = [\"{key}\"]\nfolder = \"/srv/backup\"\ndirectories = {directories}"
+        );
+        let job: Backup = toml::from_str(&job).unwrap();
+        job.check().map_err(|(_, why)| why)
+    }
+
+    #[test]
+    fn a_folder_is_backed_up_once() {
+        assert_eq!(checked("[\"/srv/a\", \"/srv/ab\", \"/home\"]"), Ok(()));
+        for (directories, said) in [
+            ("[\"/srv\", \"/srv/a\"]", "/srv/a lies in /srv, "),
+            ("[\"/srv/a/b\", \"/home\", \"/srv/a/\"]", "/srv/a/b lies in /srv/a/, "),
+            ("[\"/\", \"/srv\"]", "/srv lies in /, "),
+            ("[\"/srv\", \"/srv/./\"]", "/srv is named twice"),
+        ] {
+            let why = checked(directories).unwrap_err();
+            assert!(why.contains(said), "{why}");
         }
     }
 }
