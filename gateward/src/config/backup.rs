@@ -180,4 +180,34 @@ mod tests {
             assert!(why.contains(said), "{why}");
         }
     }
+
+    fn job(rest: &str) -> Backup {
+        toml::from_str(&format!("name = \"a\"\nrecipients = []\n{rest}")).unwrap()
+    }
+
+    #[test]
+    fn a_job_that_says_nothing_keeps_the_newest_20_of_a_dump_and_10_of_anything_larger() {
+        let newest = |last| Keep { last, ..Keep::default() };
+        for one_dump in ["database = \"a\"", "database = \"a\"\nformat = \"plain\""] {
+            assert_eq!(job(one_dump).keep(), newest(20), "{one_dump}");
+        }
+        for larger in [
+            "database = \"a\"\nglobals = true",
+            "database = \"a\"\ndirectories = [\"/srv\"]",
+            "directories = [\"/srv\"]",
+            "ckan_ini = \"/etc/ckan.ini\"",
+            "command = [\"true\"]",
+            "gateward = true",
+        ] {
+            assert_eq!(job(larger).keep(), newest(10), "{larger}");
+        }
+        let said = job("database = \"a\"\nkeep = { days = 7 }").keep();
+        assert_eq!(said, Keep { days: 7, ..Keep::default() }, "what is said is all that counts");
+    }
+
+    #[test]
+    fn a_job_that_says_nothing_is_overdue_after_a_day_and_two_hours() {
+        assert_eq!(job("gateward = true").overdue_after_hours(), 26);
+        assert_eq!(job("gateward = true\noverdue_after_hours = 5").overdue_after_hours(), 5);
+    }
 }

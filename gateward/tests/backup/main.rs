@@ -23,6 +23,7 @@ mod secrets;
 mod shared_keys;
 mod site;
 mod sources;
+mod standing;
 mod trouble;
 mod verify;
 mod workplace;

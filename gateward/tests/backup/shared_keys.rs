@@ -17,6 +17,8 @@ pub struct Keys {
     pub rsa: Key,
     /// Ends after a day.
     pub short: Key,
+    /// Ends after a hundred days.
+    pub hundred: Key,
 }
 
 /// A key of which GnuPG has both halves.
@@ -51,7 +53,8 @@ impl Keys {
         let curve = generate(folder.path(), "curve", &["ed25519", "cert", "never"], &["cv25519", "encr"]);
         let rsa = generate(folder.path(), "rsa", &["rsa4096", "cert", "never"], &["rsa4096", "encr"]);
         let short = generate(folder.path(), "short", &["ed25519", "cert", "1d"], &["cv25519", "encr"]);
-        Self { folder, curve, rsa, short }
+        let hundred = generate(folder.path(), "hundred", &["ed25519", "cert", "100d"], &["cv25519", "encr"]);
+        Self { folder, curve, rsa, short, hundred }
     }
 
     /// The folder with them, `GNUPGHOME` for whoever decrypts.
