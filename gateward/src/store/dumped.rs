@@ -1,8 +1,10 @@
 //! Databases that come out of backups: what is in them, to be compared with what was backed up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 use tokio_postgres::error::SqlState;
 
@@ -89,15 +91,18 @@ pub async fn rows(
     Ok(counted)
 }
 
-/// Checks a SQLite file that nobody writes to, and counts the rows of all its tables.
+/// Checks a SQLite file that nobody writes to, and counts the rows of all its tables; nothing is left beside it.
 ///
 /// # Errors
 ///
 /// [`Error::Unreachable`]: it is no database, or a damaged one.
 pub fn sqlite_rows(path: &Path) -> Result<BTreeMap<String, u64>, Error> {
     let count = || -> rusqlite::Result<Result<_, String>> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        // Of a file in WAL mode even a reader makes -wal and -shm, unless nobody writes ("URI Filenames", 3.4).
+        let path = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+        let connection = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
         let said: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if said != "ok" {
             return Ok(Err(said));
@@ -132,4 +137,32 @@ async fn open(url: &PostgresUrl) -> Result<Session, Error> {
 
 fn unreachable(url: &PostgresUrl, error: &tokio_postgres::Error) -> Error {
     Error::Unreachable { database: url.database.clone(), reason: described(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counting_leaves_nothing_beside_a_file_in_wal_mode_whatever_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["store.db", "a b?mode=memory#c%41&é.db"] {
+            let path = folder.path().join(name);
+            let connection = Connection::open(&path).unwrap();
+            connection
+                .execute_batch(
+                    "PRAGMA journal_mode = WAL; CREATE TABLE a (b); INSERT INTO a VALUES (1), (2);",
+                )
+                .unwrap();
+            connection.close().unwrap();
+            assert_eq!(sqlite_rows(&path).unwrap(), BTreeMap::from([("a".to_owned(), 2)]));
+        }
+        let left: BTreeSet<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), ["a b?mode=memory#c%41&é.db", "store.db"]);
+        let missing = sqlite_rows(&folder.path().join("missing.db")).unwrap_err();
+        assert!(missing.to_string().contains("missing.db"), "{missing}");
+    }
 }
