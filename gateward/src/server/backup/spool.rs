@@ -160,6 +160,7 @@ pub async fn catch_up(door: &Door, spool: &Spool, now: Timestamp) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flows::record::MadeBackup;
     use crate::server::system;
 
     #[test]
@@ -180,5 +181,106 @@ mod tests {
         assert_eq!(waiting[0].who, format!("os:{me}"));
         spool.forget(waiting[0].id).unwrap();
         assert_eq!(spool.waiting().unwrap(), waiting[1..]);
+    }
+
+    fn made() -> BackupWhat {
+        BackupWhat::BackupMade(Box::new(MadeBackup {
+            job: "a".into(),
+            file: "b.gpg".into(),
+            places: vec!["/srv/backups".into(), "s3://bucket/prefix".into()],
+            bytes: 4711,
+            sha256: "0f".repeat(32),
+            recipients: vec!["ab".repeat(20)],
+            duration_ms: 9500,
+        }))
+    }
+
+    /// What can wait, as version 0.1 laid it down; docs/formats.md has it.
+    fn of_today() -> Vec<(String, BackupWhat)> {
+        let text = |text: &str| text.to_owned();
+        let failed = |file: Option<&str>| BackupWhat::BackupFailed {
+            job: "a".into(),
+            file: file.map(text),
+            reason: "target".into(),
+            detail: "no room".into(),
+        };
+        let (file, wrong) = (text("b.gpg"), vec![text("t has 2 rows")]);
+        let (sha256, key) = ("0f".repeat(32), "ab".repeat(20));
+        vec![
+            (
+                format!(
+                    r#"{{"kind":"backup_made","job":"a","file":"b.gpg","places":["/srv/backups","s3://bucket/prefix"],"bytes":4711,"sha256":"{sha256}","recipients":["{key}"],"duration_ms":9500}}"#
+                ),
+                made(),
+            ),
+            (
+                text(
+                    r#"{"kind":"backup_failed","job":"a","file":"b.gpg","reason":"target","detail":"no room"}"#,
+                ),
+                failed(Some("b.gpg")),
+            ),
+            (
+                text(r#"{"kind":"backup_failed","job":"a","reason":"target","detail":"no room"}"#),
+                failed(None),
+            ),
+            (
+                text(r#"{"kind":"backups_pruned","job":"a","place":"p","removed":["b.gpg"]}"#),
+                BackupWhat::BackupsPruned { job: "a".into(), place: "p".into(), removed: vec![file.clone()] },
+            ),
+            (
+                text(r#"{"kind":"backup_held","file":"b.gpg","place":"p"}"#),
+                BackupWhat::BackupHeld { file: file.clone(), place: "p".into() },
+            ),
+            (
+                text(r#"{"kind":"backup_released","file":"b.gpg","place":"p"}"#),
+                BackupWhat::BackupReleased { file: file.clone(), place: "p".into() },
+            ),
+            (
+                text(r#"{"kind":"backup_verified","file":"b.gpg","opened":true}"#),
+                BackupWhat::BackupVerified { file: file.clone(), opened: true, wrong: vec![] },
+            ),
+            (
+                text(
+                    r#"{"kind":"backup_restored","file":"b.gpg","into":["/srv/new"],"wrong":["t has 2 rows"]}"#,
+                ),
+                BackupWhat::BackupRestored {
+                    file: file.clone(),
+                    into: vec!["/srv/new".into()],
+                    wrong: wrong.clone(),
+                },
+            ),
+            (
+                text(r#"{"kind":"backup_drilled","file":"b.gpg","host":"h","wrong":["t has 2 rows"]}"#),
+                BackupWhat::BackupDrilled { file, host: "h".into(), wrong },
+            ),
+            (
+                format!(r#"{{"kind":"backup_recipient_imported","fingerprint":"{key}"}}"#),
+                BackupWhat::BackupRecipientImported { fingerprint: key.clone() },
+            ),
+            (
+                format!(r#"{{"kind":"backup_recipient_removed","fingerprint":"{key}"}}"#),
+                BackupWhat::BackupRecipientRemoved { fingerprint: key },
+            ),
+        ]
+    }
+
+    #[test]
+    fn what_is_laid_down_today_can_always_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, at) = (Spool::make(folder.path()).unwrap(), "2026-11-22T00:02:09.5Z".parse().unwrap());
+        for (event, what) in of_today() {
+            let text = format!(r#"{{"at":"2026-11-22T00:02:09.5Z","event":{event}}}"#);
+            let id: EventId = "019aa8c8-7ce0-7000-8000-000000000000".parse().unwrap();
+            std::fs::write(spool.path(id), &text).unwrap();
+            let waiting = spool.waiting().unwrap();
+            assert_eq!((waiting.len(), waiting[0].id, waiting[0].at), (1, id, at), "{text}");
+            assert_eq!(waiting[0].what, what, "{text}");
+            spool.forget(id).unwrap();
+
+            spool.add(what, at, &system::random()).unwrap();
+            let id = spool.waiting().unwrap()[0].id;
+            assert_eq!(std::fs::read_to_string(spool.path(id)).unwrap(), text);
+            spool.forget(id).unwrap();
+        }
     }
 }

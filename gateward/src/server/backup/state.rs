@@ -197,4 +197,51 @@ mod tests {
         state.write(&job, &standing).unwrap();
         assert_eq!(state.read(&job).unwrap(), standing);
     }
+
+    /// As version 0.1 wrote it; docs/formats.md has it.
+    const OF_TODAY: &str = r#"{
+  "begun": {
+    "at": "2026-11-23T00:02:00.25Z",
+    "file": "backup_db_a_2026-11-23_00-02-00_host.pgc.gpg"
+  },
+  "last_success": {
+    "at": "2026-11-22T00:02:09.5Z",
+    "file": "backup_db_a_2026-11-22_00-02-00_host.pgc.gpg",
+    "bytes": 4711,
+    "stream_bytes": 4242
+  },
+  "last_failure": {
+    "at": "2026-11-21T00:02:00Z",
+    "why": "no room"
+  }
+}"#;
+
+    #[test]
+    fn the_standing_that_is_written_today_can_always_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, job) = (State::at(folder.path()).unwrap(), "a".parse().unwrap());
+        std::fs::write(folder.path().join("a.json"), OF_TODAY).unwrap();
+        let standing = Standing {
+            begun: Some(Begun {
+                at: "2026-11-23T00:02:00.25Z".parse().unwrap(),
+                file: "backup_db_a_2026-11-23_00-02-00_host.pgc.gpg".parse().unwrap(),
+            }),
+            last_success: Some(Success {
+                at: "2026-11-22T00:02:09.5Z".parse().unwrap(),
+                file: "backup_db_a_2026-11-22_00-02-00_host.pgc.gpg".parse().unwrap(),
+                bytes: 4711,
+                stream_bytes: 4242,
+            }),
+            last_failure: Some(Failure {
+                at: "2026-11-21T00:02:00Z".parse().unwrap(),
+                why: "no room".into(),
+            }),
+        };
+        assert_eq!(state.read(&job).unwrap(), standing);
+        state.write(&job, &standing).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("a.json")).unwrap(), OF_TODAY);
+
+        std::fs::write(folder.path().join("a.json"), "{}").unwrap();
+        assert_eq!(state.read(&job).unwrap(), Standing::default(), "what never happened is left out");
+    }
 }
