@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -235,6 +236,59 @@ fn nothing_and_one_byte_are_backed_up_and_come_back() {
             assert_eq!(said["recipients"].as_array().unwrap().len(), 2);
         }
     }
+}
+
+/// How many bytes a large backup has: 64 MiB, or what `GATEWARD_LARGE` says (CONTRIBUTING.md).
+fn large() -> u64 {
+    match std::env::var("GATEWARD_LARGE") {
+        Ok(bytes) => bytes.parse().expect("GATEWARD_LARGE is a number of bytes"),
+        Err(_) => 64 << 20,
+    }
+}
+
+/// A command that gives so many bytes of AES in counter mode, and the SHA-256 of them as coreutils count it.
+fn many(bytes: u64) -> (String, String) {
+    let zeros = "-in /dev/zero -K 00000000000000000000000000000007 -iv 00000000000000000000000000000000";
+    // What it says once head reads no more is of no interest.
+    let script = format!("openssl enc -aes-128-ctr {zeros} 2>/dev/null | head -c {bytes}");
+    let sum = run(Command::new("sh").args(["-c", &format!("{script} | sha256sum")]));
+    (format!("[\"sh\", \"-c\", \"{script}\"]"), sum.split(' ').next().unwrap().to_owned())
+}
+
+/// The most memory that a program had, in KiB, while it runs (proc(5)).
+fn peak_kib(program: nix::unistd::Pid) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{program}/status")).ok()?;
+    // None once it has ended and was not yet waited for.
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+#[test]
+fn a_large_backup_takes_no_more_memory_than_a_small_one_and_comes_back_whole() {
+    let (bytes, site) = (large(), Site::make());
+    let (command, sum) = many(bytes);
+    site.job("many", &format!("command = {command}"));
+    let running = site.start(&["backup", "run"]);
+    let mut peak = 0;
+    while let Some(now) = peak_kib(running.pid()) {
+        peak = now;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let said = running.finish();
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    assert!((1..64 << 10).contains(&peak), "{peak} KiB for {bytes} bytes");
+
+    let file = site.the_backup();
+    let said = manifest(&file);
+    assert_eq!((&said["stream"]["bytes"], &said["stream"]["sha256"]), (&bytes.into(), &sum.as_str().into()));
+    assert_eq!(said["file"]["bytes"], std::fs::metadata(&file).unwrap().len());
+    // Read as it comes: 4 GiB fit into no test.
+    let mut gpg = Keys::shared().gpg();
+    let mut gpg =
+        gpg.arg("--decrypt").arg(&file).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let opened = run(Command::new("sha256sum").stdin(gpg.stdout.take().unwrap()));
+    assert!(gpg.wait().unwrap().success());
+    assert_eq!(opened.split(' ').next(), Some(sum.as_str()));
 }
 
 #[test]
