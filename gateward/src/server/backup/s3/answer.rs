@@ -182,6 +182,8 @@ fn character(name: &quick_xml::events::BytesRef<'_>) -> char {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
@@ -225,6 +227,74 @@ mod tests {
             "<ListBucketResult><Contents><Key>a</Key><Size>x</Size></Contents></ListBucketResult>",
         ] {
             assert_eq!(answer(200, body).page(), None, "{body}");
+        }
+    }
+
+    /// What answers are made of, and what they are not.
+    const PIECES: [&str; 24] = [
+        "<ListBucketResult>",
+        "</ListBucketResult>",
+        "<Contents>",
+        "</Contents>",
+        "<Key>",
+        "</Key>",
+        "<Size>",
+        "</Size>",
+        "<IsTruncated>",
+        "</IsTruncated>",
+        "<NextContinuationToken>",
+        "</NextContinuationToken>",
+        "<Error>",
+        "</Error>",
+        "<Code>",
+        "</Code>",
+        "<Key/>",
+        "<![CDATA[a]]>",
+        "<!-- a -->",
+        "<!DOCTYPE a [<!ENTITY b \"c\">]>",
+        "&b;",
+        "&#0;&#xd800;&lt",
+        "true",
+        "18446744073709551616",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_stumble_or_is_read_as_more_than_it_is(
+            pieces in prop::collection::vec(
+                prop_oneof![8 => prop::sample::select(&PIECES[..]).prop_map(str::to_owned), 1 => any::<String>()],
+                0..60,
+            ),
+            status in prop::sample::select(vec![200, 404, 500]),
+        ) {
+            let body = pieces.concat();
+            if let Some(page) = answer(status, &body).page() {
+                let keys: usize = page.found.iter().map(|(key, _)| key.len()).sum();
+                prop_assert!(keys <= body.len() * 3, "an unknown entity stands for three bytes");
+                prop_assert!(body.contains("<ListBucketResult>"));
+
+            }
+            match answer(status, &body).judge() {
+                Ok(_) => prop_assert_eq!(status, 200),
+                Err(no) => {
+                    let is_one_line = !(no.code + &no.message).contains(char::is_control);
+                    prop_assert!(is_one_line);
+                }
+            }
+        }
+
+        #[test]
+        fn no_part_of_a_listing_is_read_as_all_of_it(keys in prop::collection::vec("[a-z&<]{1,9}", 0..4), at: prop::sample::Index) {
+            let found: String = keys
+                .iter()
+                .map(|key| key.replace('&', "&amp;").replace('<', "&lt;"))
+                .map(|key| format!("<Contents><Key>{key}</Key><Size>7</Size></Contents>"))
+                .collect();
+            let page = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>");
+            let read = answer(200, &page).page().unwrap();
+            let expected: Vec<_> = keys.iter().map(|key| (key.clone(), 7)).collect();
+            prop_assert_eq!(read.found, expected);
+            prop_assert_eq!(answer(200, &page[..at.index(page.len())]).page(), None);
         }
     }
 }
