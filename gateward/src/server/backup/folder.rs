@@ -5,8 +5,12 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
 
 use crate::base::backup::FileName;
 use crate::flows::backup::target::{Error, Found, Target, Upload};
@@ -142,6 +146,7 @@ impl Folder {
             if !is_still_at(&file, &path).map_err(|error| failed(&error))? {
                 continue;
             }
+            self.give(&file).map_err(|error| self.failed(&format!("giving {name} to its owner"), &error))?;
             let partial = Partial { folder: self.clone(), name: name.clone(), file, is_complete: false };
             // Whoever completes this name holds this lock, so that it is not there later either.
             return if self.is_there(name) { Err(exists()) } else { Ok(partial) };
@@ -150,6 +155,16 @@ impl Folder {
             place: self.place(),
             why: format!("{name} is taken away as often as it is begun"),
         })
+    }
+
+    /// Gives what root makes in somebody's folder to them: they read it, and take it away when it is too old.
+    fn give(&self, file: &File) -> io::Result<()> {
+        let (folder, fresh) = (std::fs::metadata(&self.0)?, file.metadata()?);
+        // Where the file system says whose everything is, nothing is to be given.
+        if Uid::effective().is_root() && fresh.uid() != folder.uid() {
+            fchown(file, Some(folder.uid()), Some(folder.gid()))?;
+        }
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -288,6 +303,18 @@ mod tests {
         assert!(matches!(folder.begin(&name("a.gpg")), Err(Error::Exists { .. })), "nothing is written over");
         assert!(matches!(folder.put(&name("a.gpg"), b"other"), Err(Error::Exists { .. })));
         assert_eq!(std::fs::read(path.join("a.gpg")).unwrap(), b"sealed");
+    }
+
+    #[test]
+    fn what_anybody_lays_into_a_folder_belongs_to_its_owner() {
+        let (_outer, path) = folder();
+        let folder = Folder::for_writing(&path).unwrap();
+        if Uid::effective().is_root() {
+            std::os::unix::fs::chown(&path, Some(65534), Some(65533)).unwrap();
+        }
+        folder.put(&name("a.gpg.drill"), b"it was good").unwrap();
+        let owner = |path: PathBuf| std::fs::metadata(path).map(|it| (it.uid(), it.gid())).unwrap();
+        assert_eq!(owner(path.join("a.gpg.drill")), owner(path));
     }
 
     #[test]
