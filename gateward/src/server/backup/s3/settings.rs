@@ -98,10 +98,10 @@ impl Address {
         host.trim_matches(['[', ']'])
     }
 
-    /// Names the place in messages.
+    /// Names the place: no two are one, though their buckets have one name.
     pub(super) fn place(&self) -> String {
         let slash = if self.prefix.is_empty() { "" } else { "/" };
-        format!("s3://{}{slash}{}", self.bucket, self.prefix)
+        format!("s3://{}{slash}{} at {}", self.bucket, self.prefix, self.authority)
     }
 }
 
@@ -193,13 +193,21 @@ mod tests {
     #[test]
     fn a_bucket_and_a_prefix_are_names() {
         let of = |bucket, prefix| address("https://a", bucket, prefix);
-        assert_eq!(of("dcor-backup", "/a/b 1/").unwrap().place(), "s3://dcor-backup/a/b 1");
-        assert_eq!(of("dcor-backup", "").unwrap().place(), "s3://dcor-backup");
+        assert_eq!(of("dcor-backup", "/a/b 1/").unwrap().place(), "s3://dcor-backup/a/b 1 at a");
+        assert_eq!(of("dcor-backup", "").unwrap().place(), "s3://dcor-backup at a");
         for (bucket, prefix) in
             [("a", ""), ("a/b", ""), ("a..b", ""), ("abc", "a//b"), ("abc", "../b"), ("abc", "a\n")]
         {
             assert!(of(bucket, prefix).is_err(), "{bucket} {prefix:?}");
         }
+    }
+
+    #[test]
+    fn buckets_of_one_name_on_two_servers_are_two_places() {
+        let at = |endpoint| address(endpoint, "dcor-backup", "machine").unwrap().place();
+        assert_ne!(at("https://one.example.org"), at("https://two.example.org"));
+        assert_ne!(at("https://one.example.org"), at("https://one.example.org:9000"));
+        assert_eq!(at("https://one.example.org"), at("https://one.example.org:443/"));
     }
 
     #[test]
