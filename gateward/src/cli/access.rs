@@ -187,19 +187,9 @@ fn become_user(uid: Uid, gid: Gid) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lets whoever owns the store take away what lies in `folder`, where root has it: to record something in
-/// PostgreSQL, root gives up being root.
-pub(super) fn give_to_owner_of(store: &StoreAddress, folder: &Path) -> std::io::Result<()> {
-    let Some((uid, gid)) = owner(store) else { return Ok(()) };
-    if !Uid::effective().is_root() || uid.is_root() {
-        return Ok(());
-    }
-    std::os::unix::fs::chown(folder, Some(uid.as_raw()), Some(gid.as_raw()))
-}
-
 /// Finds the owner of a SQLite file, or of the folder where it will be; or the operating-system user
 /// whose role the PostgreSQL database knows.
-fn owner(store: &StoreAddress) -> Option<(Uid, Gid)> {
+pub(super) fn owner(store: &StoreAddress) -> Option<(Uid, Gid)> {
     match store {
         StoreAddress::Sqlite(path) => {
             let folder = || path.parent().and_then(|folder| std::fs::metadata(folder).ok());

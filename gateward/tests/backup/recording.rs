@@ -130,18 +130,30 @@ fn without_postgresql_a_backup_is_made_and_recorded_once_when_it_is_back() {
 }
 
 #[test]
-fn a_file_that_is_none_of_ours_in_the_spool_is_named_and_stops_no_backup() {
+fn files_that_are_none_of_ours_in_the_spool_are_named_each_time_and_delay_no_other() {
     let site = Site::with_words();
-    let name = "state/spool/01900000-0000-7000-8000-000000000000.json";
-    let garbage = site.folder().write(name, "{\"at\": 7");
-    let said = is_made_without_a_record(&site);
-    assert!(said.err.contains(&garbage.display().to_string()), "{}", said.err);
+    let away = Away::put(&site);
+    is_made_without_a_record(&site);
+    let at = time_in(&the_waiting(&site));
+    drop(away);
+    // Before it and after it.
+    let name = |first| format!("state/spool/{first}1900000-0000-7000-8000-000000000000.json");
+    let garbage = site.folder().write(&name("0"), "{\"at\": 7");
+    let pipe = site.path(&name("f"));
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+
+    let said = site.good(&["backup", "prune"]);
     let cleanup = site.run(&["cleanup"]);
     assert_ne!(cleanup.status, Some(0));
-    assert!(cleanup.err.contains(&garbage.display().to_string()), "{}", cleanup.err);
-    std::fs::remove_file(garbage).unwrap();
-    let at = time_in(&the_waiting(&site));
-    site.good(&["backup", "prune"]);
+    for said in [said, cleanup] {
+        for file in [&garbage, &pipe] {
+            assert!(said.err.contains(&file.display().to_string()), "{}", said.err);
+        }
+    }
+    assert_eq!(site.waiting(), 2);
+    for file in [garbage, pipe] {
+        std::fs::remove_file(file).unwrap();
+    }
     recorded_once(&site, &at);
 }
 

@@ -47,6 +47,7 @@ impl Shown {
 }
 
 /// How lines are shown.
+#[derive(Clone, Copy)]
 struct Manner {
     /// How often there is one.
     every: Duration,

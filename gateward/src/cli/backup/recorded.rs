@@ -3,19 +3,20 @@
 use anyhow::Context as _;
 
 use crate::cli::Context;
-use crate::cli::access::{block_on, give_to_owner_of};
+use crate::cli::access::{block_on, owner};
 use crate::cli::terminal::say;
 use crate::config::Config;
 use crate::flows::record::BackupWhat;
-use crate::server::backup::spool::{Spool, catch_up};
+use crate::server::backup::spool::{Error, Spool, catch_up};
 use crate::server::system;
 
 /// Lays down what happened just now, and records it if the store takes it.
+///
+/// It is laid down as whoever did it, into the spool of whoever owns the folder: theirs it stays.
 pub(super) fn record(context: &Context, config: &Config, what: BackupWhat) -> anyhow::Result<()> {
     let folder = &config.backup_state;
     let lay_down = || {
-        let spool = Spool::make(folder)?;
-        give_to_owner_of(&config.store, spool.folder())?;
+        let spool = Spool::make(folder, owner(&config.store))?;
         spool.add(what, system::wall_clock(), &system::random())?;
         std::io::Result::Ok(spool)
     };
@@ -34,7 +35,10 @@ pub(super) fn catch_up_or_say(context: &Context, spool: &Spool) {
             return Ok(());
         }
         let access = context.access_to_change_as_we_are()?;
-        block_on(catch_up(&access.door, spool, access.now))??;
+        match block_on(catch_up(&access.door, spool, access.now))? {
+            Err(error @ Error::Left(_)) => say(&format!("{error}; all else is recorded")),
+            recorded => recorded?,
+        }
         Ok(())
     };
     if let Err(error) = record() {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 
 use crate::base::backup::{FileName, JobName};
 use crate::cli::Context;
-use crate::cli::access::{become_owner_of, give_to_owner_of};
+use crate::cli::access::{become_owner_of, owner};
 use crate::config::{Backup, Config};
 use crate::flows::backup::recipient::Recipients;
 use crate::flows::backup::target::Target;
@@ -30,9 +30,7 @@ impl Workshop {
         become_owner_of(folder).with_context(|| format!("becoming the owner of {}", folder.display()))?;
         let state = State::at(folder).with_context(|| format!("making {}", folder.display()))?;
         let host = nix::unistd::gethostname()?.to_string_lossy().into_owned();
-        let spool =
-            Spool::make(folder).with_context(|| format!("making the spool in {}", folder.display()))?;
-        give_to_owner_of(&config.store, spool.folder()).context("giving the spool to the store's owner")?;
+        let spool = Spool::make(folder, owner(&config.store)).context("making the spool")?;
         let (clock, random) = (system::clock(), system::random());
         Ok(Self { config, job: job::Workshop { state, spool, keyring, clock, random, host } })
     }

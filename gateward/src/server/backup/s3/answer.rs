@@ -285,11 +285,10 @@ mod tests {
 
         #[test]
         fn no_part_of_a_listing_is_read_as_all_of_it(keys in prop::collection::vec("[a-z&<]{1,9}", 0..4), at: prop::sample::Index) {
-            let found: String = keys
-                .iter()
-                .map(|key| key.replace('&', "&amp;").replace('<', "&lt;"))
-                .map(|key| format!("<Contents><Key>{key}</Key><Size>7</Size></Contents>"))
-                .collect();
+            let escaped = keys.iter().map(|key| key.replace('&', "&amp;").replace('<', "&lt;"));
+            let found: Vec<_> =
+                escaped.map(|key| format!("<Contents><Key>{key}</Key><Size>7</Size></Contents>")).collect();
+            let found = found.concat();
             let page = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>");
             let read = answer(200, &page).page().unwrap();
             let expected: Vec<_> = keys.iter().map(|key| (key.clone(), 7)).collect();
