@@ -46,6 +46,7 @@ END
         };
         gpg(&["--quick-generate-key", "backup@example.org", "future-default", "default", "1y"]);
         std::fs::write(self.path("tmp/key.asc"), gpg(&["--armor", "--export"])).unwrap();
+        std::fs::write(self.path("tmp/secret.asc"), gpg(&["--armor", "--export-secret-keys"])).unwrap();
         let listed = gpg(&["--with-colons", "--list-keys"]);
         let line = listed.lines().find(|line| line.starts_with("fpr:")).unwrap();
         line.split(':').nth(9).unwrap().to_owned()
@@ -140,6 +141,55 @@ fn what_was_done_waits_until_who_serves_records_it_and_who_did_it() {
     machine.shell("gateward cleanup").good();
     assert_eq!((machine.waiting(), machine.recorded("backup_made").len()), (0, 2));
     assert_eq!(machine.owner("/var/lib/gateward/gateward.db"), "gateward:gateward 600");
+}
+
+#[test]
+fn what_root_restores_and_drills_takes_nothing_from_the_backups_own_user() {
+    let machine = Machine::new();
+    machine.backs_up();
+    machine.as_unit_of("gateward-backup", "0007", "gateward backup run").good();
+    machine.as_unit_of("gateward", "0077", "gateward cleanup").good();
+    // A drill's server would run as this one.
+    machine.shell("systemd-sysusers --inline 'u postgres - -'").good();
+    // So that it has to wait.
+    machine.shell("mv /var/lib/gateward/gateward.db /var/lib/gateward/away").good();
+    let opened = "--job files --key /tmp/secret.asc";
+    machine.shell(&format!("umask 077; gateward backup restore {opened} --into /srv/restored")).good();
+    machine.shell(&format!("umask 077; gateward backup drill {opened} --in /srv")).good();
+    machine.shell("mv /var/lib/gateward/away /var/lib/gateward/gateward.db").good();
+    let (spool, waits) = ("/var/lib/gateward-backup/spool", "root:gateward-backup 640");
+    assert_eq!(machine.owner(spool), "gateward-backup:gateward-backup 770");
+    assert_eq!(machine.owner(&format!("{spool}/*.json")), format!("{waits}\n{waits}"));
+    assert_eq!(machine.owner("/var/backups/gateward/*.drill"), "gateward-backup:gateward-backup 400");
+
+    machine.as_unit_of("gateward-backup", "0007", "gateward backup list; gateward backup run").good();
+    machine.as_unit_of("gateward", "0077", "gateward cleanup").good();
+    assert_eq!((machine.waiting(), machine.recorded("backup_made").len()), (0, 2));
+    for event in ["backup_restored", "backup_drilled"] {
+        let recorded = machine.recorded(event);
+        assert_eq!(recorded.len(), 1, "{event}");
+        assert_eq!(recorded[0]["body"]["who"], "os:root", "{}", recorded[0]);
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_spool_gives_nothing_of_roots_away() {
+    let machine = Machine::new();
+    machine.backs_up();
+    machine.as_unit_of("gateward-backup", "0007", "gateward backup run").good();
+    machine.shell("rm -r /var/lib/gateward-backup/spool; ln -s /etc /var/lib/gateward-backup/spool").good();
+    let before = machine.owner("/etc");
+    let restore = "gateward backup restore --job files --key /tmp/secret.asc --into /srv/restored";
+    for line in [restore, "gateward backup run", "gateward cleanup"] {
+        let refused = machine.shell(line);
+        assert_ne!(refused.status, 0, "{line}");
+        assert!(
+            refused.stderr.contains("/var/lib/gateward-backup/spool: it is a link"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(machine.owner("/etc"), before);
 }
 
 #[test]
