@@ -17,6 +17,7 @@ pub mod upstream;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use backup_manifest::VerifierKey;
 use serde::Deserialize;
 
 use crate::base::name::{ServiceName, UrlPath};
@@ -106,6 +107,10 @@ pub struct Config {
     /// The folder with what they need: recipients' keys, locks, and what could not be recorded yet.
     #[serde(default = "usual_backup_state")]
     pub backup_state: PathBuf,
+    /// Whose results of drills count, besides our own: keys that `gateward backup signer` prints on other machines.
+    /// What they say of anything else counts for nothing.
+    #[serde(default)]
+    pub drill_signers: Vec<DrillSigner>,
     /// What the file itself says about who may reach what, as `policy.rs` takes it.
     #[serde(skip)]
     pub policy_text: String,
@@ -176,6 +181,10 @@ macro_rules! parsed {
     };
 }
 
+parsed!(
+    /// A key that results of drills are signed with on another machine.
+    DrillSigner(VerifierKey)
+);
 parsed!(
     /// A Digest realm.
     Realm(http_digest::Realm)

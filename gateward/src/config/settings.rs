@@ -95,6 +95,7 @@ impl Config {
             ckan,
             backup,
             backup_state,
+            drill_signers,
             // Not an option: made of those.
             policy_text: _,
         } = self;
@@ -109,6 +110,7 @@ impl Config {
         all.text("store", store);
         all.text("keyring", keyring.display());
         all.text("backup_state", backup_state.display());
+        all.set("drill_signers", drill_signers.iter().map(|key| key.0.to_string()).collect::<Vec<_>>());
         all.text("realm", &realm.0);
         all.set("digest_sha256", *digest_sha256);
         list_exchange(exchange, &mut all.below("exchange"));

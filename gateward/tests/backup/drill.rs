@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backup_manifest::{Compression, Drill, Dump, DumpFormat, Outcome, Part};
+use backup_manifest::{Compression, Drill, Dump, DumpFormat, Manifest, Outcome, Part};
 use gateward::base::backup::{FileName, Inside};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -157,11 +157,40 @@ fn a_machine_without_an_installation_needs_the_makers_key_and_a_folder() {
         drill.arg("--in").arg(elsewhere.path());
         drill
     };
-    said(drill().args(["--signer", &place.signer()])).is(0);
+    said(drill().args(["--signer", &place.signer()])).is(0).says("no result was left: `gateward init");
+    assert_eq!(results(&place).len(), 0);
     said(&mut drill()).is(2).says("--signer");
     is_empty(elsewhere.path());
     let other = Workplace::new().signer();
     said(drill().args(["--signer", &other])).is(2).says("is not believed");
+}
+
+#[test]
+fn a_drill_on_another_machine_counts_where_the_backup_was_made_once_its_key_is_named() {
+    let (maker, holder) = (Workplace::new(), Workplace::new());
+    let name = good(&maker);
+    let list = || said(maker.command().args(["backup", "list"]));
+    let mut drill = holder.command();
+    drill.args(["backup", "drill"]).arg(maker.backups().join(name.as_str()));
+    drill.arg("--key").arg(maker.path("key")).args(["--signer", &maker.signer()]);
+    said(&mut drill).is(0);
+    let unknown = list();
+    unknown.is(0).says("a drill by an unknown key: gateward-backup+");
+    assert!(!unknown.out.contains("drill good"), "{unknown:?}");
+
+    let config = maker.path("gateward.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("drill_signers = [{:?}]\n{text}", holder.signer())).unwrap();
+    let known = list();
+    known.is(0).says("  drill good at 20");
+    assert!(!known.out.contains("unknown key"), "{known:?}");
+    // The same key vouches for no backup.
+    let path = maker.backups().join(name.manifest().as_str());
+    let known = [maker.signer().parse().unwrap()];
+    let manifest = Manifest::read(&std::fs::read(&path).unwrap(), &known).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, holder.sign(&manifest)).unwrap();
+    list().says("its manifest is not believed");
 }
 
 #[test]

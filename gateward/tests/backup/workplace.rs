@@ -179,6 +179,11 @@ impl Workplace {
         self.keyring.manifest_signer().verifier_key().to_string()
     }
 
+    /// What this installation would lay beside a backup.
+    pub fn sign(&self, manifest: &Manifest) -> String {
+        manifest.sign(self.keyring.manifest_signer()).unwrap()
+    }
+
     /// The program, which knows this installation.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));

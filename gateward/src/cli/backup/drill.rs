@@ -27,7 +27,8 @@ use crate::server::system;
 ///
 /// A database goes into a PostgreSQL server that is made for this, is reached by nobody else, and ends with it.
 /// It compares contents: roles that are not there are left out, and so is what belongs to whom. The result is signed
-/// with a key of this machine's keyring and laid beside the backup.
+/// with a key of this machine's keyring and laid beside the backup; where the backup was made it counts once
+/// `drill_signers` of the configuration names that key.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Drill {
     #[command(flatten)]
@@ -144,6 +145,9 @@ fn tell(
             None
         }
     };
+    if sought.installation.is_none() {
+        say("no result was left: `gateward init --for backup` gives a key to sign it with");
+    }
     let json = json!({
         "file": drill.backup, "good": wrong.is_empty(), "wrong": wrong, "rows_compared": drill.rows_compared,
         "duration_ms": drill.duration_ms, "host": drill.host, "result": laid,

@@ -10,9 +10,9 @@ use serde_json::json;
 use super::words;
 use super::workshop::Workshop;
 use crate::base::backup::JobName;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{say, shown};
 use crate::cli::{Context, YES};
-use crate::flows::backup::shelf::{Shelved, look_through};
+use crate::flows::backup::shelf::{Believed, Shelved, look_through};
 
 /// List the backups that there are, those of all places together.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,9 @@ impl List {
         for job in workshop.jobs(&self.jobs)? {
             all.extend(workshop.places(job)?.into_iter().filter(|place| seen.insert(place.place())));
         }
-        let shelves = look_through(&all, &workshop.job.keyring.manifest_verifiers());
+        let ours = workshop.job.keyring.manifest_verifiers();
+        let elsewhere: Vec<_> = workshop.config.drill_signers.iter().map(|key| key.0.clone()).collect();
+        let shelves = look_through(&all, Believed { of_all: &ours, of_drills: &elsewhere });
         for backup in shelves.backups {
             let job = backup.manifest.as_ref().ok().map(|manifest| manifest.job.as_str());
             // What nobody can say the job of is shown with any.
@@ -49,7 +51,7 @@ impl List {
 }
 
 fn print(context: &Context, backup: &Shelved, out: &mut impl Write) -> anyhow::Result<()> {
-    let Shelved { name, bytes, places, manifest, is_held, drill } = backup;
+    let Shelved { name, bytes, places, manifest, is_held, drill, doubted_drills } = backup;
     let mut text = format!("{name}  {}  {}", words::bytes(*bytes), places.join(", "));
     if *is_held {
         text.push_str("  held");
@@ -58,8 +60,11 @@ fn print(context: &Context, backup: &Shelved, out: &mut impl Write) -> anyhow::R
         text = format!("{text}  {doubt}");
     }
     if let Some(drill) = drill {
-        let came_out = if is_good(drill) { "restored" } else { "could not be restored" };
+        let came_out = if is_good(drill) { "drill good" } else { "DRILL FAILED" };
         text = format!("{text}  {came_out} at {:.0}", drill.at);
+    }
+    for doubt in doubted_drills {
+        text = shown(&format!("{text}  {doubt}"));
     }
     let json = json!({
         "file": name,
@@ -72,6 +77,8 @@ fn print(context: &Context, backup: &Shelved, out: &mut impl Write) -> anyhow::R
         "doubt": manifest.as_ref().err().map(ToString::to_string),
         "drilled_at": drill.as_ref().map(|drill| drill.at),
         "drill_good": drill.as_ref().map(is_good),
+        "drill_host": drill.as_ref().map(|drill| &drill.host),
+        "doubted_drills": doubted_drills.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     Ok(context.print(out, &text, &json)?)
 }

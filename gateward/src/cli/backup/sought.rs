@@ -11,7 +11,7 @@ use crate::cli::Context;
 use crate::config::Config;
 use crate::flows::backup::opening;
 use crate::flows::backup::restore::{Why, prove_file};
-use crate::flows::backup::shelf::{Shelved, Shelves, look_through};
+use crate::flows::backup::shelf::{Believed, Shelved, Shelves, look_through};
 use crate::flows::backup::target::{Target, read_note};
 use crate::flows::keyring::Keyring;
 use crate::server::backup::folder::Folder;
@@ -90,7 +90,8 @@ impl Named {
         if all.is_empty() {
             bail!("no job of that name has a place for backups");
         }
-        let Shelves { backups: shelved, mut unseen } = look_through(&all, &known);
+        let Shelves { backups: shelved, mut unseen } =
+            look_through(&all, Believed { of_all: &known, of_drills: &[] });
         let found = match &name {
             Some(name) => shelved.into_iter().find(|it| it.name == *name),
             None => newest(shelved, self.job.as_ref()),

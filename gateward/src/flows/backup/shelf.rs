@@ -1,8 +1,8 @@
 //! What lies in the places of backups, each backup once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use backup_manifest::{Drill, Manifest, VerifierKey};
+use backup_manifest::{Drill, Manifest, ManifestError, OpenError, VerifierKey};
 
 use super::target::{Error, Target, read_note};
 use crate::base::backup::FileName;
@@ -22,6 +22,28 @@ pub struct Shelved {
     pub is_held: bool,
     /// The newest drill that somebody known vouches for.
     pub drill: Option<Drill>,
+    /// Why other results of drills, if there are any, count for nothing.
+    pub doubted_drills: BTreeSet<DrillDoubt>,
+}
+
+/// Whose word counts for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Believed<'a> {
+    /// Keys of manifests, and of drills as well.
+    pub of_all: &'a [VerifierKey],
+    /// Keys of drills on other machines.
+    pub of_drills: &'a [VerifierKey],
+}
+
+/// Why the result of a drill counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum DrillDoubt {
+    /// The operator's, who can look whether it is that of a machine of theirs, and believe it from then on.
+    #[error("a drill by an unknown key: {0}")]
+    UnknownKey(String),
+    /// The operator's: somebody changed it.
+    #[error("a drill that is not believed: {0}")]
+    Changed(String),
 }
 
 /// Why a backup counts for nothing.
@@ -56,15 +78,16 @@ pub struct Shelves {
 ///
 /// What a file that is neither backup nor beside one is, nobody asks: a text for readers, for instance.
 /// A place that cannot be looked into, or not wholly, does not hide the others.
-pub fn look_through(places: &[Box<dyn Target>], known: &[VerifierKey]) -> Shelves {
+pub fn look_through(places: &[Box<dyn Target>], believed: Believed<'_>) -> Shelves {
     let mut all = BTreeMap::new();
-    let unseen = places.iter().filter_map(|place| look_into(place.as_ref(), known, &mut all).err()).collect();
+    let looked = places.iter().map(|place| look_into(place.as_ref(), believed, &mut all));
+    let unseen = looked.filter_map(Result::err).collect();
     Shelves { backups: all.into_values().collect(), unseen }
 }
 
 fn look_into(
     place: &dyn Target,
-    known: &[VerifierKey],
+    believed: Believed<'_>,
     all: &mut BTreeMap<FileName, Shelved>,
 ) -> Result<(), Error> {
     let files = place.list()?;
@@ -75,29 +98,46 @@ fn look_into(
             bytes: file.bytes,
             places: vec![place.place()],
             manifest: if is_there(&file.name.manifest()) {
-                manifest(place, &file.name, file.bytes, known)
+                manifest(place, &file.name, file.bytes, believed.of_all)
             } else {
                 Err(Doubt::NoManifest)
             },
             is_held: is_there(&file.name.hold()),
             drill: None,
+            doubted_drills: BTreeSet::new(),
         };
         match all.get_mut(&file.name) {
             Some(other) => other.merge(shelved),
             None => _ = all.insert(file.name.clone(), shelved),
         }
     }
+    let holders = [believed.of_all, believed.of_drills].concat();
     for file in &files {
         let Some(backup) = file.name.of_drill().and_then(|name| all.get_mut(&name)) else { continue };
         let note = read_note(place, &file.name)?;
-        // One that nobody known vouches for proves nothing.
-        let Ok(drill) = Drill::read(&note, known) else { continue };
-        if drill.backup == backup.name.as_str() && backup.drill.as_ref().is_none_or(|last| last.at < drill.at)
-        {
-            backup.drill = Some(drill);
+        match drill(&note, &backup.name, &holders) {
+            Ok(drill) if backup.drill.as_ref().is_none_or(|last| last.at < drill.at) => {
+                backup.drill = Some(drill);
+            }
+            Ok(_) => {}
+            // One that nobody known vouches for proves nothing.
+            Err(doubt) => _ = backup.doubted_drills.insert(doubt),
         }
     }
     Ok(())
+}
+
+fn drill(note: &[u8], backup: &FileName, known: &[VerifierKey]) -> Result<Drill, DrillDoubt> {
+    let drill = Drill::read(note, known).map_err(|why| match &why {
+        ManifestError::Note(OpenError::Unknown(keys)) => {
+            DrillDoubt::UnknownKey(keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+        _ => DrillDoubt::Changed(why.to_string()),
+    })?;
+    if drill.backup != backup.as_str() {
+        return Err(DrillDoubt::Changed(format!("it is that of {}", drill.backup)));
+    }
+    Ok(drill)
 }
 
 fn manifest(
