@@ -58,6 +58,43 @@ fn a_database_comes_back_table_by_table_in_either_format_compressed_or_not() {
 }
 
 #[test]
+fn what_is_cut_in_one_place_is_listed_so_and_taken_from_another() {
+    let place = Workplace::new();
+    let tar = Tar::new().file("files/srv/files/a", b"four").end();
+    let name = place.make(&mut Given(tar, vec![files(1, 4)]), Inside::Archive, Compression::None);
+    let (first, second) = (place.backups(), place.path("second"));
+    std::fs::create_dir(&second).unwrap();
+    for file in [name.clone(), name.manifest()] {
+        std::fs::copy(first.join(file.as_str()), second.join(file.as_str())).unwrap();
+    }
+    let config = place.path("gateward.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let (_, job) = text.split_once("[[backup]]").unwrap();
+    let job = job.replace("\"job\"", "\"too\"").replace("/backups\"", "/second\"");
+    std::fs::write(&config, format!("{text}[[backup]]{job}")).unwrap();
+    let list = || said(place.command().args(["backup", "list", "--format", "json"]));
+    list().is(0).says("\"doubts\":[]").says("\"doubt\":null");
+
+    let path = first.join(name.as_str());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "cut").unwrap();
+    let cut = format!("{}: {name}: it has 3 bytes where its manifest says", first.display());
+    list().is(0).says("\"doubt\":null").says("\"why\":\"it has 3 bytes where its manifest says");
+    let listed = said(place.command().args(["backup", "list"]));
+    let (cut_there, good_there) =
+        (format!("{} (it has 3 bytes", first.display()), format!("), {}\n", second.display()));
+    listed.is(0).says(&cut_there).says(&good_there);
+    let into = place.path("restored").display().to_string();
+    place.restore(&name, "key", &[&into]).is(0).says(&cut);
+    assert_eq!(std::fs::read(place.path("restored/files/srv/files/a")).unwrap(), b"four");
+    place.drill(&name).is(0).says(&cut);
+
+    std::fs::remove_file(second.join(name.manifest().as_str())).unwrap();
+    list().is(0).says("\"doubt\":\"it has 3 bytes").says("it has no manifest");
+    place.drill(&name).is(2).says(&cut).says("second");
+}
+
+#[test]
 fn gnupg_opens_with_the_key_that_it_keeps() {
     let (cluster, place, gnupg) = (Cluster::shared(), Workplace::new(), Gnupg::new());
     gnupg.gpg(&["--import"], &keys()[0].secret);

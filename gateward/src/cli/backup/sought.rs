@@ -8,6 +8,7 @@ use backup_manifest::{Manifest, VerifierKey};
 
 use crate::base::backup::{FileName, JobName};
 use crate::cli::Context;
+use crate::cli::terminal::{say, shown};
 use crate::config::Config;
 use crate::flows::backup::opening;
 use crate::flows::backup::restore::{Why, prove_file};
@@ -102,8 +103,16 @@ impl Named {
             }
             bail!("no place has such a backup: `gateward backup list` shows what there is");
         };
-        let manifest = found.manifest.map_err(|doubt| anyhow!("{}: {doubt}", found.name))?;
-        let place = all.into_iter().find(|place| found.places.contains(&place.place()));
+        let doubts =
+            found.copies.iter().filter_map(|lies| Some((&lies.place, lies.manifest.as_ref().err()?)));
+        let doubts: Vec<_> =
+            doubts.map(|(place, doubt)| format!("{place}: {}: {doubt}", found.name)).collect();
+        let (lies, manifest) = found.good().ok_or_else(|| anyhow!("{}", doubts.join("; ")))?;
+        let (lies, manifest) = (lies.place.clone(), manifest.clone());
+        for doubt in &doubts {
+            say(&shown(&format!("{doubt}; the one in {lies} is taken")));
+        }
+        let place = all.into_iter().find(|place| place.place() == lies);
         let place = place.context("the place of the backup is gone")?;
         let file = Path::new(&place.place()).join(found.name.as_str());
         let file = file.is_file().then_some(file);
@@ -114,7 +123,7 @@ impl Named {
 /// The newest one of `job` that somebody known vouches for.
 fn newest(shelved: Vec<Shelved>, job: Option<&JobName>) -> Option<Shelved> {
     let begun = |it: &Shelved| {
-        let manifest = it.manifest.as_ref().ok()?;
+        let (_, manifest) = it.good()?;
         job.is_none_or(|job| manifest.job == job.as_str()).then_some(manifest.started_at)
     };
     shelved.into_iter().filter(|it| begun(it).is_some()).max_by_key(begun)

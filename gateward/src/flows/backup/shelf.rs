@@ -12,18 +12,25 @@ use crate::base::backup::FileName;
 pub struct Shelved {
     /// Its file.
     pub name: FileName,
-    /// Its length, as it lies there.
-    pub bytes: u64,
-    /// Where it lies.
-    pub places: Vec<String>,
-    /// What is said of it, or why that is not believed.
-    pub manifest: Result<Manifest, Doubt>,
+    /// Where it lies, in the order of the places; one at least.
+    pub copies: Vec<Lies>,
     /// Whether somebody said that it stays, in some place.
     pub is_held: bool,
     /// The newest drill that somebody known vouches for.
     pub drill: Option<Drill>,
     /// Why other results of drills, if there are any, count for nothing.
     pub doubted_drills: BTreeSet<DrillDoubt>,
+}
+
+/// A backup in one place.
+#[derive(Debug)]
+pub struct Lies {
+    /// Where.
+    pub place: String,
+    /// Its length there.
+    pub bytes: u64,
+    /// What is said of it there, or why that is not believed.
+    pub manifest: Result<Manifest, Doubt>,
 }
 
 /// Whose word counts for what.
@@ -46,7 +53,7 @@ pub enum DrillDoubt {
     Changed(String),
 }
 
-/// Why a backup counts for nothing.
+/// Why a backup counts for nothing in a place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     /// Another program's, or what a crash left where it could not be cleared.
@@ -93,23 +100,24 @@ fn look_into(
     let files = place.list()?;
     let is_there = |name: &FileName| files.iter().any(|file| file.name == *name);
     for file in files.iter().filter(|file| file.name.is_backup()) {
-        let shelved = Shelved {
-            name: file.name.clone(),
+        let lies = Lies {
+            place: place.place(),
             bytes: file.bytes,
-            places: vec![place.place()],
             manifest: if is_there(&file.name.manifest()) {
                 manifest(place, &file.name, file.bytes, believed.of_all)
             } else {
                 Err(Doubt::NoManifest)
             },
-            is_held: is_there(&file.name.hold()),
+        };
+        let shelved = all.entry(file.name.clone()).or_insert_with(|| Shelved {
+            name: file.name.clone(),
+            copies: Vec::new(),
+            is_held: false,
             drill: None,
             doubted_drills: BTreeSet::new(),
-        };
-        match all.get_mut(&file.name) {
-            Some(other) => other.merge(shelved),
-            None => _ = all.insert(file.name.clone(), shelved),
-        }
+        });
+        shelved.copies.push(lies);
+        shelved.is_held |= is_there(&file.name.hold());
     }
     let holders = [believed.of_all, believed.of_drills].concat();
     for file in &files {
@@ -159,12 +167,10 @@ fn manifest(
 }
 
 impl Shelved {
-    /// Takes in that it lies in another place, too: good somewhere is good.
-    fn merge(&mut self, other: Self) {
-        self.places.extend(other.places);
-        self.is_held |= other.is_held;
-        if self.manifest.is_err() && other.manifest.is_ok() {
-            (self.manifest, self.bytes) = (other.manifest, other.bytes);
-        }
+    /// The first place where nothing speaks against it, and what is said of it there.
+    ///
+    /// Nobody has read the file itself.
+    pub fn good(&self) -> Option<(&Lies, &Manifest)> {
+        self.copies.iter().find_map(|lies| Some((lies, lies.manifest.as_ref().ok()?)))
     }
 }
