@@ -115,8 +115,15 @@ fn a_wrong_key_is_named_with_the_one_that_is_needed_and_nothing_is_touched() {
     let mut dump = dump_of(cluster, &source, DumpFormat::Custom, true);
     let name = place.make(&mut dump, Inside::CustomDump, Compression::None);
     let (restored, url) = empty(cluster);
-    let said = place.restore(&name, "other-key", &[&url]);
-    said.is(2).says("nothing was touched").says("does not open it; it needs");
+    let refused = place.restore(&name, "other-key", &[&url]);
+    let needed = format!("this key does not open it; it needs {} (subkey ", keys()[0].fingerprint);
+    refused.is(2).says("nothing was touched").says(&needed);
+    let gnupg = Gnupg::new();
+    let mut restore = place.command();
+    restore.args(["backup", "restore", name.as_str(), "--gpg", "--into", &url]);
+    let needed =
+        format!("GnuPG here has no secret key that opens it; it needs {} (sub", keys()[0].fingerprint);
+    said(restore.env("GNUPGHOME", gnupg.path())).is(2).says("nothing was touched").says(&needed);
     is_untouched(cluster, &restored);
 }
 

@@ -144,7 +144,8 @@ fn a_wrong_key_names_the_one_that_is_needed() {
     let by_agent = made.installation.with_gnupg(stranger.home(), &["backup", "verify", file, "--gpg"]);
     for ran in [by_file, by_agent] {
         assert_eq!(ran.status, 2, "{ran:?}");
-        assert!(ran.stderr.contains(&format!("it needs {}", &made.key.opens[24..])), "{ran:?}");
+        let needed = format!("it needs {} (subkey {})", made.key.fingerprint, &made.key.opens[24..]);
+        assert!(ran.stderr.contains(&needed), "{ran:?}");
     }
 }
 
@@ -305,7 +306,7 @@ fn neither_a_key_file_nor_gnupg_takes_a_damaged_message_for_a_good_one() {
     }
     let refused = without.open(&mut &good[..], &mut Vec::new(), u64::MAX);
     assert!(
-        matches!(&refused, Err(Error::WrongKey { needs }) if *needs == [&made.key.opens[24..]]),
+        matches!(&refused, Err(Error::WrongKey { needs, .. }) if *needs == [&made.key.opens[24..]]),
         "{refused:?}"
     );
     let missing = Agent::new(|_| None).open(&mut &good[..], &mut Vec::new(), u64::MAX);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use backup_manifest::{Compression, Measure};
+use backup_manifest::{Compression, Measure, RecipientKey};
 use openpgp::Fingerprint;
 
 use super::measured::Measured;
@@ -30,8 +30,10 @@ pub trait Opening: Send + Sync {
 pub enum Error {
     // Whoever has the key can act.
     /// It is sealed to other keys.
-    #[error("this key does not open it; it needs {}", .needs.join(" or "))]
+    #[error("{tried}{}", .needs.join(" or "))]
     WrongKey {
+        /// Who was asked.
+        tried: Tried,
         /// The ids or fingerprints, mostly of subkeys: any one of these opens it.
         needs: Vec<String>,
     },
@@ -59,6 +61,48 @@ pub enum Error {
     /// There is no room for it, or nobody takes it any more.
     #[error("writing what was opened: {0}")]
     Output(#[source] io::Error),
+}
+
+/// Who was asked for a key, and has it not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// One key, out of a file.
+    Key,
+    /// GnuPG, which may have many.
+    Gnupg,
+}
+
+impl std::fmt::Display for Tried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Key => "this key does not open it; it needs ",
+            Self::Gnupg => "GnuPG here has no secret key that opens it; it needs ",
+        })
+    }
+}
+
+impl Error {
+    /// Names the keys that are needed as people know them: by the fingerprint of the whole key, which `recipients` has.
+    #[must_use]
+    pub fn known_by(self, recipients: &[RecipientKey]) -> Self {
+        match self {
+            Self::WrongKey { tried, needs } => {
+                let needs = needs.into_iter().map(|id| in_full(id, recipients)).collect();
+                Self::WrongKey { tried, needs }
+            }
+            other => other,
+        }
+    }
+}
+
+/// `id` is the end of a fingerprint of version 4, or the whole one (RFC 9580 section 5.1).
+fn in_full(id: String, recipients: &[RecipientKey]) -> String {
+    let opens = |key: &&RecipientKey| id.len() >= 16 && key.opens_with.to_uppercase().ends_with(&id);
+    match recipients.iter().find(opens) {
+        Some(key) if key.fingerprint == key.opens_with => key.fingerprint.to_uppercase(),
+        Some(key) => format!("{} (subkey {id})", key.fingerprint.to_uppercase()),
+        None => id,
+    }
 }
 
 /// A backup that was opened whole.
@@ -158,5 +202,36 @@ impl Bounded<'_> {
         let told = io::Error::new(error.kind(), error.to_string());
         self.refused = Some(Refused::Output(error));
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_that_is_needed_is_named_by_the_fingerprint_that_people_know() {
+        let (whole, subkey) = ("a1".repeat(20), "b2".repeat(20));
+        let key =
+            |opens_with: &str| RecipientKey { fingerprint: whole.clone(), opens_with: opens_with.into() };
+        let said = |tried, needs: &str, key: RecipientKey| {
+            Error::WrongKey { tried, needs: vec![needs.into(), "C3C3C3C3C3C3C3C3".into()] }
+                .known_by(&[key])
+                .to_string()
+        };
+        assert_eq!(
+            said(Tried::Key, "B2B2B2B2B2B2B2B2", key(&subkey)),
+            format!(
+                "this key does not open it; it needs {} (subkey B2B2B2B2B2B2B2B2) or C3C3C3C3C3C3C3C3",
+                whole.to_uppercase()
+            )
+        );
+        assert_eq!(
+            said(Tried::Gnupg, "A1A1A1A1A1A1A1A1", key(&whole)),
+            format!(
+                "GnuPG here has no secret key that opens it; it needs {} or C3C3C3C3C3C3C3C3",
+                whole.to_uppercase()
+            )
+        );
     }
 }

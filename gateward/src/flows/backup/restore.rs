@@ -160,7 +160,8 @@ pub fn restore(
     let (opened, taken) = std::thread::scope(|scope| {
         let opens = scope.spawn(move || {
             let (compression, length) = (manifest.compression, manifest.stream.bytes);
-            let opened = open_whole(opening, sealed, compression, length, &mut inlet)?;
+            let opened = open_whole(opening, sealed, compression, length, &mut inlet)
+                .map_err(|why| why.known_by(&manifest.recipients))?;
             is_described("file", &opened.file, &manifest.file)?;
             is_described("content", &opened.stream, &manifest.stream)?;
             inlet.end().map_err(opening::Error::Output)?;

@@ -169,6 +169,6 @@ fn open(
             Ok(Err(Wrong::Stream(why.to_string())))
         }
         Err(opening::Error::Input(source)) => Err(target::Error::Io { place: target.place(), source }.into()),
-        Err(why) => Err(Error::Opening(why)),
+        Err(why) => Err(Error::Opening(why.known_by(&manifest.recipients))),
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use openpgp::{Fingerprint, NamedKey};
 
-use crate::flows::backup::opening::{Error, Opening};
+use crate::flows::backup::opening::{Error, Opening, Tried};
 use crate::server::outwards::one_line;
 
 /// Opens by `gpg --decrypt`, whose agent asks for passphrases and PINs in its own way.
@@ -196,7 +196,7 @@ impl Said {
         }
         if self.has("NO_SECKEY") {
             let needs = self.told("ENC_TO").filter_map(|words| Some(named(words.first()?))).collect();
-            return Err(Error::WrongKey { needs });
+            return Err(Error::WrongKey { tried: Tried::Gnupg, needs });
         }
         // It has read something, and that was no message.
         if self.has("NODATA") || self.has("BEGIN_DECRYPTION") {
@@ -292,7 +292,9 @@ mod tests {
     fn every_key_that_would_open_it_is_named_where_none_is_here() {
         let said = "[GNUPG:] ENC_TO 5FE1C54C21F9CDF5 18 0\n[GNUPG:] ENC_TO 0000000000000000 18 0\n\
                     [GNUPG:] NO_SECKEY 5FE1C54C21F9CDF5\n[GNUPG:] BEGIN_DECRYPTION\n";
-        let Err(Error::WrongKey { needs }) = judged(2, said) else { panic!("{:?}", judged(2, said)) };
+        let Err(Error::WrongKey { needs, tried: Tried::Gnupg }) = judged(2, said) else {
+            panic!("{:?}", judged(2, said))
+        };
         assert_eq!(needs, ["5FE1C54C21F9CDF5", "a key that it does not name"]);
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use openpgp::{Fingerprint, Flaw, OpenError, OpeningKey, OpeningKeyError};
 
 use crate::base::secret::Secret;
-use crate::flows::backup::opening::{Error, Opening};
+use crate::flows::backup::opening::{Error, Opening, Tried};
 
 /// Opens with the key out of a file, which has to lie on this machine for as long.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Opening for KeyFile {
 fn in_our_words(error: OpenError) -> Error {
     match error {
         OpenError::WrongKey { needs } => {
-            Error::WrongKey { needs: needs.iter().map(ToString::to_string).collect() }
+            Error::WrongKey { tried: Tried::Key, needs: needs.iter().map(ToString::to_string).collect() }
         }
         OpenError::Flaw(Flaw::Input(source)) => Error::Input(source),
         OpenError::Unsupported(_) => Error::Unable { what: "opening".into(), why: error.to_string() },
