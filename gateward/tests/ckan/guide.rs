@@ -51,6 +51,8 @@ impl Administrator {
             ("/etc/ckan/default/ckan.ini", site.ini().display().to_string()),
             ("https://dcor.example.org", site.url()),
             ("/etc/ssl/certs/dcor.pem", reader.path("dcor.pem")),
+            ("/etc/ckan/default", reader.path("ckan")),
+            ("/var/backups/gateward", reader.path("backups")),
             ("/etc/gateward", reader.path("etc")),
             ("/var/lib/gateward", reader.path("state")),
             (" --group gateward", String::new()),
@@ -157,6 +159,28 @@ impl Administrator {
         self.runs(found[0])
     }
 
+    /// Writes the job of the guide into the configuration.
+    fn adds_the_job(&self) {
+        let config = self.reader.at("etc/gateward.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let state = self.reader.path("backup-state");
+        let job = guide_reader::blocks(section(GUIDE, "Backups"), "toml").remove(0);
+        // What is kept between runs does not go where this machine's own is.
+        let text = format!("backup_state = \"{state}\"\n{text}\n{}", self.reader.here(&job));
+        std::fs::write(config, text).unwrap();
+    }
+
+    /// Makes the key that opens backups, and CKAN's folders, which who installs CKAN makes.
+    fn backup_key(&mut self) {
+        let listed = self.gpg(&["--with-colons", "--list-keys", "desk@example.org"]);
+        let fingerprint = listed.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap();
+        self.reader.call("8FD98B2183B2C2288FD98B2183B2C2288FD98B21", fingerprint.trim_matches(':'));
+        std::fs::copy(self.reader.at("desk.asc"), self.reader.at("backup-key.asc")).unwrap();
+        std::fs::create_dir_all(self.site.storage()).unwrap();
+        std::fs::create_dir(self.reader.at("ckan")).unwrap();
+        std::fs::copy(self.site.ini(), self.reader.at("ckan/ckan.ini")).unwrap();
+    }
+
     fn opens(&self, file: &str, passphrase: &str) -> Opened {
         let bytes = std::fs::read(self.reader.at(file)).unwrap();
         open(&bytes, &Passphrase::parse(passphrase).unwrap()).unwrap()
@@ -188,7 +212,10 @@ fn passphrases(terminal: &str) -> Vec<(String, String)> {
 #[test]
 fn every_step_of_the_guide_leads_to_the_next() {
     let folder = tempfile::tempdir().unwrap();
-    let administrator = Administrator::new(folder.path());
+    let mut administrator = Administrator::new(folder.path());
+    administrator.desk();
+    administrator.backup_key();
+    let administrator = administrator;
     let at = |name: &str| administrator.reader.at(name);
 
     administrator.follows("2. A key for gateward", "install");
@@ -213,7 +240,6 @@ fn every_step_of_the_guide_leads_to_the_next() {
 
     let people = guide_reader::blocks(section(GUIDE, "5. Many at once"), "csv").remove(0);
     std::fs::write(at("course.csv"), people).unwrap();
-    administrator.desk();
     let course = administrator.follows("5. Many at once", "gateward access-token create");
     assert_eq!(passphrases(&course.terminal), []);
     let told =
@@ -257,6 +283,11 @@ fn every_step_of_the_guide_leads_to_the_next() {
     assert!(swept.output.contains("access tokens ended: 0"), "{}", swept.output);
     administrator.follows("Letters of your own", "gateward access-token letters");
     assert!(at("letters/letter.de.html").exists());
+
+    administrator.adds_the_job();
+    administrator.follows("Backups", "gateward backup recipient import");
+    let listed = administrator.runs("gateward backup list instance; gateward backup verify --job instance");
+    assert!(listed.output.contains(".tar.zst.gpg") && listed.output.contains(": good"), "{}", listed.output);
 
     let all: BTreeSet<_> = guide_reader::blocks(GUIDE, "sh").into_iter().collect();
     assert_eq!(*administrator.followed.borrow(), all, "every block is followed");
