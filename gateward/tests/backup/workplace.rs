@@ -19,7 +19,7 @@ use gateward::server::system;
 use gateward::store::source_database::SourceDatabase;
 use openpgp::{Certificate, Recipient};
 
-use crate::cluster::{Cluster, PROGRAMS};
+use crate::cluster::Cluster;
 
 /// An OpenPGP key that GnuPG made; without a passphrase.
 pub struct Key {

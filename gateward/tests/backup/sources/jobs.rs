@@ -10,7 +10,7 @@ use gateward::server::backup::programs::Programs;
 use gateward::server::backup::source::{Own, Planned, Surroundings, source_of};
 
 use super::databases::{Stopping, content};
-use crate::cluster::{Cluster, PASSWORD, PROGRAMS, program, run};
+use crate::cluster::{Cluster, PASSWORD, program, run};
 
 const KEY: &str = "C83815158DF0077272F19E1E4169CE9D00970757";
 

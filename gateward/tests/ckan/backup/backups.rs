@@ -35,9 +35,9 @@ impl Backups {
         let config = ours.path("gateward.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         let job = format!(
-            "[[backup]]\nname = \"instance\"\nckan_ini = {:?}\ncompress = \"zstd\"\n\
+            "[[backup]]\nname = \"instance\"\nckan_ini = \"{}\"\ncompress = \"zstd\"\n\
              recipients = [\"{fingerprint}\"]\nfolder = \"backups\"\n",
-            ckan.ini()
+            ckan.ini().display()
         );
         std::fs::write(&config, format!("backup_state = \"state\"\n{text}\n{job}")).unwrap();
         let backups = Self { ours, somebody, fingerprint, ini: ckan.ini() };
@@ -58,12 +58,23 @@ impl Backups {
         self.call(&["backup", "run", "instance", "--format", "json"])
     }
 
-    /// The run that flags alone ask for, into a folder of its own.
+    /// The run that flags alone ask for, into a folder of its own, with the folder of CKAN's configuration.
     pub fn by_flags(&self) -> Call {
         let to = self.ours.path("by-flags").display().to_string();
+        let etc = self.etc();
+        std::fs::create_dir_all(&etc).unwrap();
+        for name in ["ckan.ini", "ckan.ini.orig"] {
+            std::fs::copy(&self.ini, etc.join(name)).unwrap();
+        }
         let (ini, id) = (self.ini.to_str().unwrap(), &self.fingerprint[self.fingerprint.len() - 16..]);
         let run = ["backup", "run", "--ckan-ini", ini, "--key-id", id, "--to", &to, "--compress", "zstd"];
-        self.call(&[&run[..], &["--name", "by-flags", "--format", "json"]].concat())
+        let more = ["--directory", etc.to_str().unwrap(), "--exclude", "*.orig", "--name", "by-flags"];
+        self.call(&[&run[..], &more, &["--format", "json"]].concat())
+    }
+
+    /// A folder of CKAN's configuration.
+    pub fn etc(&self) -> PathBuf {
+        self.ours.path("etc-ckan")
     }
 
     /// Where a run laid its file.
@@ -99,11 +110,11 @@ impl Backups {
         assert!(readme.contains("put `| zstd --decompress` behind gpg"), "{readme}");
         let unpack = line("mkdir restored").replace("FILE", "FILE | zstd --decompress");
         let unpack = unpack.replace("FILE", &file.display().to_string());
-        let fill = line("cat restored/").replace("database/NAME", &format!("database/{}", of.database()));
-        let fill = fill.replace("dbname NAME", &format!("dbname {database}"));
+        let load = line("cat restored/").replace("database/NAME", &format!("database/{}", of.database()));
+        let load = load.replace("dbname NAME", &format!("dbname {database}"));
         std::fs::create_dir(&folder).unwrap();
         let mut shell = Command::new("bash");
-        shell.args(["-euo", "pipefail", "-c", &format!("{unpack}\n{fill}")]).current_dir(&folder);
+        shell.args(["-euo", "pipefail", "-c", &format!("{unpack}\n{load}")]).current_dir(&folder);
         let port = Cluster::shared().address().port().to_string();
         shell.env("PGHOST", Cluster::shared().socket_folder()).env("PGPORT", port);
         good(shell.env("PGUSER", "postgres").env("GNUPGHOME", self.somebody.home()));
@@ -118,9 +129,14 @@ impl Backups {
 }
 
 impl Restored {
+    /// Where a folder that was backed up is.
+    pub fn place(&self, folder: &Path) -> PathBuf {
+        self.folder.join("files").join(folder.strip_prefix("/").unwrap())
+    }
+
     /// Where the files of `site` are.
     pub fn storage(&self, site: &Site) -> PathBuf {
-        self.folder.join("files").join(site.storage().strip_prefix("/").unwrap())
+        self.place(&site.storage())
     }
 
     /// Starts a CKAN on it.

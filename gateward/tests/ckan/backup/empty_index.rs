@@ -18,9 +18,10 @@ pub fn url() -> String {
     static INDEX: OnceLock<StandIn> = OnceLock::new();
     let index = INDEX.get_or_init(|| {
         StandIn::answering(|asked, stream| {
-            let (kind, body) = match asked.target.contains("/schema") {
-                true => ("application/xml", SCHEMA),
-                false => ("application/json", NOTHING),
+            let (kind, body) = if asked.target.contains("/schema") {
+                ("application/xml", SCHEMA)
+            } else {
+                ("application/json", NOTHING)
             };
             let length = body.len();
             write!(
