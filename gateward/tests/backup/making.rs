@@ -239,6 +239,7 @@ fn nothing_and_one_byte_are_backed_up_and_come_back() {
 }
 
 /// How many bytes a large backup has: 64 MiB, or what `GATEWARD_LARGE` says (CONTRIBUTING.md).
+#[expect(clippy::disallowed_methods, reason = "whoever starts the tests may say how much")]
 fn large() -> u64 {
     match std::env::var("GATEWARD_LARGE") {
         Ok(bytes) => bytes.parse().expect("GATEWARD_LARGE is a number of bytes"),
