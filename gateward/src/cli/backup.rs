@@ -3,6 +3,7 @@
 mod drill;
 mod hold;
 mod list;
+mod named;
 mod opening;
 mod progress;
 mod prune;

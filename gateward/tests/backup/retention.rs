@@ -42,7 +42,9 @@ fn what_no_rule_keeps_goes_and_what_is_held_stays_until_it_is_released() {
     let first = name(&site, "words", day(1, 0));
     let held = good_at(&site, noon_and(day(1, 1)), &["backup", "hold", &first]);
     assert!(held.out.contains("is kept"), "{}", held.out);
-    good_at(&site, noon_and(day(1, 1)), &["backup", "hold", &first]);
+    let again = good_at(&site, noon_and(day(1, 1)), &["backup", "hold", &first, "--format", "json"]);
+    let again: serde_json::Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!((&again["file"], &again["held"]), (&json!(first), &json!(true)));
     for (at, left) in [
         ((2, 0), vec![(1, 0), (2, 0)]),
         ((2, 1), vec![(1, 0), (2, 0), (2, 1)]),

@@ -393,7 +393,18 @@ fn all_backups_of_a_job_are_looked_at_and_each_by_its_name() {
     assert_eq!(made.installation.run(&["backup", "verify", &name(&first), &name(&other)]).status, 1);
 
     let missing = made.installation.run(&["backup", "verify", "nowhere.gpg"]);
-    assert_eq!(missing.status, 2, "{missing:?}");
+    let nowhere = "neither the current folder nor a job's place has nowhere.gpg: `gateward backup list`";
+    assert_eq!((missing.status, missing.stderr.contains(nowhere)), (2, true), "{missing:?}");
+    let held = made.installation.run(&["backup", "hold", "nowhere.gpg"]);
+    assert_eq!((held.status, held.stderr.contains(nowhere)), (2, true), "{held:?}");
+    let folder = made.installation.run(&["backup", "verify", &made.installation.path("backups")]);
+    let named = "backups is a folder: name files, or --job";
+    assert_eq!((folder.status, folder.stderr.contains(named)), (2, true), "{folder:?}");
+    for verb in ["verify", "drill"] {
+        let ran = made.installation.run(&["backup", verb, "--job", "nojob"]);
+        let named = "there is no job nojob: the configuration has data, other";
+        assert_eq!((ran.status, ran.stderr.contains(named)), (2, true), "{ran:?}");
+    }
     let missing = made.installation.run(&["backup", "verify", &made.installation.path("nowhere.gpg")]);
     assert_eq!(
         (missing.status, missing.stderr.contains("there is no nowhere.gpg")),

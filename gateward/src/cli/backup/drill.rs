@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use backup_manifest::{self as manifest, Outcome, Part};
 use serde_json::json;
 
+use super::named::{Named, Vouched};
 use super::opening::PrivateKey;
 use super::recorded::record;
-use super::sought::{Named, Sought};
 use crate::cli::access::operating_system_user;
 use crate::cli::terminal::say;
 use crate::cli::{Context, YES, no};
@@ -45,7 +45,7 @@ pub(in crate::cli) struct Drill {
 
 impl Drill {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let sought = self.named.find(context)?;
+        let backup = self.named.find(context)?;
         let opening = self.key.needed()?;
         let interrupt = Interrupt::default();
         interrupt.watch().context("watching for interrupts")?;
@@ -54,12 +54,12 @@ impl Drill {
             who: operating_system_user(),
             at: system::wall_clock(),
         };
-        let place = self.place(&sought)?;
+        let place = self.place(&backup)?;
         let user = server_user(&place)?;
         let room = Room::make(&place, user.as_ref(), &system::random())?;
-        let manifest = &sought.manifest;
+        let manifest = &backup.manifest;
         let has_files = manifest.parts.iter().any(|part| !matches!(part, Part::Database(_)));
-        let cluster = self.cluster(&sought, &room, user.as_ref(), &interrupt)?;
+        let cluster = self.cluster(&backup, &room, user.as_ref(), &interrupt)?;
         let plan = plan(manifest, cluster.is_some(), has_files, true)?;
         let programs = Programs::find(self.pg_bin.as_deref(), variable);
         let database = cluster
@@ -68,18 +68,18 @@ impl Drill {
         let folder = has_files.then(|| room.files());
         let mut landing =
             Landing::new(manifest, plan, database.transpose()?, folder, true, interrupt.clone());
-        let mut sealed = interrupt.over(sought.place.read(&sought.name)?);
-        let prove = || sought.prove(&interrupt);
+        let mut sealed = interrupt.over(backup.place.read(&backup.name)?);
+        let prove = || backup.prove(&interrupt);
         let now = system::wall_clock;
         let result = drill(manifest, prove, &mut sealed, opening.as_ref(), &mut landing, &held, &now);
         drop(landing);
         drop(cluster);
         drop(room);
-        tell(context, &sought, &result.context("nothing is known about the backup")?, out)
+        tell(context, &backup, &result.context("nothing is known about the backup")?, out)
     }
 
-    fn place(&self, sought: &Sought) -> anyhow::Result<PathBuf> {
-        match (&self.place, &sought.installation) {
+    fn place(&self, backup: &Vouched) -> anyhow::Result<PathBuf> {
+        match (&self.place, &backup.installation) {
             (Some(place), _) => Ok(std::path::absolute(place)?),
             (None, Some(installation)) => {
                 let state = &installation.config.backup_state;
@@ -96,12 +96,12 @@ impl Drill {
     /// Starts a server, where a database was backed up, that is not older than where it came from.
     fn cluster(
         &self,
-        sought: &Sought,
+        backup: &Vouched,
         room: &Room,
         user: Option<&nix::unistd::User>,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Option<Cluster>> {
-        let versions = sought.manifest.parts.iter().filter_map(|part| match part {
+        let versions = backup.manifest.parts.iter().filter_map(|part| match part {
             Part::Database(dump) => Some(major(&dump.server_version)),
             _ => None,
         });
@@ -124,7 +124,7 @@ fn major(version: &str) -> u32 {
 
 fn tell(
     context: &Context,
-    sought: &Sought,
+    backup: &Vouched,
     drill: &manifest::Drill,
     out: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
@@ -132,10 +132,10 @@ fn tell(
         Outcome::Good => Vec::new(),
         Outcome::Differs(wrong) => wrong.clone(),
     };
-    let laid = sought.installation.as_ref().map(|installation| {
+    let laid = backup.installation.as_ref().map(|installation| {
         let note = drill.sign(installation.keyring.manifest_signer())?;
-        let name = sought.name.drill(drill.at);
-        sought.place.put(&name, note.as_bytes())?;
+        let name = backup.name.drill(drill.at);
+        backup.place.put(&name, note.as_bytes())?;
         anyhow::Ok(name)
     });
     let laid = match laid.transpose() {
@@ -145,7 +145,7 @@ fn tell(
             None
         }
     };
-    if sought.installation.is_none() {
+    if backup.installation.is_none() {
         say("no result was left: `gateward init --for backup` gives a key to sign it with");
     }
     let json = json!({
@@ -159,7 +159,7 @@ fn tell(
     };
     context.print(out, &text, &json)?;
     let code = if wrong.is_empty() { YES } else { no() };
-    if let Some(installation) = &sought.installation {
+    if let Some(installation) = &backup.installation {
         let what = BackupWhat::BackupDrilled { file: drill.backup.clone(), host: drill.host.clone(), wrong };
         record(context, &installation.config, what)?;
     }

@@ -1,12 +1,12 @@
 //! `gateward backup list`
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
 use backup_manifest::Drill;
 use serde_json::json;
 
+use super::sought::places_of;
 use super::words;
 use super::workshop::Workshop;
 use crate::base::backup::JobName;
@@ -24,11 +24,7 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let workshop = Workshop::open(context)?;
-        let mut all = Vec::new();
-        let mut seen = BTreeSet::new();
-        for job in workshop.jobs(&self.jobs)? {
-            all.extend(workshop.places(job)?.into_iter().filter(|place| seen.insert(place.place())));
-        }
+        let all = places_of(&workshop.config, &self.jobs)?;
         let ours = workshop.job.keyring.manifest_verifiers();
         let elsewhere: Vec<_> = workshop.config.drill_signers.iter().map(|key| key.0.clone()).collect();
         let shelves = look_through(&all, Believed { of_all: &ours, of_drills: &elsewhere });

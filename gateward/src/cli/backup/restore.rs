@@ -8,9 +8,9 @@ use anyhow::{Context as _, bail};
 use backup_manifest::{Dump, DumpFormat, Manifest, Part};
 use serde_json::json;
 
+use super::named::{Named, Vouched};
 use super::opening::PrivateKey;
 use super::recorded::record;
-use super::sought::{Named, Sought};
 use crate::base::postgres_url::PostgresUrl;
 use crate::cli::terminal::{Terminal, say};
 use crate::cli::{Context, YES, no};
@@ -51,8 +51,8 @@ struct Into {
 impl Restore {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let Into { url, folder } = self.into()?;
-        let sought = self.named.find(context)?;
-        let manifest = &sought.manifest;
+        let backup = self.named.find(context)?;
+        let manifest = &backup.manifest;
         let plan = plan(manifest, url.is_some(), folder.is_some(), self.globals)?;
         let interrupt = Interrupt::default();
         let programs = Programs::find(None, |name| std::env::var_os(name));
@@ -61,14 +61,14 @@ impl Restore {
         self.ask(manifest, database.as_mut(), folder.as_deref())?;
         let opening = self.key.needed()?;
         interrupt.watch().context("watching for interrupts")?;
-        if let Err(why) = sought.prove(&interrupt) {
+        if let Err(why) = backup.prove(&interrupt) {
             say(&format!("nothing was restored: {why}"));
             return Ok(if why.is_about_the_backup() { no() } else { ExitCode::from(2) });
         }
-        let mut sealed = interrupt.over(sought.place.read(&sought.name)?);
+        let mut sealed = interrupt.over(backup.place.read(&backup.name)?);
         let mut landing = Landing::new(manifest, plan, database, folder, self.globals, interrupt);
         let restored = restore(manifest, &mut sealed, opening.as_ref(), &mut landing);
-        self.tell(context, &sought, restored, out)
+        self.tell(context, &backup, restored, out)
     }
 
     fn into(&self) -> anyhow::Result<Into> {
@@ -132,11 +132,11 @@ impl Restore {
     fn tell(
         &self,
         context: &Context,
-        sought: &Sought,
+        backup: &Vouched,
         restored: Result<Restored, Error>,
         out: &mut impl Write,
     ) -> anyhow::Result<ExitCode> {
-        let (file, into) = (sought.name.to_string(), &self.into);
+        let (file, into) = (backup.name.to_string(), &self.into);
         let (wrong, code) = match restored {
             Ok(restored) => {
                 let Restored { key, wrong, notes, rows_compared } = restored;
@@ -166,7 +166,7 @@ impl Restore {
                 (vec![why.to_string()], code)
             }
         };
-        if let Some(installation) = &sought.installation {
+        if let Some(installation) = &backup.installation {
             let what = BackupWhat::BackupRestored { file, into: into.clone(), wrong };
             record(context, &installation.config, what)?;
         }

@@ -1,7 +1,7 @@
 //! `gateward backup verify`
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use serde_json::json;
 
 use super::opening::PrivateKey;
 use super::recorded::catch_up_or_say;
+use super::sought::{Called, Sought, called, known, look_for, places_of};
 use super::workshop::Workshop;
 use crate::base::backup::{FileName, JobName};
 use crate::cli::terminal::{say, shown};
 use crate::cli::{Context, YES, no};
+use crate::config::Config;
 use crate::flows::backup::target::{Error, Target, read_note};
 use crate::flows::backup::verify::{Verdict, verify};
 use crate::flows::record::BackupWhat;
-use crate::server::backup::folder::Folder;
 use crate::server::boot;
 
 /// See whether backups are what was made.
@@ -43,27 +44,28 @@ pub(in crate::cli) struct Verify {
     signer: Vec<VerifierKey>,
 }
 
-/// One backup to be looked at.
-struct Wanted {
-    place: Arc<dyn Target>,
-    name: FileName,
-}
-
 impl Verify {
     pub(in crate::cli) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let opening = self.key.opening()?;
         let known = self.known(context)?;
+        let called = self.files.iter().map(|file| called(file)).collect::<anyhow::Result<Vec<_>>>()?;
         // Files that are named by where they are may be ours alone to read; those of jobs are their owner's.
-        let by_name =
-            self.job.is_some() || context.has_installation() && self.files.iter().any(|file| is_name(file));
-        let mut workshop = if by_name { Some(Workshop::open(context)?) } else { None };
-        let wanted = match (&self.job, &workshop) {
-            (Some(job), Some(workshop)) => of_job(workshop, job, &known)?,
-            _ => self.named(workshop.as_ref())?,
+        let by_name = self.job.is_some() || called.iter().any(|it| matches!(it, Called::Name(_)));
+        let mut workshop =
+            if by_name && context.has_installation() { Some(Workshop::open(context)?) } else { None };
+        let config = workshop.as_ref().map(|workshop| &workshop.config);
+        let (wanted, unseen) = match &self.job {
+            Some(job) => {
+                of_job(config.context("there is no configuration that says what a job is")?, job, &known)?
+            }
+            None => named(called, config)?,
         };
+        for error in &unseen {
+            say(&shown(&error.to_string()));
+        }
 
         let mut verdicts = Vec::new();
-        for Wanted { place, name } in &wanted {
+        for Sought { place, name } in &wanted {
             match verify(&**place, name, &known, opening.as_deref()) {
                 Ok(verdict) => {
                     tell(context, out, &**place, name, &verdict)?;
@@ -81,7 +83,7 @@ impl Verify {
         // Who cannot look at one has still found another one to be bad.
         Ok(if verdicts.iter().any(|(_, verdict)| !verdict.wrong.is_empty()) {
             no()
-        } else if verdicts.len() < wanted.len() {
+        } else if verdicts.len() < wanted.len() || !unseen.is_empty() {
             ExitCode::from(2)
         } else {
             YES
@@ -90,81 +92,69 @@ impl Verify {
 
     /// Whose signatures count.
     fn known(&self, context: &Context) -> anyhow::Result<Vec<VerifierKey>> {
-        let mut known = self.signer.clone();
-        if !context.has_installation() && known.is_empty() {
-            bail!(
-                "whose manifests count? Give --signer, as `gateward backup signer` prints it on the machine that \
-                 makes the backups, or the configuration with --config"
-            );
+        if !context.has_installation() {
+            return known(&self.signer, None);
         }
-        if context.has_installation() {
-            let keyring = context.config().and_then(|config| Ok(boot::keyring(&config.keyring)?));
-            match keyring {
-                Ok(keyring) => known.extend(keyring.manifest_verifiers()),
-                Err(error) if known.is_empty() => {
-                    return Err(error.context("without the keyring, --signer says whose manifests count"));
-                }
-                // Whoever names a signer need not be able to read the keyring.
-                Err(_) => {}
+        match context.config().and_then(|config| Ok(boot::keyring(&config.keyring)?)) {
+            Ok(keyring) => known(&self.signer, Some(&keyring)),
+            Err(error) if self.signer.is_empty() => {
+                Err(error.context("without the keyring, --signer says whose manifests count"))
             }
+            // Whoever names a signer need not be able to read the keyring.
+            Err(_) => known(&self.signer, None),
         }
-        Ok(known)
-    }
-
-    fn named(&self, workshop: Option<&Workshop>) -> anyhow::Result<Vec<Wanted>> {
-        let mut wanted = Vec::new();
-        for file in &self.files {
-            match workshop {
-                Some(workshop) if is_name(file) => {
-                    let name = name(file)?;
-                    let places = workshop.find(&name)?.into_iter().map(|(_, place)| Arc::from(place));
-                    wanted.extend(places.map(|place| Wanted { place, name: name.clone() }));
-                }
-                _ => wanted.push(beside(file)?),
-            }
-        }
-        Ok(wanted)
     }
 }
 
-/// Whether it is looked for in the places of all jobs.
-fn is_name(file: &Path) -> bool {
-    file.components().count() == 1 && !file.exists()
-}
-
-fn name(file: &Path) -> anyhow::Result<FileName> {
-    let shown = || shown(&file.display().to_string());
-    let name = file.file_name().and_then(|name| name.to_str()).with_context(shown)?;
-    name.parse().with_context(shown)
-}
-
-/// A file, and the folder where its manifest is.
-fn beside(file: &Path) -> anyhow::Result<Wanted> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(Wanted { place: Arc::new(Folder::for_reading(folder)), name: name(file)? })
+fn named(called: Vec<Called>, config: Option<&Config>) -> anyhow::Result<(Vec<Sought>, Vec<Error>)> {
+    let (mut wanted, mut all_unseen) = (Vec::new(), Vec::new());
+    for called in called {
+        match (called, config) {
+            (Called::File(sought), _) => wanted.push(sought),
+            (Called::Name(name), Some(config)) => {
+                let (found, unseen) = look_for(&name, config)?;
+                wanted.extend(found);
+                all_unseen.extend(unseen);
+            }
+            (Called::Name(name), None) => {
+                bail!("the current folder has no {name}, and no configuration says where else it may be")
+            }
+        }
+    }
+    Ok((wanted, all_unseen))
 }
 
 /// The backups of a job; those whose manifest nobody believes may be its own, too.
-fn of_job(workshop: &Workshop, job: &JobName, known: &[VerifierKey]) -> anyhow::Result<Vec<Wanted>> {
-    let mut wanted = Vec::new();
-    for job in workshop.jobs(std::slice::from_ref(job))? {
-        for place in workshop.places(job)? {
-            let place: Arc<dyn Target> = place.into();
-            let files = place.list()?;
-            for name in files.iter().map(|file| &file.name).filter(|name| name.is_backup()) {
-                let said = match read_note(&*place, &name.manifest()) {
-                    Err(Error::Missing { .. }) => {
-                        say(&format!("{}: {name} has no manifest, and was not looked at", place.place()));
-                        continue;
-                    }
-                    note => Manifest::read(&note?, known),
-                };
-                if said.is_ok_and(|manifest| manifest.job != job.name.as_str()) {
-                    continue;
-                }
-                wanted.push(Wanted { place: Arc::clone(&place), name: name.clone() });
-            }
+fn of_job(
+    config: &Config,
+    job: &JobName,
+    known: &[VerifierKey],
+) -> anyhow::Result<(Vec<Sought>, Vec<Error>)> {
+    let (mut wanted, mut unseen) = (Vec::new(), Vec::new());
+    for place in places_of(config, std::slice::from_ref(job))? {
+        match of_job_in(&place, job, known) {
+            Ok(found) => wanted.extend(found),
+            Err(error) => unseen.push(error),
         }
+    }
+    Ok((wanted, unseen))
+}
+
+fn of_job_in(place: &Arc<dyn Target>, job: &JobName, known: &[VerifierKey]) -> Result<Vec<Sought>, Error> {
+    let mut wanted = Vec::new();
+    let files = place.list()?;
+    for name in files.iter().map(|file| &file.name).filter(|name| name.is_backup()) {
+        let said = match read_note(&**place, &name.manifest()) {
+            Err(Error::Missing { .. }) => {
+                say(&format!("{}: {name} has no manifest, and was not looked at", place.place()));
+                continue;
+            }
+            note => Manifest::read(&note?, known),
+        };
+        if said.is_ok_and(|manifest| manifest.job != job.as_str()) {
+            continue;
+        }
+        wanted.push(Sought { place: Arc::clone(place), name: name.clone() });
     }
     Ok(wanted)
 }

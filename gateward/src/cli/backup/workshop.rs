@@ -1,8 +1,9 @@
 //! What commands about backups have in common: the configuration, the keyring, what is kept between runs.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
-use crate::base::backup::{FileName, JobName};
+use super::sought::jobs;
+use crate::base::backup::JobName;
 use crate::cli::Context;
 use crate::cli::access::{become_owner_of, owner};
 use crate::config::{Backup, Config};
@@ -37,11 +38,7 @@ impl Workshop {
 
     /// The jobs of these names; all of them if none is named.
     pub fn jobs(&self, names: &[JobName]) -> anyhow::Result<Vec<&Backup>> {
-        let jobs = &self.config.backup;
-        if let Some(name) = names.iter().find(|name| jobs.iter().all(|job| job.name != **name)) {
-            bail!("there is no job {name}: the configuration has {}", listed(jobs));
-        }
-        Ok(jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).collect())
+        jobs(&self.config, names)
     }
 
     /// All places of `job`, to look at what lies there.
@@ -66,30 +63,4 @@ impl Workshop {
     pub fn recipients(&self) -> anyhow::Result<Recipients> {
         Ok(RecipientFolder::below(&self.config.backup_state).read()?)
     }
-
-    /// The backup of this name, in each place where it lies, with the job whose place that is.
-    pub fn find(&self, name: &FileName) -> anyhow::Result<Vec<(&Backup, Box<dyn Target>)>> {
-        let mut found = Vec::new();
-        for job in &self.config.backup {
-            for place in self.places(job)? {
-                let is_there = place.list()?.iter().any(|there| there.name == *name);
-                let is_known =
-                    found.iter().any(|(_, other): &(_, Box<dyn Target>)| other.place() == place.place());
-                if is_there && !is_known {
-                    found.push((job, place));
-                }
-            }
-        }
-        if found.is_empty() {
-            bail!("no job's places have {name}: `gateward backup list` shows what there is");
-        }
-        Ok(found)
-    }
-}
-
-fn listed(jobs: &[Backup]) -> String {
-    if jobs.is_empty() {
-        return "none: [[backup]] is one".into();
-    }
-    jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! What lies in the places of backups, each backup once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use backup_manifest::{Drill, Manifest, ManifestError, OpenError, VerifierKey};
 
@@ -85,7 +86,7 @@ pub struct Shelves {
 ///
 /// What a file that is neither backup nor beside one is, nobody asks: a text for readers, for instance.
 /// A place that cannot be looked into, or not wholly, does not hide the others.
-pub fn look_through(places: &[Box<dyn Target>], believed: Believed<'_>) -> Shelves {
+pub fn look_through(places: &[Arc<dyn Target>], believed: Believed<'_>) -> Shelves {
     let mut all = BTreeMap::new();
     let looked = places.iter().map(|place| look_into(place.as_ref(), believed, &mut all));
     let unseen = looked.filter_map(Result::err).collect();
