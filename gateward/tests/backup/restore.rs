@@ -209,7 +209,8 @@ fn an_archive_goes_into_a_database_and_a_folder_or_into_one_of_them_and_says_so(
     place.restore(&name, "key", &[&only]).is(0).says("the database source_").says("was left out");
     assert!(place.path("only/files/srv/files/a").exists());
     let (_, url) = empty(cluster);
-    place.restore(&name, "key", &[&url]).is(0).says("the folder /srv/files was left out");
+    let restored = place.restore(&name, "key", &[&url]);
+    restored.is(0).says(&format!("is restored into {url}, ")).says("; the folder /srv/files was left out\n");
     place.restore(&name, "key", &[&url, &url]).is(2).says("one database and one folder");
 }
 
@@ -291,6 +292,39 @@ fn what_a_command_wrote_becomes_a_file_once_it_is_whole() {
     let file = name.as_str().strip_suffix(".zst.gpg").unwrap();
     assert_eq!(std::fs::read(place.path("in").join(file)).unwrap(), b"written\n");
     assert_eq!(std::fs::read_dir(place.path("in")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_bare_word_is_neither_a_database_nor_a_folder() {
+    let place = Workplace::new();
+    let tar = Tar::new().file("files/srv/files/a", b"four").end();
+    let name = place.make(&mut Given(tar, vec![files(1, 4)]), Inside::Archive, Compression::None);
+    let refused = place.restore(&name, "key", &["n2"]);
+    refused.is(2).says("--into n2: a database is postgres:///n2, a folder ./n2");
+    let mut restore = place.command();
+    restore.current_dir(place.dir.path()).args([
+        "backup",
+        "restore",
+        name.as_str(),
+        "--key",
+        "key",
+        "--into",
+        "./n2",
+    ]);
+    said(&mut restore).is(0).says(" is restored into ./n2, 0 rows counted again");
+    assert!(place.path("n2/files").exists());
+}
+
+#[test]
+fn nothing_is_asked_of_somebody_who_names_no_key() {
+    let place = Workplace::new();
+    let tar = Tar::new().file("files/srv/files/a", b"four").end();
+    let name = place.make(&mut Given(tar, vec![files(1, 4)]), Inside::Archive, Compression::None);
+    let mut restore = place.command();
+    restore.args(["backup", "restore", name.as_str(), "--into"]).arg(place.path(""));
+    let refused = said(&mut restore);
+    refused.is(2).says("name its private key with --key FILE, or --gpg");
+    assert!(!refused.error.contains("Overwrite"), "{refused:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::named::{Named, Vouched};
 use super::opening::PrivateKey;
 use super::recorded::record;
 use crate::base::postgres_url::PostgresUrl;
-use crate::cli::terminal::{Terminal, say};
+use crate::cli::terminal::{Terminal, say, shown};
 use crate::cli::{Context, YES, no};
 use crate::flows::backup::opening;
 use crate::flows::backup::restore::plan::plan;
@@ -29,7 +29,7 @@ use crate::server::backup::restore::{Database, Landing, Manner};
 pub(in crate::cli) struct Restore {
     #[command(flatten)]
     named: Named,
-    /// A database, as postgres://USER@HOST/DATABASE, or a folder; one of each at most.
+    /// A database, as postgres://USER@HOST/DATABASE, or a folder, with a slash: ./DIR; one of each at most.
     #[arg(long, required = true, value_name = "URL|DIR")]
     into: Vec<String>,
     #[command(flatten)]
@@ -58,17 +58,18 @@ impl Restore {
         let programs = Programs::find(None, |name| std::env::var_os(name));
         let database = url.map(|url| Database::at(url, programs, Manner::Whole, interrupt.clone()));
         let mut database = database.transpose()?;
-        self.ask(manifest, database.as_mut(), folder.as_deref())?;
         let opening = self.key.needed()?;
+        self.ask(manifest, database.as_mut(), folder.as_deref())?;
         interrupt.watch().context("watching for interrupts")?;
         if let Err(why) = backup.prove(&interrupt) {
             say(&format!("nothing was restored: {why}"));
             return Ok(if why.is_about_the_backup() { no() } else { ExitCode::from(2) });
         }
         let mut sealed = interrupt.over(backup.place.read(&backup.name)?);
+        let left_out: Vec<_> = plan.left_out.iter().map(|it| format!("{it} was left out")).collect();
         let mut landing = Landing::new(manifest, plan, database, folder, self.globals, interrupt);
         let restored = restore(manifest, &mut sealed, opening.as_ref(), &mut landing);
-        self.tell(context, &backup, restored, out)
+        self.tell(context, &backup, restored, &left_out, out)
     }
 
     fn into(&self) -> anyhow::Result<Into> {
@@ -76,8 +77,10 @@ impl Restore {
         for text in &self.into {
             let is_second = if text.contains("://") {
                 into.url.replace(text.parse()?).is_some()
-            } else {
+            } else if text.contains('/') || [".", ".."].contains(&text.as_str()) {
                 into.folder.replace(std::path::absolute(text)?).is_some()
+            } else {
+                bail!("--into {}: a database is postgres:///{0}, a folder ./{0}", shown(text));
             };
             if is_second {
                 bail!("--into takes one database and one folder at most");
@@ -134,21 +137,24 @@ impl Restore {
         context: &Context,
         backup: &Vouched,
         restored: Result<Restored, Error>,
+        left_out: &[String],
         out: &mut impl Write,
     ) -> anyhow::Result<ExitCode> {
         let (file, into) = (backup.name.to_string(), &self.into);
         let (wrong, code) = match restored {
             Ok(restored) => {
                 let Restored { key, wrong, notes, rows_compared } = restored;
-                for note in &notes {
+                for note in notes.iter().filter(|note| !left_out.contains(note)) {
                     say(note);
                 }
                 let json = json!({
                     "file": file, "into": into, "wrong": wrong, "notes": notes,
-                    "rows_compared": rows_compared, "opened_with": key.to_string().to_lowercase(),
+                    "rows_compared": rows_compared, "opened_with": key.to_string(),
                 });
-                let good = format!("{file} is restored, {rows_compared} rows counted again");
-                let bad = format!("{file} is restored, and not as it was: {}", wrong.join("; "));
+                let to = shown(&format!("{file} is restored into {}", into.join(" and ")));
+                let without: String = left_out.iter().map(|it| format!("; {it}")).collect();
+                let good = format!("{to}, {rows_compared} rows counted again{without}");
+                let bad = format!("{to}, and not as it was: {}{without}", wrong.join("; "));
                 let code = if wrong.is_empty() { YES } else { no() };
                 context.print(out, if wrong.is_empty() { &good } else { &bad }, &json)?;
                 (wrong, code)
