@@ -200,7 +200,8 @@ fn without_a_server_nothing_is_known_about_the_backup() {
     let nothing = place.path("nothing");
     std::fs::create_dir(&nothing).unwrap();
     let mut drill = place.drill_command(&name);
-    said(drill.arg("--pg-bin").arg(nothing)).is(2).says("no PostgreSQL server is installed");
+    let said = said(drill.arg("--pg-bin").arg(&nothing));
+    said.is(2).says(&format!("--pg-bin {}: initdb and postgres are not there", nothing.display()));
     assert_eq!(results(&place).len(), 0);
     is_empty(&place.path("state/drill"));
 }

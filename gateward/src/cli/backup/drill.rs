@@ -12,7 +12,7 @@ use super::named::{Named, Vouched};
 use super::opening::PrivateKey;
 use super::recorded::record;
 use crate::cli::access::operating_system_user;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{say, shown};
 use crate::cli::{Context, YES, no};
 use crate::flows::backup::drill::{Held, drill};
 use crate::flows::backup::restore::plan::plan;
@@ -107,8 +107,18 @@ impl Drill {
         });
         let Some(oldest) = versions.max() else { return Ok(None) };
         let programs = Programs::find(self.pg_bin.as_deref(), variable);
-        let folder = programs.newest_server(oldest).ok_or(Error::NotInstalled(oldest))?;
+        let folder = programs.newest_server(oldest).ok_or_else(|| self.no_server(oldest))?;
         Ok(Some(Cluster::start(room, &folder, user, interrupt)?))
+    }
+
+    fn no_server(&self, oldest: u32) -> anyhow::Error {
+        match &self.pg_bin {
+            Some(folder) => {
+                let folder = shown(&folder.display().to_string());
+                anyhow::anyhow!("--pg-bin {folder}: initdb and postgres are not there")
+            }
+            None => Error::NotInstalled(oldest).into(),
+        }
     }
 }
 
