@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use backup_manifest::Drill;
+use backup_manifest::{Drill, RecipientKey};
 use serde_json::json;
 
 use super::sought::places_of;
@@ -71,7 +71,7 @@ fn print(context: &Context, backup: &Shelved, out: &mut impl Write) -> anyhow::R
         "held": is_held,
         "job": manifest.map(|manifest| &manifest.job),
         "started_at": manifest.map(|manifest| manifest.started_at),
-        "recipients": manifest.map(|manifest| &manifest.recipients),
+        "recipients": manifest.map(|manifest| manifest.recipients.iter().map(as_people_read_it).collect::<Vec<_>>()),
         // Where it is good nowhere.
         "doubt": copies.iter().find_map(in_doubt).filter(|_| manifest.is_none()).map(|doubt| doubt["why"].clone()),
         "drilled_at": drill.as_ref().map(|drill| drill.at),
@@ -80,6 +80,11 @@ fn print(context: &Context, backup: &Shelved, out: &mut impl Write) -> anyhow::R
         "doubted_drills": doubted_drills.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     Ok(context.print(out, &text, &json)?)
+}
+
+/// Fingerprints as every command prints them.
+fn as_people_read_it(key: &RecipientKey) -> serde_json::Value {
+    json!({ "fingerprint": key.fingerprint.to_uppercase(), "opens_with": key.opens_with.to_uppercase() })
 }
 
 /// A place, with what speaks against the backup there.

@@ -315,7 +315,7 @@ fn said(manifest: &Manifest, places: &[String]) -> MadeBackup {
         places: places.to_vec(),
         bytes: manifest.file.bytes,
         sha256: manifest.file.sha256.clone(),
-        recipients: manifest.recipients.iter().map(|key| key.fingerprint.clone()).collect(),
+        recipients: manifest.recipients.iter().map(|key| key.fingerprint.to_uppercase()).collect(),
         duration_ms: u64::try_from(took).unwrap_or(0),
     }
 }
