@@ -189,6 +189,16 @@ fn a_pg_dump_that_fails_at_ninety_percent_fails_the_run() {
 }
 
 #[test]
+fn what_is_said_by_whoever_is_told_of_a_failure_is_no_part_of_the_result() {
+    let site = Site::make();
+    site.job("fails", "command = [\"false\"]\non_failure = [\"echo\", \"somebody is told\"]");
+    let said = site.run(&["backup", "run", "--format", "json"]);
+    assert!(said.err.contains("somebody is told"), "{said:?}");
+    let result: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(result["result"], "failed");
+}
+
+#[test]
 fn a_database_that_is_stopped_meanwhile_fails_the_run() {
     let (site, cluster) = (Site::make(), Cluster::start());
     let database = cluster.database_of("postgres", "stopped");

@@ -1,5 +1,6 @@
 //! The command that is run after a failure.
 
+use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use crate::base::backup::JobName;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `command`; the job's name and the reason are in its environment, as `GATEWARD_BACKUP_JOB` and
-/// `GATEWARD_BACKUP_REASON`.
+/// `GATEWARD_BACKUP_REASON`. What it writes goes to our standard error: the output is the result's.
 ///
 /// # Errors
 ///
@@ -17,11 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn raise(command: &[String], job: &JobName, reason: &str) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     let failed = |why: String| Err(format!("on_failure of {job}: {program}: {why}"));
+    let stderr = match std::io::stderr().as_fd().try_clone_to_owned() {
+        Ok(stderr) => stderr,
+        Err(error) => return failed(format!("our standard error: {error}")),
+    };
     let started = Command::new(program)
         .args(arguments)
         .env("GATEWARD_BACKUP_JOB", job.as_str())
         .env("GATEWARD_BACKUP_REASON", reason)
         .stdin(Stdio::null())
+        .stdout(stderr)
         .spawn();
     let mut child = match started {
         Ok(child) => child,
