@@ -118,21 +118,27 @@ impl Cluster {
         }
         postgres.arg("-k").arg(folder).arg("-D").arg(&data);
         let postmaster = postgres.stderr(File::create(&log).map_err(said)?).spawn();
-        let what = "postgres";
-        let postmaster = postmaster.map_err(|error| Error::Server { what, why: error.to_string() })?;
+        let failed = |error: std::io::Error| Error::Server { what: "postgres", why: error.to_string() };
+        let postmaster = postmaster.map_err(failed)?;
         let mut cluster = Self { postmaster, folder: folder.to_owned() };
+        cluster.wait(&data, &log, interrupt)?;
+        Ok(cluster)
+    }
+
+    /// Waits until it takes connections.
+    fn wait(&mut self, data: &Path, log: &Path, interrupt: &Interrupt) -> Result<(), Error> {
         let begun = Instant::now();
-        while !cluster.is_ready(&data) {
-            let ended = !matches!(cluster.postmaster.try_wait(), Ok(None));
+        while !self.is_ready(data) {
+            let ended = !matches!(self.postmaster.try_wait(), Ok(None));
             if interrupt.is_raised() {
                 return Err(Error::Stopped);
             }
             if ended || begun.elapsed() > PATIENCE {
-                return Err(Error::Server { what, why: last_words(&log) });
+                return Err(Error::Server { what: "postgres", why: last_words(log) });
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(cluster)
+        Ok(())
     }
 
     /// As pg_ctl looks: line 1 of `postmaster.pid` is its process, line 8 its state.
