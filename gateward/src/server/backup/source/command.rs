@@ -4,8 +4,8 @@ use std::io::Write;
 
 use backup_manifest::Part;
 
-use super::child::Child;
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::child::Pouring;
 use crate::server::backup::programs::Programs;
 
 /// A program with its arguments, started by itself and not by a shell.
@@ -33,7 +33,7 @@ impl Source for Command {
     fn pour(&mut self, out: &mut dyn Write) -> Result<Vec<Part>, Error> {
         let (program, arguments) = self.words.split_first().expect("it was made with a program");
         let what = format!("the command {program}");
-        Child::start(&what, self.programs.command(program).args(arguments))?.pour(out, || ())?;
+        Pouring::start(&what, self.programs.command(program).args(arguments))?.pour(out, || ())?;
         Ok(vec![Part::Command { program: program.clone() }])
     }
 
@@ -90,7 +90,7 @@ mod tests {
     fn of_a_flood_of_words_the_last_are_told() {
         let (_, ended) = poured(&["sh", "-c", "seq 1000000 >&2; echo so it ended >&2; exit 1"]);
         let why = why(ended);
-        assert!(why.ends_with("999999 1000000 so it ended"), "{why}");
+        assert!(why.ends_with("999999; 1000000; so it ended"), "{why}");
         assert!(why.len() < 1000, "{why}");
     }
 

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use backup_manifest::Part;
 
-use super::child::Child;
 use super::pg_dump::{connect, understanding};
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::child::Pouring;
 use crate::server::backup::programs::Programs;
 use crate::store::source_database::{self, SourceDatabase};
 
@@ -40,7 +40,7 @@ impl Source for Globals {
             .arg(format!("--database=dbname='{}'", url.database.replace('\\', "\\\\").replace('\'', "\\'")));
         connect(&mut command, url, password.as_ref())
             .map_err(|why| Error::Failed { what: what.clone(), why })?;
-        Child::start(&what, &mut command)?.pour(out, || ())?;
+        Pouring::start(&what, &mut command)?.pour(out, || ())?;
         Ok(vec![Part::Globals { entry: None, server_version: about.server_version }])
     }
 

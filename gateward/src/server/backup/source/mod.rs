@@ -4,7 +4,6 @@
 //! They wait for programs and servers on the thread that calls, which must be none of an asynchronous runtime's.
 
 mod archive;
-mod child;
 mod ckan_ini;
 mod command;
 mod folder;

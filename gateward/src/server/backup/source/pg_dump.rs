@@ -14,10 +14,10 @@ use backup_manifest::{Dump, DumpFormat, Part};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use tokio::sync::oneshot;
 
-use super::child::Child;
 use crate::base::postgres_url::{Host, PostgresUrl};
 use crate::base::secret::Secret;
 use crate::flows::backup::source::{Error, Source};
+use crate::server::backup::child::Pouring;
 use crate::server::backup::programs::Programs;
 use crate::store::source_database::{self, SourceDatabase};
 
@@ -85,7 +85,7 @@ impl Source for PgDump {
             let mut counting = None;
             // Its first byte says that it has the snapshot, and all tables locked.
             let at_first = || counting = Some(scope.spawn(|| snapshot.count(self.largest_counted, stop)));
-            Child::start(&what, &mut command)?.pour(out, at_first)?;
+            Pouring::start(&what, &mut command)?.pour(out, at_first)?;
             let counting = counting
                 .ok_or_else(|| Error::Failed { what: what.clone(), why: "it wrote nothing".into() })?;
             let counts = counting.join().expect("counting does not panic").map_err(failed);
@@ -119,7 +119,7 @@ pub(super) fn understanding(
     let missing = || failed(format!("{name} is not installed: install postgresql-client-{server}"));
     let program = programs.for_server(name, server).ok_or_else(missing)?;
     let mut said = Vec::new();
-    Child::start(what, programs.postgres(&program).arg("--version"))?.pour(&mut said, || ())?;
+    Pouring::start(what, programs.postgres(&program).arg("--version"))?.pour(&mut said, || ())?;
     let said = String::from_utf8_lossy(&said);
     let version = said.trim().split_once("(PostgreSQL) ").map_or(said.trim(), |(_, version)| version);
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();

@@ -1,14 +1,12 @@
-//! A program that we feed, and what it says.
+//! A program that we feed.
 
-use std::collections::VecDeque;
-use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::io::{self, ErrorKind, Write as _};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::interrupt::Interrupt;
-use crate::server::outwards::one_line;
+use super::Child;
+use super::words::{Said, Words};
+use crate::server::backup::interrupt::Interrupt;
 
 /// A program that reads what we give it.
 ///
@@ -20,19 +18,8 @@ pub struct Fed {
     name: String,
     stdin: Option<ChildStdin>,
     held: Vec<u8>,
-    said: Option<JoinHandle<Said>>,
+    words: Words,
     interrupt: Interrupt,
-}
-
-/// What a program wrote to its standard error.
-#[derive(Debug, Default)]
-pub struct Said {
-    /// The first lines.
-    pub first: Vec<String>,
-    /// The last lines that came after those.
-    pub last: VecDeque<String>,
-    /// How many there were in all.
-    pub lines: u64,
 }
 
 /// Why it did not come to a good end: for whoever operates what it spoke to.
@@ -81,11 +68,6 @@ const GATHERED: usize = 256 * 1024;
 /// How long one that reads no more may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many lines are kept from the beginning and from the end, and how long each may be.
-const FIRST: usize = 40;
-const LAST: usize = 5;
-const LONGEST_LINE: u64 = 4096;
-
 impl Fed {
     /// Starts `command`, which `name` names in messages. Of what it says, lines are kept that `is_told` wants.
     ///
@@ -98,16 +80,13 @@ impl Fed {
         interrupt: &Interrupt,
         is_told: fn(&str) -> bool,
     ) -> Result<Self, Error> {
-        // An interrupt from the keyboard is ours: we say what is left then.
-        command.process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child =
-            command.spawn().map_err(|source| Error::NotStarted { name: name.to_owned(), source })?;
-        interrupt.add(child.id());
-        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-        let said = stderr.map(|stderr| std::thread::spawn(move || Said::hear(stderr, is_told)));
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let (mut child, words) = Child::start(command, is_told)
+            .map_err(|source| Error::NotStarted { name: name.to_owned(), source })?;
+        interrupt.add(child.process.id());
+        let stdin = child.process.stdin.take();
         let held = Vec::with_capacity(HELD + GATHERED);
-        Ok(Self { child, name: name.to_owned(), stdin, held, said, interrupt: interrupt.clone() })
+        Ok(Self { child, name: name.to_owned(), stdin, held, words, interrupt: interrupt.clone() })
     }
 
     /// Gives it more to read.
@@ -138,7 +117,7 @@ impl Fed {
         let given = self.pass_on(self.held.len());
         drop(self.stdin.take());
         let status = self.wait(None).map(|status| status.expect("it is waited for without an end"));
-        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let said = self.words.all();
         let name = self.name.clone();
         let status = status.map_err(|source| Error::Lost { name: name.clone(), source })?;
         match (status, given) {
@@ -155,7 +134,7 @@ impl Fed {
         // It closed its input because it is about to end.
         let status = self.wait(Some(PATIENCE));
         self.kill();
-        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let said = self.words.all();
         match status {
             _ if self.interrupt.is_raised() => Error::Stopped { name },
             Ok(Some(status)) => Error::Ended { name, status, said },
@@ -172,9 +151,9 @@ impl Fed {
     }
 
     fn look(&mut self) -> io::Result<Option<ExitStatus>> {
-        let (pid, child) = (self.child.id(), &mut self.child);
+        let (pid, child) = (self.child.process.id(), &mut self.child);
         self.interrupt.look(pid, || {
-            let seen = child.try_wait();
+            let seen = child.look();
             (!matches!(seen, Ok(None)), seen)
         })
     }
@@ -196,10 +175,9 @@ impl Fed {
 
     fn kill(&mut self) {
         // One that has ended already is as good; it is waited for in any case.
-        let (pid, child) = (self.child.id(), &mut self.child);
+        let (pid, child) = (self.child.process.id(), &mut self.child);
         self.interrupt.look(pid, || {
-            let _ = child.kill();
-            let _ = child.wait();
+            child.kill();
             (true, ())
         });
         self.stdin = None;
@@ -209,52 +187,6 @@ impl Fed {
 impl Drop for Fed {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-impl Said {
-    fn hear(from: ChildStderr, is_told: fn(&str) -> bool) -> Self {
-        let mut said = Self::default();
-        let mut from = BufReader::new(from);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match (&mut from).take(LONGEST_LINE).read_until(b'\n', &mut line) {
-                // A program whose words cannot be read has said nothing.
-                Ok(0) | Err(_) => return said,
-                Ok(_) => {
-                    let line = one_line(&String::from_utf8_lossy(&line));
-                    if is_told(&line) {
-                        said.add(line);
-                    }
-                }
-            }
-        }
-    }
-
-    fn add(&mut self, line: String) {
-        self.lines += 1;
-        if self.first.len() < FIRST {
-            self.first.push(line);
-            return;
-        }
-        if self.last.len() == LAST {
-            self.last.pop_front();
-        }
-        self.last.push_back(line);
-    }
-
-    /// All lines that were kept, in their order.
-    pub fn kept(&self) -> impl Iterator<Item = &str> {
-        self.first.iter().chain(&self.last).map(String::as_str)
-    }
-}
-
-impl std::fmt::Display for Said {
-    /// The last words, on one line.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kept: Vec<&str> = self.kept().filter(|line| !line.is_empty()).collect();
-        f.write_str(&kept[kept.len().saturating_sub(LAST)..].join("; "))
     }
 }
 
@@ -297,13 +229,5 @@ mod tests {
         assert!(error.contains("exit status: 3: no room"), "{error}");
         let error = self::fed("exit 4").end(b"").unwrap_err().to_string();
         assert!(error.contains("exit status: 4"), "{error}");
-    }
-
-    #[test]
-    fn of_a_flood_of_words_the_first_and_the_last_are_kept() {
-        let fed = fed("for number in $(seq 1000); do echo $number >&2; done");
-        let said = fed.end(b"").unwrap();
-        assert_eq!((said.lines, said.first.len()), (1000, FIRST));
-        assert_eq!(said.to_string(), "996; 997; 998; 999; 1000");
     }
 }
