@@ -25,11 +25,11 @@ pub(super) struct Wish {
     /// Back a whole CKAN up: the database, and the folder of its files, are found in this file.
     #[arg(long, value_name = "INI", conflicts_with = "jobs")]
     ckan_ini: Option<PathBuf>,
-    /// Back this folder up; may be given more than once, and beside a database.
+    /// Back this folder up; may be given more than once, and beside a database or a CKAN.
     #[arg(long, value_name = "DIR", conflicts_with = "jobs")]
     directory: Vec<PathBuf>,
     /// Leave out of folders what is called so; * and ? stand for any letters.
-    #[arg(long, value_name = "PATTERN", requires = "directory")]
+    #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
     /// Compress before encrypting.
     #[arg(long, value_parser = compression, value_name = "none|zstd")]
@@ -101,6 +101,11 @@ impl Wish {
         }
         if self.key_id.is_empty() {
             bail!("nobody could open it: name a recipient with --key-id");
+        }
+        if !self.exclude.is_empty() && self.directory.is_empty() && self.ckan_ini.is_none() {
+            bail!(
+                "--exclude leaves something out of folders: name one with --directory, or a CKAN with --ckan-ini"
+            );
         }
         let Some(to) = &self.to else { bail!("it goes nowhere: name a folder with --to") };
         let absolute = |path: &PathBuf| std::path::absolute(path);
