@@ -27,8 +27,21 @@ fn what_is_made_serves_nothing_is_good_and_backs_up_at_once() {
     for command in [&["config", "check"][..], &["backup", "status"], &["backup", "recipient", "list"]] {
         let ran = gateward(&[command, &["--config", &config]].concat(), &[], b"");
         assert_eq!(ran.status, 0, "{command:?}: {}{}", ran.stdout, ran.stderr);
+        let says_so = command != ["backup", "status"] || ran.stderr.contains("there is no job");
+        assert!(says_so, "{}", ran.stderr);
     }
     assert!(folder.path().join("etc/backup").is_dir(), "what is kept between runs lies in the folder, too");
+}
+
+#[test]
+fn who_has_no_job_is_told_that_backups_are_found_by_their_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, config) = init(&folder, &[]);
+    let restore =
+        ["backup", "restore", "a_2026-11-22_00-02-00.tar.gpg", "--into", "there", "--config", &config];
+    let ran = gateward(&[&restore[..], &["--gpg"]].concat(), &[], b"");
+    assert_eq!(ran.status, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("name the path of the file"), "{}", ran.stderr);
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let workshop = Workshop::open(context)?;
+        workshop.jobs_or_say(&self.jobs)?;
         let all = places_of(&workshop.config, &self.jobs)?;
         let ours = workshop.job.keyring.manifest_verifiers();
         let elsewhere: Vec<_> = workshop.config.drill_signers.iter().map(|key| key.0.clone()).collect();

@@ -26,7 +26,7 @@ impl Prune {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let workshop = Workshop::open(context)?;
         let mut is_whole = true;
-        for job in workshop.jobs(&self.jobs)? {
+        for job in workshop.jobs_or_say(&self.jobs)? {
             let Some(_lock) = workshop.job.state.lock(&job.name)? else {
                 bail!("{} is being run: its backups are pruned then", job.name);
             };

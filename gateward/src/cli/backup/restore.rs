@@ -153,7 +153,10 @@ impl Restore {
                 });
                 let to = shown(&format!("{file} is restored into {}", into.join(" and ")));
                 let without: String = left_out.iter().map(|it| format!("; {it}")).collect();
-                let good = format!("{to}, {rows_compared} rows counted again{without}");
+                let good = match rows_compared {
+                    0 => format!("{to}{without}"),
+                    rows => format!("{to}, {rows} rows counted again{without}"),
+                };
                 let bad = format!("{to}, and not as it was: {}{without}", wrong.join("; "));
                 let code = if wrong.is_empty() { YES } else { no() };
                 context.print(out, if wrong.is_empty() { &good } else { &bad }, &json)?;

@@ -27,7 +27,7 @@ impl Status {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let workshop = Workshop::open(context)?;
         let mut all_good = true;
-        for job in workshop.jobs(&self.jobs)? {
+        for job in workshop.jobs_or_say(&self.jobs)? {
             all_good &= show(context, &workshop, job, out)?;
         }
         Ok(if all_good { YES } else { no() })

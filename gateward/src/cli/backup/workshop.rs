@@ -6,6 +6,7 @@ use super::sought::jobs;
 use crate::base::backup::JobName;
 use crate::cli::Context;
 use crate::cli::access::{become_owner_of, owner};
+use crate::cli::terminal::say;
 use crate::config::{Backup, Config};
 use crate::flows::backup::recipient::Recipients;
 use crate::flows::backup::target::Target;
@@ -39,6 +40,18 @@ impl Workshop {
     /// The jobs of these names; all of them if none is named.
     pub fn jobs(&self, names: &[JobName]) -> anyhow::Result<Vec<&Backup>> {
         jobs(&self.config, names)
+    }
+
+    /// The same; says so where there are none at all, lest silence be taken for good news.
+    pub fn jobs_or_say(&self, names: &[JobName]) -> anyhow::Result<Vec<&Backup>> {
+        let jobs = self.jobs(names)?;
+        if jobs.is_empty() {
+            say(
+                "there is no job: [[backup]] in the configuration is one. What `gateward backup run` makes by flags \
+                 alone, `verify`, `restore` and `drill` find by the path of its file",
+            );
+        }
+        Ok(jobs)
     }
 
     /// All places of `job`, to look at what lies there.
