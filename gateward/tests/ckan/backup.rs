@@ -87,7 +87,7 @@ fn a_drill_says_that_the_backup_makes_a_ckan_again_and_the_list_shows_it() {
         (&list["file"], &list["drill_good"]),
         (&file.file_name().unwrap().to_str().into(), &true.into())
     );
-    assert!(backups.call(&["backup", "list"]).run().good().out.contains("  restored at 20"));
+    assert!(backups.call(&["backup", "list"]).run().good().out.contains("  drill good at 20"));
     assert_eq!(backups.events("backup_drilled").len(), 1);
     // A result that nobody signed is none.
     let mut results = std::fs::read_dir(file.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
