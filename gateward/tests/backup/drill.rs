@@ -117,6 +117,21 @@ fn an_archive_is_unpacked_counted_and_taken_away() {
 }
 
 #[test]
+fn a_file_that_changed_while_it_was_read_counts_as_it_was_at_last() {
+    let place = Workplace::new();
+    let tar = Tar::new()
+        .file("files/srv/files/a", b"longer")
+        .file("files/srv/files/a", b"long")
+        .file("files/srv/files/a", b"four")
+        .file("files/srv/files/b", b"four");
+    let name = place.make(&mut Given(tar.end(), vec![files(2, 8)]), Inside::Archive, Compression::None);
+    place.drill(&name).is(0).says("\"good\":true");
+    let into = place.path("in").display().to_string();
+    place.restore(&name, "key", &[&into]).is(0);
+    assert_eq!(std::fs::read(place.path("in/files/srv/files/a")).unwrap(), b"four");
+}
+
+#[test]
 fn a_sqlite_database_is_checked_and_counted() {
     let make = |spoil: bool| {
         let place = Workplace::new();

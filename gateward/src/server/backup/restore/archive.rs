@@ -20,6 +20,8 @@ pub(super) struct Dealing<'a> {
     with_globals: bool,
     /// The dump that is on its way, by its part, with how many pieces came.
     feeding: Option<(usize, Feeding, u64)>,
+    /// The file that came last, with its length.
+    last: Option<(EntryPath, u64)>,
     taken: Taken,
 }
 
@@ -36,7 +38,7 @@ impl<'a> Dealing<'a> {
                 taken.files.insert(at, (0, 0));
             }
         }
-        Self { manifest, database, tree, with_globals, feeding: None, taken }
+        Self { manifest, database, tree, with_globals, feeding: None, last: None, taken }
     }
 
     /// Takes the whole stream. What went into the database stays there only if the end is reached.
@@ -94,9 +96,15 @@ impl<'a> Dealing<'a> {
         }
         let Some(tree) = &mut self.tree else { return Ok(()) };
         let length = tree.take(&mut entry, &path).map_err(untaken)?;
+        let before = self.last.take();
         if let (Some(length), Some((files, bytes))) = (length, self.taken.files.get_mut(&part)) {
-            *files += 1;
+            // A file that changed while it was read was written once more, and takes the place of the first.
+            match before.filter(|(last, _)| *last == path) {
+                Some((_, replaced)) => *bytes -= replaced,
+                None => *files += 1,
+            }
             *bytes += length;
+            self.last = Some((path, length));
         }
         Ok(())
     }
