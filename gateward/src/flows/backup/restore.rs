@@ -26,6 +26,9 @@ pub trait Destination {
 
     /// Looks what is there after something went wrong: a sentence for each place.
     fn look(&mut self) -> Vec<String>;
+
+    /// Whether somebody wants us to stop: what goes wrong from then on says nothing about the backup.
+    fn is_stopped(&self) -> bool;
 }
 
 /// What came out, to be compared; parts by their place in the manifest.
@@ -97,6 +100,9 @@ pub enum Why {
     /// Whoever made it, or the operator of where it goes.
     #[error(transparent)]
     Untaken(#[from] Untaken),
+    /// Nobody: somebody wanted it so.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 impl Why {
@@ -112,7 +118,8 @@ impl Why {
                 | opening::Error::Input(_)
                 | opening::Error::Output(_),
             )
-            | Self::Untaken(Untaken::Place(_)) => false,
+            | Self::Untaken(Untaken::Place(_))
+            | Self::Stopped => false,
         }
     }
 }
@@ -173,12 +180,21 @@ pub fn restore(
         (opens.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), taken)
     });
     let why = match (opened, taken) {
-        (Ok(opened), Ok(taken)) => return Ok(compared(manifest, &opened, taken)),
+        (Ok(opened), Ok(taken)) => {
+            let restored = compared(manifest, &opened, taken);
+            if restored.wrong.is_empty() || !destination.is_stopped() {
+                return Ok(restored);
+            }
+            // Whoever stops us may have stopped a server as well.
+            Why::Stopped
+        }
         // Whoever stopped first is the cause; the other side only noticed.
         (Ok(_) | Err(Why::Opening(opening::Error::Output(_))), Err(taking)) => taking.into(),
         (Err(opening), _) => opening,
     };
     let untouched = matches!(&why, Why::Opening(opening::Error::WrongKey { .. }));
+    // The stream breaks off then, too, as that of a damaged backup does.
+    let why = if why.is_about_the_backup() && destination.is_stopped() { Why::Stopped } else { why };
     Err(Error { left: if untouched { Vec::new() } else { destination.look() }, why })
 }
 

@@ -36,7 +36,7 @@ impl Interrupt {
         Ok(())
     }
 
-    fn raise(&self, by: Signal) {
+    pub(super) fn raise(&self, by: Signal) {
         let mut state = self.state();
         state.by.get_or_insert(by);
         for child in &state.children {

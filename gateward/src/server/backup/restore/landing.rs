@@ -148,4 +148,8 @@ impl Destination for Landing<'_> {
         });
         folder.into_iter().chain(self.database.as_ref().map(Database::state)).collect()
     }
+
+    fn is_stopped(&self) -> bool {
+        self.interrupt.is_raised()
+    }
 }
