@@ -47,6 +47,7 @@ impl Drill {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let backup = self.named.find(context)?;
         let opening = self.key.needed()?;
+        let sealed = backup.sealed().context("reading the backup's file")?;
         let interrupt = Interrupt::default();
         interrupt.watch().context("watching for interrupts")?;
         let held = Held {
@@ -68,10 +69,9 @@ impl Drill {
         let folder = has_files.then(|| room.files());
         let mut landing =
             Landing::new(manifest, plan, database.transpose()?, folder, true, interrupt.clone());
-        let mut sealed = interrupt.over(backup.place.read(&backup.name)?);
-        let prove = || backup.prove(&interrupt);
+        let proven = || sealed.proven(manifest, room.path(), &interrupt);
         let now = system::wall_clock;
-        let result = drill(manifest, prove, &mut sealed, opening.as_ref(), &mut landing, &held, &now);
+        let result = drill(manifest, proven, opening.as_ref(), &mut landing, &held, &now);
         drop(landing);
         drop(cluster);
         drop(room);

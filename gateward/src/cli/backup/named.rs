@@ -1,6 +1,5 @@
 //! One backup that somebody names, and what is said of it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +11,10 @@ use crate::base::backup::{FileName, JobName};
 use crate::cli::Context;
 use crate::cli::terminal::{say, shown};
 use crate::config::Config;
-use crate::flows::backup::opening;
-use crate::flows::backup::restore::{Why, prove_file};
 use crate::flows::backup::shelf::{Believed, Shelved, Shelves, look_through};
 use crate::flows::backup::target::{Error, Target, read_note};
 use crate::flows::keyring::Keyring;
-use crate::server::backup::interrupt::Interrupt;
+use crate::server::backup::restore::Sealed;
 use crate::server::boot;
 
 /// A backup with its manifest, which a known key signed.
@@ -145,10 +142,11 @@ fn beside(
 }
 
 impl Vouched {
-    /// Reads the file once, where it is on this machine, to see that it is the one that the manifest describes.
-    pub fn prove(&self, interrupt: &Interrupt) -> Result<(), Why> {
-        let Some(path) = &self.file else { return Ok(()) };
-        let file = File::open(path).map_err(opening::Error::Input)?;
-        prove_file(&self.manifest, interrupt.over(file))
+    /// Finds its file, to be proven before anything of it is opened.
+    pub fn sealed(&self) -> std::io::Result<Sealed<'_>> {
+        match &self.file {
+            Some(path) => Sealed::file(path),
+            None => Ok(Sealed::elsewhere(self.place.as_ref(), &self.name)),
+        }
     }
 }

@@ -48,6 +48,14 @@ struct Into {
     folder: Option<PathBuf>,
 }
 
+/// Where a sealed file from elsewhere finds room until it is proven: where it will be restored, as far as that is
+/// there; else where the system has it for temporary files that may be large.
+fn spare(folder: Option<&Path>) -> PathBuf {
+    let there = folder.into_iter().flat_map(Path::ancestors).find(|folder| folder.is_dir());
+    let named = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+    there.map_or_else(named, Path::to_owned)
+}
+
 impl Restore {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let Into { url, folder } = self.into()?;
@@ -61,11 +69,14 @@ impl Restore {
         let opening = self.key.needed()?;
         self.ask(manifest, database.as_mut(), folder.as_deref())?;
         interrupt.watch().context("watching for interrupts")?;
-        if let Err(why) = backup.prove(&interrupt) {
-            say(&format!("nothing was restored: {why}"));
-            return Ok(if why.is_about_the_backup() { no() } else { ExitCode::from(2) });
-        }
-        let mut sealed = interrupt.over(backup.place.read(&backup.name)?);
+        let sealed = backup.sealed().context("reading the backup's file")?;
+        let mut sealed = match sealed.proven(manifest, &spare(folder.as_deref()), &interrupt) {
+            Ok(sealed) => sealed,
+            Err(why) => {
+                say(&format!("nothing was restored: {why}"));
+                return Ok(if why.is_about_the_backup() { no() } else { ExitCode::from(2) });
+            }
+        };
         let left_out: Vec<_> = plan.left_out.iter().map(|it| format!("{it} was left out")).collect();
         let mut landing = Landing::new(manifest, plan, database, folder, self.globals, interrupt);
         let restored = restore(manifest, &mut sealed, opening.as_ref(), &mut landing);
@@ -152,7 +163,7 @@ impl Restore {
                     "rows_compared": rows_compared, "opened_with": key.to_string(),
                 });
                 let to = shown(&format!("{file} is restored into {}", into.join(" and ")));
-                let without: String = left_out.iter().map(|it| format!("; {it}")).collect();
+                let without = left_out.iter().map(|it| format!("; {it}")).collect::<Vec<_>>().concat();
                 let good = match rows_compared {
                     0 => format!("{to}{without}"),
                     rows => format!("{to}, {rows} rows counted again{without}"),
