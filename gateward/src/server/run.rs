@@ -10,11 +10,11 @@ use tokio::task::AbortHandle;
 
 use super::access_tokens;
 use super::admin::Admin;
+use super::backup::recording;
+use super::backup::spool::Spool;
 use super::boot;
 use super::elsewhere;
 use super::gate::{Gate, Opened};
-use super::backup::recording;
-use super::backup::spool::Spool;
 use super::housekeeping::{keep_house, lease};
 use super::htdigest::{self, Htdigest};
 use super::inventory;
@@ -272,7 +272,11 @@ async fn try_open(
     let ending = ends.then(|| tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle());
     let spool = Spool::of(&config.backup_state);
     let recording = tokio::spawn(recording::keep(Arc::clone(&opened), spool)).abort_handle();
-    let tasks = [watching, keeping, placing, listing, recording].into_iter().chain(ending).chain(inventories).collect();
+    let tasks = [watching, keeping, placing, listing, recording]
+        .into_iter()
+        .chain(ending)
+        .chain(inventories)
+        .collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }
 

@@ -335,7 +335,8 @@ mod tests {
     #[test]
     fn what_is_laid_down_today_can_always_be_read() {
         let folder = tempfile::tempdir().unwrap();
-        let (spool, at) = (Spool::make(folder.path(), None).unwrap(), "2026-11-22T00:02:09.5Z".parse().unwrap());
+        let (spool, at) =
+            (Spool::make(folder.path(), None).unwrap(), "2026-11-22T00:02:09.5Z".parse().unwrap());
         for (event, what) in of_today() {
             let text = format!(r#"{{"at":"2026-11-22T00:02:09.5Z","event":{event}}}"#);
             let id: EventId = "019aa8c8-7ce0-7000-8000-000000000000".parse().unwrap();
