@@ -252,6 +252,86 @@ fn is_under_way(folder: &Path) {
     });
 }
 
+/// The real, effective, saved and file system's user of a process (proc_pid_status(5)).
+fn users(pid: u32) -> Vec<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
+    line.split_whitespace().map(|uid| uid.parse().unwrap()).collect()
+}
+
+/// A folder of somebody who is not root.
+fn anybodys(place: &Workplace) -> (PathBuf, u32) {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = place.path("anybodys");
+    std::fs::create_dir(&folder).unwrap();
+    if nix::unistd::Uid::effective().is_root() {
+        let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+        nix::unistd::chown(&folder, Some(nobody.uid), Some(nobody.gid)).unwrap();
+    }
+    let owner = std::fs::metadata(&folder).unwrap().uid();
+    (folder, owner)
+}
+
+#[test]
+fn root_lays_down_its_rights_before_it_touches_a_folder_of_somebody_elses() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Workplace::new();
+    let name = slow(&place);
+    let (folder, owner) = anybodys(&place);
+    let mut drill = place.drill_command(&name);
+    drill.arg("--in").arg(&folder);
+    let child =
+        drill.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    is_under_way(&folder);
+    let saved = nix::unistd::Uid::effective().as_raw();
+    assert_eq!(users(child.id()), [owner, owner, saved, owner]);
+    for pid in inhabitants(&folder) {
+        assert_eq!(users(pid.as_raw().cast_unsigned()), [owner; 4]);
+    }
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        assert_eq!(entry.unwrap().metadata().unwrap().uid(), owner);
+    }
+    signal(Some(Pid::from_raw(child.id().cast_signed())), Signal::SIGTERM);
+    heard(child.wait_with_output().unwrap()).is(2).says("was stopped");
+    is_empty(&folder);
+    let name = {
+        std::fs::remove_file(place.backups().join(name.as_str())).unwrap();
+        std::fs::remove_file(place.backups().join(name.manifest().as_str())).unwrap();
+        good(&place)
+    };
+    // The result lies where only root may write, and nobody could.
+    said(place.drill_command(&name).arg("--in").arg(&folder)).is(0);
+    assert_eq!(results(&place).len(), 1);
+    assert!(place.events().contains("backup_drilled"), "{}", place.events());
+}
+
+#[test]
+fn nothing_is_unpacked_through_a_link_that_somebody_laid_into_a_drills_folder() {
+    let (cluster, place) = (Cluster::shared(), Workplace::new());
+    let source = database(cluster);
+    let (stream, dump) = dumped(cluster, &source, DumpFormat::Custom);
+    let tar = Tar::new().file("files/srv/files/a", b"four").pieces(&stream, 20_000, |_| ()).end();
+    let parts = vec![files(1, 4), in_pieces(dump)];
+    let name = place.make(&mut Given(tar, parts), Inside::Archive, Compression::None);
+    let (folder, _) = anybodys(&place);
+    let outside = place.path("outside");
+    std::fs::create_dir(&outside).unwrap();
+    let mut drill = place.drill_command(&name);
+    drill.arg("--in").arg(&folder);
+    let child =
+        drill.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // Its server takes longer to be made than a link.
+    eventually("the drill has its folder", Duration::from_secs(60), || {
+        let mut rooms = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let room = rooms.find(|path| path.is_dir());
+        room.is_some_and(|room| std::os::unix::fs::symlink(&outside, room.join("files")).is_ok())
+    });
+    heard(child.wait_with_output().unwrap()).is(2).says("File exists");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+    assert_eq!(results(&place).len(), 0);
+    is_empty(&folder);
+}
+
 #[test]
 fn an_interrupted_drill_clears_up_and_says_nothing_about_the_backup() {
     let place = Workplace::new();

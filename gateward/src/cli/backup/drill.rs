@@ -11,13 +11,13 @@ use serde_json::json;
 use super::named::{Named, Vouched};
 use super::opening::PrivateKey;
 use super::recorded::record;
-use crate::cli::access::operating_system_user;
+use crate::cli::access::{become_owner_of, operating_system_user};
 use crate::cli::terminal::{say, shown};
 use crate::cli::{Context, YES, no};
 use crate::flows::backup::drill::{Held, drill};
 use crate::flows::backup::restore::plan::plan;
 use crate::flows::record::BackupWhat;
-use crate::server::backup::drill::{Cluster, Error, Room, server_user};
+use crate::server::backup::drill::{Cluster, Error, Holder, Room};
 use crate::server::backup::interrupt::Interrupt;
 use crate::server::backup::programs::Programs;
 use crate::server::backup::restore::{Database, Landing, Manner};
@@ -47,6 +47,7 @@ impl Drill {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let backup = self.named.find(context)?;
         let opening = self.key.needed()?;
+        opening.prepare()?;
         let sealed = backup.sealed().context("reading the backup's file")?;
         let interrupt = Interrupt::default();
         interrupt.watch().context("watching for interrupts")?;
@@ -56,11 +57,11 @@ impl Drill {
             at: system::wall_clock(),
         };
         let place = self.place(&backup)?;
-        let user = server_user(&place)?;
-        let room = Room::make(&place, user.as_ref(), &system::random())?;
+        // Whatever root alone may read, or ask, is open by now.
+        let room = Room::make(&place, Holder::of(&place)?, &system::random())?;
         let manifest = &backup.manifest;
         let has_files = manifest.parts.iter().any(|part| !matches!(part, Part::Database(_)));
-        let cluster = self.cluster(&backup, &room, user.as_ref(), &interrupt)?;
+        let cluster = self.cluster(&backup, &room, &interrupt)?;
         let plan = plan(manifest, cluster.is_some(), has_files, true)?;
         let programs = Programs::find(self.pg_bin.as_deref(), variable);
         let database = cluster
@@ -68,13 +69,17 @@ impl Drill {
             .map(|cluster| Database::at(cluster.url(), programs, Manner::Drill, interrupt.clone()));
         let folder = has_files.then(|| room.files());
         let mut landing =
-            Landing::new(manifest, plan, database.transpose()?, folder, true, interrupt.clone());
+            Landing::new(manifest, plan, database.transpose()?, folder, true, interrupt.clone()).afresh();
         let proven = || sealed.proven(manifest, room.path(), &interrupt);
         let now = system::wall_clock;
         let result = drill(manifest, proven, opening.as_ref(), &mut landing, &held, &now);
         drop(landing);
         drop(cluster);
         drop(room);
+        if let Some(installation) = &backup.installation {
+            let folder = &installation.config.backup_state;
+            become_owner_of(folder).with_context(|| format!("becoming the owner of {}", folder.display()))?;
+        }
         tell(context, &backup, &result.context("nothing is known about the backup")?, out)
     }
 
@@ -98,7 +103,6 @@ impl Drill {
         &self,
         backup: &Vouched,
         room: &Room,
-        user: Option<&nix::unistd::User>,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Option<Cluster>> {
         let versions = backup.manifest.parts.iter().filter_map(|part| match part {
@@ -108,7 +112,7 @@ impl Drill {
         let Some(oldest) = versions.max() else { return Ok(None) };
         let programs = Programs::find(self.pg_bin.as_deref(), variable);
         let folder = programs.newest_server(oldest).ok_or_else(|| self.no_server(oldest))?;
-        Ok(Some(Cluster::start(room, &folder, user, interrupt)?))
+        Ok(Some(Cluster::start(room, &folder, interrupt)?))
     }
 
     fn no_server(&self, oldest: u32) -> anyhow::Error {

@@ -9,6 +9,15 @@ use super::measured::Measured;
 
 /// Something that opens what was sealed.
 pub trait Opening: Send + Sync {
+    /// Does now what [`Opening::open`] may lack the rights for later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`].
+    fn prepare(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Opens `sealed`, writes what is inside to `out`, and names the key or subkey that did it.
     ///
     /// **Output comes before the proof**: only `Ok` says that what was written is what was sealed, and all of

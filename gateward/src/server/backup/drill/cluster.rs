@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, User};
+use nix::unistd::{Pid, User};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::inhabitants::end_all;
@@ -46,22 +46,6 @@ const SETTINGS: [&str; 12] = [
     "logging_collector=off",
 ];
 
-/// Whom the server runs as, where we are root, whom it refuses: whoever owns the folder `place`, or that in which
-/// it will be; where that is root, too, the user `postgres`. `None`: as we are.
-///
-/// # Errors
-///
-/// [`Error::Root`].
-pub fn server_user(place: &Path) -> Result<Option<User>, Error> {
-    if !Uid::effective().is_root() {
-        return Ok(None);
-    }
-    let there = place.ancestors().find_map(|folder| std::fs::metadata(folder).ok());
-    let owner = there.map(|there| Uid::from_raw(there.uid())).filter(|uid| !uid.is_root());
-    let owner = owner.and_then(|uid| User::from_uid(uid).ok().flatten());
-    owner.or_else(|| User::from_name("postgres").ok().flatten()).map(Some).ok_or(Error::Root)
-}
-
 /// The first folder on the way to `place` that `user`, in no group but their own, cannot come into.
 fn closed_to(user: &User, place: &Path) -> Option<PathBuf> {
     let is_closed = |folder: &&Path| {
@@ -82,23 +66,18 @@ impl Cluster {
     /// # Errors
     ///
     /// [`Error`]: nothing of it runs any more.
-    pub fn start(
-        room: &Room,
-        programs: &Path,
-        user: Option<&User>,
-        interrupt: &Interrupt,
-    ) -> Result<Self, Error> {
+    pub fn start(room: &Room, programs: &Path, interrupt: &Interrupt) -> Result<Self, Error> {
         let folder = room.path();
         let socket = folder.join(".s.PGSQL.5432");
         if socket.as_os_str().len() > LONGEST_SOCKET || folder.to_string_lossy().contains(',') {
             return Err(Error::Path(folder.to_owned()));
         }
-        if let Some((user, path)) = user.and_then(|user| Some((user, closed_to(user, folder)?))) {
+        if let Some((user, path)) = room.user().and_then(|user| Some((user, closed_to(user, folder)?))) {
             return Err(Error::Closed { user: user.name.clone(), path });
         }
         let (data, log) = (folder.join("data"), folder.join("log"));
         let said = |source| Error::Folder { path: log.clone(), source };
-        let mut initdb = command(&programs.join("initdb"), folder, user);
+        let mut initdb = command(&programs.join("initdb"), folder);
         initdb
             // Whoever gets as far as the socket is root, or the user whom the folder belongs to.
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
@@ -112,7 +91,7 @@ impl Cluster {
         if !ended {
             return Err(Error::Server { what: "initdb", why: last_words(&log) });
         }
-        let mut postgres = command(&programs.join("postgres"), folder, user);
+        let mut postgres = command(&programs.join("postgres"), folder);
         for setting in SETTINGS {
             postgres.args(["-c", setting]);
         }
@@ -174,8 +153,8 @@ impl Drop for Cluster {
     }
 }
 
-/// A program that works in `folder`, as `user`.
-fn command(program: &Path, folder: &Path, user: Option<&User>) -> Command {
+/// A program that works in `folder`.
+fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -186,9 +165,6 @@ fn command(program: &Path, folder: &Path, user: Option<&User>) -> Command {
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    if let Some(user) = user {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
     command
 }
 

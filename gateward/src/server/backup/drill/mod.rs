@@ -1,11 +1,15 @@
 //! A place for one drill: a folder that goes away with it, and a PostgreSQL server that lives there.
+//!
+//! Root lays down its rights for the time of a drill: what comes out of a backup, and whoever the folder belongs to,
+//! gets nothing that is root's.
 
 mod cluster;
 mod inhabitants;
+mod lowered;
 mod room;
 
-pub use cluster::{Cluster, server_user};
-pub use room::Room;
+pub use cluster::Cluster;
+pub use room::{Holder, Room};
 
 use std::io;
 use std::path::PathBuf;
@@ -24,9 +28,9 @@ pub enum Error {
     /// A path that a socket cannot have.
     #[error("{0} is too long for a socket, or has a comma: name another folder with --in")]
     Path(PathBuf),
-    /// Nobody to run the server as.
+    /// Nobody to become.
     #[error(
-        "PostgreSQL's server does not run as root, and there is no user postgres: run this as the user who owns \
+        "a drill is not held as root, nor does PostgreSQL's server run so, and there is no user postgres: run this as the user who owns \
          the backups, for instance by `setpriv --reuid=USER --regid=GROUP --init-groups`"
     )]
     Root,

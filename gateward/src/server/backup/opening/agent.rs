@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use openpgp::{Fingerprint, NamedKey};
@@ -14,6 +15,8 @@ use crate::server::outwards::one_line;
 #[derive(Debug)]
 pub struct Agent {
     environment: Vec<(&'static str, OsString)>,
+    /// One that waits for what it is to open.
+    waiting: Mutex<Option<Running>>,
 }
 
 /// What `gpg` finds its keys with, and its agent the person.
@@ -37,7 +40,11 @@ impl Agent {
     /// Takes from the environment, by name, what GnuPG needs, and nothing else.
     pub fn new(variable: impl Fn(&OsStr) -> Option<OsString>) -> Self {
         let environment = NEEDED.into_iter().filter_map(|name| Some((name, variable(OsStr::new(name))?)));
-        Self { environment: environment.collect() }
+        Self { environment: environment.collect(), waiting: Mutex::new(None) }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<Running>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(&self) -> Result<Running, Error> {
@@ -61,6 +68,7 @@ fn unable(why: String) -> Error {
 }
 
 /// Ends with us.
+#[derive(Debug)]
 struct Running(Child);
 
 impl Drop for Running {
@@ -72,13 +80,19 @@ impl Drop for Running {
 }
 
 impl Opening for Agent {
+    fn prepare(&self) -> Result<(), Error> {
+        *self.waiting() = Some(self.start()?);
+        Ok(())
+    }
+
     fn open(
         &self,
         sealed: &mut (dyn Read + Send),
         out: &mut dyn Write,
         most: u64,
     ) -> Result<Fingerprint, Error> {
-        let mut gpg = self.start()?;
+        let waiting = self.waiting().take();
+        let mut gpg = waiting.map_or_else(|| self.start(), Ok)?;
         let (stdin, stdout, stderr) = (gpg.0.stdin.take(), gpg.0.stdout.take(), gpg.0.stderr.take());
         let (Some(stdin), Some(mut stdout), Some(stderr)) = (stdin, stdout, stderr) else {
             return Err(unable("its streams are not there".into()));
@@ -88,7 +102,9 @@ impl Opening for Agent {
             let said = scope.spawn(move || Said::read(stderr));
             let taken = take(&mut stdout, out, most);
             if taken.is_err() {
-                // It would wait for somebody to take more, and the threads for it.
+                // It would wait for somebody to take more, and the threads for it. One that was started with more
+                // rights than we have now cannot be killed, and ends because nobody takes it.
+                drop(stdout);
                 drop(gpg);
                 return taken.and(Err(unable("it was ended".into())));
             }

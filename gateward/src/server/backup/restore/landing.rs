@@ -24,6 +24,7 @@ pub struct Landing<'a> {
     database: Option<Database>,
     folder: Option<PathBuf>,
     with_globals: bool,
+    is_fresh: bool,
     interrupt: Interrupt,
 }
 
@@ -37,11 +38,18 @@ impl<'a> Landing<'a> {
         with_globals: bool,
         interrupt: Interrupt,
     ) -> Self {
-        Self { manifest, plan, database, folder, with_globals, interrupt }
+        Self { manifest, plan, database, folder, with_globals, is_fresh: false, interrupt }
+    }
+
+    /// Takes no folder that is there already.
+    #[must_use]
+    pub fn afresh(mut self) -> Self {
+        self.is_fresh = true;
+        self
     }
 
     fn archive(&self, stream: &mut dyn Read) -> Result<Taken, Untaken> {
-        let tree = self.folder.as_deref().map(Tree::at).transpose();
+        let tree = self.folder.as_deref().map(if self.is_fresh { Tree::new } else { Tree::at }).transpose();
         let tree = tree.map_err(|error| Untaken::Place(format!("{}: {error}", self.folder().display())))?;
         Dealing::new(self.manifest, self.database.as_ref(), tree, self.with_globals).take(stream)
     }

@@ -8,13 +8,13 @@ use std::ffi::OsStr;
 use std::fs::{File, FileTimes, Permissions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _, OpenOptions, OpenOptionsExt as _};
-use nix::fcntl::AtFlags;
+use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchownat};
@@ -81,9 +81,24 @@ impl Tree {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        let top = Dir::open_ambient_dir(place, ambient_authority())?;
+        Ok(Self::of(place, Dir::open_ambient_dir(place, ambient_authority())?))
+    }
+
+    /// Unpacks into `place`, which is made: nothing that lies there, a link least of all, is taken for it.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn new(place: &Path) -> io::Result<Self> {
+        std::fs::DirBuilder::new().mode(OURS_ALONE).create(place)?;
+        let not_a_link = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let top = std::fs::OpenOptions::new().read(true).custom_flags(not_a_link.bits()).open(place)?;
+        Ok(Self::of(place, Dir::from_std_file(top)))
+    }
+
+    fn of(place: &Path, top: Dir) -> Self {
         let is_root = Uid::effective().is_root();
-        Ok(Self { top, place: place.to_owned(), last: None, unfinished: Vec::new(), is_root })
+        Self { top, place: place.to_owned(), last: None, unfinished: Vec::new(), is_root }
     }
 
     /// Unpacks one entry at `path`; returns the length of a regular file.

@@ -159,3 +159,16 @@ fn ten_thousand_nested_folders_are_refused_at_once() {
 fn a_folder_does_not_give_way_to_a_file() {
     is_refused(Made::new().file("a/b", "one").file("a", "evil"));
 }
+
+#[test]
+fn a_folder_that_is_to_be_new_is_never_one_that_lay_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::create_dir(place("there")).unwrap();
+    std::os::unix::fs::symlink("there", place("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", place("dangling")).unwrap();
+    for name in ["there", "link", "dangling"] {
+        assert_eq!(Tree::new(&place(name)).unwrap_err().kind(), ErrorKind::AlreadyExists, "{name}");
+    }
+    Tree::new(&place("new")).unwrap().finish().unwrap();
+}
