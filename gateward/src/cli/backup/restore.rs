@@ -34,7 +34,8 @@ pub(in crate::cli) struct Restore {
     into: Vec<String>,
     #[command(flatten)]
     key: PrivateKey,
-    /// Make the roles that were backed up with the database, too; those that are there stay as they are.
+    /// Make the roles that were backed up with the database, too; those that are there stay as they are. Roles are
+    /// made first, and stay if the restore fails.
     #[arg(long)]
     globals: bool,
     /// Overwrite what is there without asking.

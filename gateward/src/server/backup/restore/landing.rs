@@ -154,7 +154,11 @@ impl Destination for Landing<'_> {
                 format!("what was restored in the folder {} is not to be used", folder.display())
             }
         });
-        folder.into_iter().chain(self.database.as_ref().map(Database::state)).collect()
+        let has_roles = self.manifest.parts.iter().any(|part| matches!(part, Part::Globals { .. }));
+        let roles = (self.with_globals && has_roles && self.database.is_some()).then(|| {
+            "roles may have been made in its server: they are no part of what is taken back".to_owned()
+        });
+        folder.into_iter().chain(self.database.as_ref().map(Database::state)).chain(roles).collect()
     }
 
     fn is_stopped(&self) -> bool {
