@@ -72,7 +72,8 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// What `pg_dump` writes rows of: neither of extensions, nor temporary, nor a partitioned table itself.
-const TABLES: &str = "SELECT format('%I.%I', n.nspname, c.relname), pg_relation_size(c.oid) \
+const TABLES: &str = "SELECT format('%I.%I', n.nspname, c.relname), pg_relation_size(c.oid), \
+        pg_relation_filenode(c.oid)::int8 \
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' \
         AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
@@ -170,26 +171,30 @@ async fn count(connection: &Connection, largest: u64) -> Result<Counts, Error> {
         let table: String = row.try_get(0).map_err(said)?;
         // Without a length it is gone by now.
         let bytes: Option<i64> = row.try_get(1).map_err(said)?;
+        let file: Option<i64> = row.try_get(2).map_err(said)?;
         if bytes.is_some_and(|bytes| bytes.unsigned_abs() <= largest) {
-            small.push(table);
+            small.push((table, file));
         } else {
             counts.not_counted.push(table);
         }
     }
     if !small.is_empty() {
         // All at once, so that none is truncated once `pg_dump` has let go of it.
-        let lock = format!("SAVEPOINT locks; LOCK TABLE ONLY {} IN ACCESS SHARE MODE", small.join(", ONLY "));
+        let names: Vec<&str> = small.iter().map(|(table, _)| table.as_str()).collect();
+        let lock = format!("SAVEPOINT locks; LOCK TABLE ONLY {} IN ACCESS SHARE MODE", names.join(", ONLY "));
         if let Err(error) = client.batch_execute(&lock).await {
             tracing::debug!(error = described(&error), "tables that are counted are not locked at once");
             // It may be the connection: the first count says so.
             drop(client.batch_execute("ROLLBACK TO locks").await);
         }
     }
-    for table in small {
+    for (table, file) in small {
         match count_one(connection, &table).await {
-            Ok(rows) => {
+            Ok((rows, now)) if now == file => {
                 counts.rows.insert(table, rows);
             }
+            // Truncated or rewritten before we had its lock: what we see is not what was dumped.
+            Ok(_) => counts.not_counted.push(table),
             Err(error) => {
                 tracing::warn!(table, error = described(&error), "rows of a table are not counted");
                 counts.not_counted.push(table);
@@ -199,15 +204,24 @@ async fn count(connection: &Connection, largest: u64) -> Result<Counts, Error> {
     Ok(counts)
 }
 
-async fn count_one(connection: &Connection, table: &str) -> Result<u64, tokio_postgres::Error> {
+/// Counts the rows of a table, and names the file that it lies in now, which is another after a TRUNCATE.
+async fn count_one(
+    connection: &Connection,
+    table: &str,
+) -> Result<(u64, Option<i64>), tokio_postgres::Error> {
     let client = &connection.client;
     client.batch_execute("SAVEPOINT one").await?;
     // Quoted by the server itself.
-    let count = client.query_one(&format!("SELECT count(*) FROM ONLY {table}"), &[]).await;
+    let counted = format!("SELECT count(*) FROM ONLY {table}");
+    let file = "SELECT pg_relation_filenode(to_regclass($1))::int8";
+    let count = client.query_one(&counted, &[]).await;
+    // The lock of the count stays, so that it is none other afterwards.
+    let file = if count.is_ok() { Some(client.query_one(file, &[&table]).await) } else { None };
     let end = if count.is_ok() { "RELEASE one" } else { "ROLLBACK TO one; RELEASE one" };
     let ended = client.batch_execute(end).await;
     let rows: i64 = count?.try_get(0)?;
-    ended.map(|()| rows.unsigned_abs())
+    let file = file.transpose()?.map(|row| row.try_get(0)).transpose()?.flatten();
+    ended.map(|()| (rows.unsigned_abs(), file))
 }
 
 fn runtime() -> Result<Runtime, Error> {

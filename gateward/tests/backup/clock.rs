@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::faketime::{clock_off_by, set_off};
 use crate::site::{Said, Site, finish};
 
-/// Today half past twelve (UTC), so many hours later: nothing that is begun then ends in another hour.
+/// Tomorrow half past twelve (UTC), so many hours later: later than whatever was made now, and nothing that is begun
+/// then ends in another hour.
 pub fn noon_and(hours: i64) -> Timestamp {
-    let noon =
-        gateward::server::system::wall_clock().to_zoned(jiff::tz::TimeZone::UTC).date().at(12, 30, 0, 0);
+    let noon = gateward::server::system::wall_clock().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let noon = noon.tomorrow().unwrap().at(12, 30, 0, 0);
     let noon = noon.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
     noon.checked_add(SignedDuration::from_hours(hours)).unwrap()
 }

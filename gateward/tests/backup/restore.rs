@@ -87,11 +87,16 @@ fn what_is_cut_in_one_place_is_listed_so_and_taken_from_another() {
     let into = place.path("restored").display().to_string();
     place.restore(&name, "key", &[&into]).is(0).says(&cut);
     assert_eq!(std::fs::read(place.path("restored/files/srv/files/a")).unwrap(), b"four");
-    place.drill(&name).is(0).says(&cut);
+    // Where the user of a drill can come, whom root becomes.
+    let open =
+        tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir();
+    let open = open.unwrap();
+    let drill = || said(place.drill_command(&name).arg("--in").arg(open.path()));
+    drill().is(0).says(&cut);
 
     std::fs::remove_file(second.join(name.manifest().as_str())).unwrap();
     list().is(0).says("\"doubt\":\"it has 3 bytes").says("it has no manifest");
-    place.drill(&name).is(2).says(&cut).says("second");
+    drill().is(2).says(&cut).says("second");
 }
 
 #[test]
@@ -311,7 +316,7 @@ fn a_bare_word_is_neither_a_database_nor_a_folder() {
         "--into",
         "./n2",
     ]);
-    said(&mut restore).is(0).says(" is restored into ./n2, 0 rows counted again");
+    said(&mut restore).is(0).says(" is restored into ./n2");
     assert!(place.path("n2/files").exists());
 }
 

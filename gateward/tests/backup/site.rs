@@ -10,7 +10,6 @@
 //! of their own. Nothing of it outlives the test.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -207,17 +206,6 @@ impl Site {
     pub fn url_with_password(&self, cluster: &Cluster, database: &str) -> String {
         let file = self.folder.write("database.password", &format!("{PASSWORD}\n"));
         format!("postgres://{ROLE}@{}/{database}?{PASSWORD_FILE}={}", cluster.address(), file.display())
-    }
-
-    /// Lets `script` be found as `program` before any other of that name; returns the `PATH` that does.
-    pub fn put_before(&self, program: &str, script: &str) -> String {
-        let folder = self.path("bin");
-        if !folder.exists() {
-            self.folder.make_inside("bin");
-        }
-        let path = self.folder.write(&format!("bin/{program}"), &format!("#!/bin/sh\n{script}\n"));
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        format!("{}:{PROGRAMS}:/usr/bin:/bin", folder.display())
     }
 }
 

@@ -106,6 +106,11 @@ const REFUSES_ALL: usize = 1;
 const REFUSES_WHAT_IS_WHOLE: usize = 2;
 
 /// An installation whose job `words` goes into its folder and into the object store behind `network`.
+/// The bucket, as messages name it.
+fn at_the(network: &BadNetwork) -> String {
+    format!("s3://{BUCKET} at {}", network.url().strip_prefix("http://").unwrap())
+}
+
 fn with_both_places(server: &StoreServer, network: &BadNetwork) -> Site {
     let site = Site::make();
     let settings = server.settings(&network.url(), "owner");
@@ -143,7 +148,7 @@ fn a_backup_that_came_to_one_of_two_places_is_made_in_part_and_counts_as_none() 
         if refuses { Fate::No(403, "AccessDenied") } else { Fate::Pass }
     });
     let site = with_both_places(&server, &network);
-    let (folder, bucket) = (site.backups().display().to_string(), format!("s3://{BUCKET}"));
+    let (folder, bucket) = (site.backups().display().to_string(), at_the(&network));
     let run = || parsed(&site.run(&["backup", "run", "--format", "json"]));
     let first = run();
     assert_eq!((&first["result"], &first["places"]), (&json!("made"), &json!([folder, bucket])), "{first}");

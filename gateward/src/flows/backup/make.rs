@@ -240,11 +240,21 @@ impl Out {
         let (mut places, mut errors) = (Vec::new(), self.errors);
         for ((target, upload), place) in targets.iter().zip(self.uploads).zip(self.places) {
             let Some(upload) = upload else { continue };
-            match target.put(&name.manifest(), note.as_bytes()).and_then(|()| upload.complete()) {
+            if let Err(error) = target.put(&name.manifest(), note.as_bytes()) {
+                // What lies there may be another's of that name.
+                errors.push(error);
+                continue;
+            }
+            match upload.complete() {
                 Ok(()) => places.push(place),
-                // Its manifest stays: it may be another's of that name, and where nobody knows whether the file is
-                // there, the only one. Pruning clears one that has no backup.
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    errors.push(error);
+                    // Where nobody knows whether the file is there, its manifest stays. One that cannot be removed
+                    // now, pruning clears.
+                    if matches!(target.read(name), Err(target::Error::Missing { .. })) {
+                        let _ = target.remove(&name.manifest());
+                    }
+                }
             }
         }
         (places, errors)
