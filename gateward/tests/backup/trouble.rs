@@ -8,8 +8,8 @@ use std::time::Duration;
 use nix::mount::{MntFlags, umount2};
 
 use crate::clock::{good_at, noon_and, run_at};
-use crate::cluster::patience::eventually;
 use crate::cluster::Cluster;
+use crate::cluster::patience::eventually;
 use crate::disk::{SmallDisk, run_where_we_may_mount};
 use crate::shared_keys::Keys;
 use crate::site::{Said, Site, names};
