@@ -38,7 +38,7 @@ fn who_has_no_job_is_told_that_backups_are_found_by_their_paths() {
     let folder = tempfile::tempdir().unwrap();
     let (_, config) = init(&folder, &[]);
     let restore =
-        ["backup", "restore", "a_2026-11-22_00-02-00.tar.gpg", "--into", "there", "--config", &config];
+        ["backup", "restore", "a_2026-11-22_00-02-00.tar.gpg", "--into", "./there", "--config", &config];
     let ran = gateward(&[&restore[..], &["--gpg"]].concat(), &[], b"");
     assert_eq!(ran.status, 2, "{}", ran.stdout);
     assert!(ran.stderr.contains("name the path of the file"), "{}", ran.stderr);

@@ -105,7 +105,7 @@ pub(super) fn nowhere(name: &FileName, mut unseen: Vec<Error>) -> anyhow::Error 
     match unseen.pop() {
         Some(error) => anyhow::Error::from(error).context(format!("{name} is not where one can look")),
         None => anyhow::anyhow!(
-            "neither the current folder nor a job's place has {name}: `gateward backup list` shows what there is"
+            "neither the current folder nor a job's place has {name}: name the path of the file; `gateward backup list` shows what jobs made"
         ),
     }
 }
