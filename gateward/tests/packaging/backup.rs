@@ -157,18 +157,20 @@ fn what_root_restores_and_drills_takes_nothing_from_the_backups_own_user() {
     machine.shell(&format!("umask 077; gateward backup restore {opened} --into /srv/restored")).good();
     machine.shell(&format!("umask 077; gateward backup drill {opened} --in /srv")).good();
     machine.shell("mv /var/lib/gateward/away /var/lib/gateward/gateward.db").good();
-    let (spool, waits) = ("/var/lib/gateward-backup/spool", "root:gateward-backup 640");
+    let spool = "/var/lib/gateward-backup/spool";
     assert_eq!(machine.owner(spool), "gateward-backup:gateward-backup 770");
-    assert_eq!(machine.owner(&format!("{spool}/*.json")), format!("{waits}\n{waits}"));
+    // Root restores as root, and drills as the owner of the backups.
+    let waits = "root:gateward-backup 640\ngateward-backup:gateward-backup 640";
+    assert_eq!(machine.owner(&format!("{spool}/*.json")), waits);
     assert_eq!(machine.owner("/var/backups/gateward/*.drill"), "gateward-backup:gateward-backup 400");
 
     machine.as_unit_of("gateward-backup", "0007", "gateward backup list; gateward backup run").good();
     machine.as_unit_of("gateward", "0077", "gateward cleanup").good();
     assert_eq!((machine.waiting(), machine.recorded("backup_made").len()), (0, 2));
-    for event in ["backup_restored", "backup_drilled"] {
+    for (event, who) in [("backup_restored", "os:root"), ("backup_drilled", "os:gateward-backup")] {
         let recorded = machine.recorded(event);
         assert_eq!(recorded.len(), 1, "{event}");
-        assert_eq!(recorded[0]["body"]["who"], "os:root", "{}", recorded[0]);
+        assert_eq!(recorded[0]["body"]["who"], who, "{}", recorded[0]);
     }
 }
 
