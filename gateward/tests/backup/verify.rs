@@ -392,8 +392,12 @@ fn all_backups_of_a_job_are_looked_at_and_each_by_its_name() {
     made.installation.good(&["backup", "verify", &name(&first), &name(&second)]);
     assert_eq!(made.installation.run(&["backup", "verify", &name(&first), &name(&other)]).status, 1);
 
+    made.installation.add_job("empty", &[&made.key], "");
+    let none = made.installation.run(&["backup", "verify", "--job", "empty"]);
+    assert_eq!((none.status, none.stderr.contains("no backup of empty")), (2, true), "{none:?}");
+
     let missing = made.installation.run(&["backup", "verify", "nowhere.gpg"]);
-    let nowhere = "neither the current folder nor a job's place has nowhere.gpg: `gateward backup list`";
+    let nowhere = "neither the current folder nor a job's place has nowhere.gpg: name the path";
     assert_eq!((missing.status, missing.stderr.contains(nowhere)), (2, true), "{missing:?}");
     let held = made.installation.run(&["backup", "hold", "nowhere.gpg"]);
     assert_eq!((held.status, held.stderr.contains(nowhere)), (2, true), "{held:?}");

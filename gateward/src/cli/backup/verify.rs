@@ -80,6 +80,13 @@ impl Verify {
         if let Some(workshop) = &workshop {
             note(context, workshop, &verdicts);
         }
+        if let Some(job) = &self.job
+            && wanted.is_empty()
+        {
+            // An empty folder, perhaps of a disk that is not mounted, is no proof of anything.
+            say(&format!("there is no backup of {job} to be looked at"));
+            return Ok(ExitCode::from(2));
+        }
         // Who cannot look at one has still found another one to be bad.
         Ok(if verdicts.iter().any(|(_, verdict)| !verdict.wrong.is_empty()) {
             no()
