@@ -367,3 +367,12 @@ fn a_job_that_cannot_be_run_does_not_keep_others_from_being_run() {
     assert!(failed.iter().any(|event| event["job"] == "first" && event["reason"] == "state"), "{failed:?}");
     assert_ne!(site.run(&["backup", "status"]).status, Some(0));
 }
+
+#[test]
+fn two_runs_within_a_second_make_two_backups() {
+    let site = Site::make();
+    site.job("words", "command = [\"echo\", \"words\"]");
+    site.good(&["backup", "run"]);
+    site.good(&["backup", "run"]);
+    assert_eq!(site.json(&["backup", "list"]).len(), 2);
+}

@@ -1,6 +1,7 @@
 //! One run of a job on this machine: alone, seen through to its end, and never silent about it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use backup_manifest::{Compression, Manifest};
 use jiff::Timestamp;
@@ -218,7 +219,7 @@ impl Run<'_> {
         self.settle_killed(ready.as_ref().map_or(&[][..], |ready| &ready.targets))?;
         match ready {
             Ok(mut ready) => {
-                let file = ready.template.at(now, ready.inside, ready.compression == Compression::Zstd);
+                let (now, file) = self.free_name(&ready, now);
                 self.standing.begun = Some(Begun { at: now, file: file.clone() });
                 self.workshop.state.write(self.job, &self.standing)?;
                 self.make(&mut ready, &file, now, progress)?;
@@ -228,6 +229,22 @@ impl Run<'_> {
         // A crash before: the next run finds out what became of this one.
         self.standing.begun = None;
         self.workshop.state.write(self.job, &self.standing)
+    }
+
+    /// Names the file that is begun now, or in the next second where the last run began in this one.
+    fn free_name(&self, ready: &Ready, mut now: Timestamp) -> (Timestamp, FileName) {
+        let is_zstd = ready.compression == Compression::Zstd;
+        let last = self.standing.last_success.as_ref().map(|success| &success.file);
+        for _ in 0..15 {
+            let file = ready.template.at(now, ready.inside, is_zstd);
+            if last != Some(&file) {
+                return (now, file);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+            now = self.workshop.now();
+        }
+        // A clock that stands still: the place refuses the name, and says so.
+        (now, ready.template.at(now, ready.inside, is_zstd))
     }
 
     fn make(
