@@ -85,7 +85,8 @@ fn sixty_days_before_a_recipient_ends_a_run_and_status_warn_of_it_and_are_good_u
         key.fingerprint
     ));
     let warning = format!("recipient {} ends at 20", key.fingerprint.to_lowercase());
-    for (day, is_warned) in [(39, false), (41, true), (99, true)] {
+    // From tomorrow noon on, which is half a day from now or one and a half.
+    for (day, is_warned) in [(38, false), (41, true), (98, true)] {
         let ran = good_at(&site, noon_and(24 * day), &["backup", "run"]);
         let said = ran.err.to_lowercase().contains(&format!("warning: words: {warning}"));
         assert_eq!(said, is_warned, "on day {day}: {}", ran.err);
@@ -95,7 +96,7 @@ fn sixty_days_before_a_recipient_ends_a_run_and_status_warn_of_it_and_are_good_u
         let text = good_at(&site, noon_and(24 * day), &["backup", "status"]).out.to_lowercase();
         assert_eq!(text.contains(&warning), is_warned, "on day {day}: {text}");
     }
-    let ended = status_at(&site, 24 * 99 + 50);
+    let ended = status_at(&site, 24 * 98 + 50);
     assert!(ended["troubles"].to_string().to_uppercase().contains(&key.fingerprint), "{ended}");
     assert_eq!(ended["warnings"], json!([]), "{ended}");
 }
@@ -105,12 +106,12 @@ const GOOD: usize = 0;
 const REFUSES_ALL: usize = 1;
 const REFUSES_WHAT_IS_WHOLE: usize = 2;
 
-/// An installation whose job `words` goes into its folder and into the object store behind `network`.
 /// The bucket, as messages name it.
 fn at_the(network: &BadNetwork) -> String {
     format!("s3://{BUCKET} at {}", network.url().strip_prefix("http://").unwrap())
 }
 
+/// An installation whose job `words` goes into its folder and into the object store behind `network`.
 fn with_both_places(server: &StoreServer, network: &BadNetwork) -> Site {
     let site = Site::make();
     let settings = server.settings(&network.url(), "owner");
