@@ -131,13 +131,13 @@ fn run(context: &Context, workshop: &Workshop, job: &Backup) -> (bool, Printed) 
         say(&format!("{}: {why}", job.name));
         tell(job, &why);
     }
+    for (place, pruned) in &ran.pruned {
+        super::prune::say_doubts(place, pruned);
+    }
     (is_whole, printed(job, &ran))
 }
 
 fn printed(job: &Backup, ran: &Ran) -> Printed {
-    for (place, pruned) in &ran.pruned {
-        super::prune::say_doubts(place, pruned);
-    }
     let removed: Vec<String> =
         ran.pruned.iter().flat_map(|(_, pruned)| &pruned.removed).map(ToString::to_string).collect();
     let Some(made) = &ran.made else {

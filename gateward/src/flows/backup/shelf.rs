@@ -149,7 +149,12 @@ fn drill(note: &[u8], backup: &FileName, known: &[VerifierKey]) -> Result<Drill,
     Ok(drill)
 }
 
-fn manifest(
+/// Reads the manifest of a file of so many bytes, and believes it if a key of `known` signed it for this file.
+///
+/// # Errors
+///
+/// [`Doubt`], never [`Doubt::NoManifest`]: a note that is not there is one that cannot be read.
+pub fn manifest(
     place: &dyn Target,
     name: &FileName,
     bytes: u64,

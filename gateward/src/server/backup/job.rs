@@ -15,6 +15,7 @@ use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::flows::backup::make::{Made, Order, Progress, make};
 use crate::flows::backup::prune::{Pruned, prune};
+use crate::flows::backup::shelf;
 use crate::flows::backup::source::Source;
 use crate::flows::backup::target::{self, Target};
 use crate::flows::keyring::Keyring;
@@ -204,9 +205,8 @@ impl Run<'_> {
 
     /// The manifest of `file`, if that lies complete in `target`.
     fn complete(&self, target: &dyn Target, file: &FileName) -> Option<Manifest> {
-        let manifest = self.workshop.manifest(target, &file.manifest()).ok()?;
         let there = target.list().ok()?.into_iter().find(|there| there.name == *file)?;
-        (manifest.backup == file.as_str() && manifest.file.bytes == there.bytes).then_some(manifest)
+        shelf::manifest(target, file, there.bytes, &self.workshop.keyring.manifest_verifiers()).ok()
     }
 
     fn go(
