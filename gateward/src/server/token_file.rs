@@ -150,7 +150,7 @@ fn private(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
 }
 
 /// That something is gone already is as good.
-fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+pub(super) fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
     match removed {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,

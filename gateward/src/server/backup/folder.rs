@@ -14,6 +14,7 @@ use nix::unistd::Uid;
 
 use crate::base::backup::FileName;
 use crate::flows::backup::target::{Error, Found, Target, Upload};
+use crate::server::token_file::gone;
 
 /// One folder.
 #[derive(Debug, Clone)]
@@ -93,12 +94,8 @@ impl Folder {
     }
 
     fn unlink(&self, name: &str) -> Result<(), Error> {
-        match std::fs::remove_file(self.0.join(name)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(self.failed(&format!("removing {name}"), &error))
-            }
-            _ => Ok(()),
-        }
+        gone(std::fs::remove_file(self.0.join(name)))
+            .map_err(|error| self.failed(&format!("removing {name}"), &error))
     }
 
     fn names(&self) -> Result<Vec<String>, Error> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use openpgp::Fingerprint;
 
 use crate::flows::backup::recipient::Recipients;
+use crate::server::token_file::gone;
 
 /// The folder; it is made when the first key comes.
 #[derive(Debug, Clone)]
@@ -131,11 +132,4 @@ fn like(file: &File, folder: &Path) -> io::Result<()> {
     }
     let owner = std::fs::metadata(folder)?;
     fchown(file, Some(owner.uid()), Some(owner.gid()))
-}
-
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }

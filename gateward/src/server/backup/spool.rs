@@ -18,6 +18,7 @@ use crate::base::id::EventId;
 use crate::base::random::Random;
 use crate::flows::door::Door;
 use crate::flows::record::{BackupWhat, Earlier};
+use crate::server::token_file::gone;
 use crate::store::Failed;
 
 /// The folder.
@@ -119,12 +120,7 @@ impl Spool {
     ///
     /// What the system said: then it is found in the log when it is to be recorded again.
     pub fn forget(&self, id: EventId) -> io::Result<()> {
-        match self.open()?.remove(&name(id)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(named(&self.folder.join(name(id)), &error))
-            }
-            _ => Ok(()),
-        }
+        gone(self.open()?.remove(&name(id))).map_err(|error| named(&self.folder.join(name(id)), &error))
     }
 }
 

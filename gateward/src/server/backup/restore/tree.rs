@@ -21,6 +21,7 @@ use nix::unistd::{Gid, Uid, fchownat};
 use tar::{Entry, EntryType};
 
 use super::entry_path::EntryPath;
+use crate::server::token_file::gone;
 
 /// A folder that an archive is unpacked into.
 #[derive(Debug)]
@@ -279,10 +280,7 @@ fn make_folder(folder: &Dir, name: &OsStr) -> io::Result<()> {
 
 /// Takes away what stands there, unless it is a folder: nothing is written through it.
 fn make_room(folder: &Dir, name: &OsStr) -> io::Result<()> {
-    match folder.remove_file(name) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
+    gone(folder.remove_file(name))
 }
 
 /// Whose turn it is when copying stops.
