@@ -99,6 +99,8 @@ fn released(number: u64) -> What {
             path: "/queryauth".into(),
             grant: "0193507a-0000-7000-8000-000000000001".into(),
             subject: Some("4f0c1d2e3a4b5c6d7e8f9a0b1c2d3e4f".into()),
+            node: None,
+            by: Some("digest"),
             asked: Some(asked),
         },
         carried: Carried {

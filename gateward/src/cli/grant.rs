@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::access::block_on;
 use super::{Context, YES, no};
+use crate::base::fhir::{Action, ResourceType};
+use crate::base::identity::{NodeName, UserName};
 use crate::base::name::ServiceName;
 use crate::base::network::Network;
 use crate::config::Config;
 use crate::flows::grants::{self, Error};
-use crate::flows::policy::{Rule, Subject};
-use crate::store::grant;
+use crate::flows::policy::{self, Extent, Rule, Subject};
+use crate::store::grant::{self, GrantRow};
 
 /// Look at grants and change them.
 #[derive(Debug, clap::Subcommand)]
@@ -29,7 +31,7 @@ pub(super) enum Grant {
     },
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[group(required = true, multiple = false, id = "whom")]
 pub(super) struct Whom {
     /// Everybody whose token lists this group, as in /epos/alparray.
@@ -41,6 +43,15 @@ pub(super) struct Whom {
     /// Every address of a domain, as in example.org.
     #[arg(long)]
     mail_domain: Option<String>,
+    /// One person with an account here.
+    #[arg(long)]
+    user: Option<UserName>,
+    /// One machine.
+    #[arg(long)]
+    node: Option<NodeName>,
+    /// One person of an OIDC issuer, as the issuer calls them.
+    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUB"])]
+    oidc: Option<Vec<String>>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +64,15 @@ pub(super) struct Create {
     /// Only this network, with years if its code is used again: Z3:2015-2020. Repeatable.
     #[arg(long = "network")]
     networks: Vec<Network>,
+    /// Only this action, of a service with resources: read, search, create, ... Repeatable.
+    #[arg(long = "action")]
+    actions: Vec<Action>,
+    /// Only this type of resources, as in Patient. Repeatable.
+    #[arg(long = "resource")]
+    resources: Vec<ResourceType>,
+    /// Only what the same node created.
+    #[arg(long)]
+    own: bool,
 }
 
 impl Grant {
@@ -64,9 +84,9 @@ impl Grant {
         let done = match self {
             Self::List => {
                 for row in block_on(grant::all(&access.door.store.reader))?? {
-                    let networks = if row.networks == "[]" { "all of it" } else { &row.networks };
+                    let extent = extent(&row);
                     let text = format!(
-                        "{}  {:<7}  {} {} -> {} ({networks})",
+                        "{}  {:<7}  {} {} -> {} ({extent})",
                         row.id,
                         row.origin.as_str(),
                         row.subject_kind,
@@ -76,6 +96,8 @@ impl Grant {
                     let json = json!({
                         "grant": row.id, "origin": row.origin.as_str(), row.subject_kind: row.subject,
                         "service": row.service, "networks": serde_json::from_str::<serde_json::Value>(&row.networks)?,
+                        "actions": serde_json::from_str::<serde_json::Value>(&row.actions)?,
+                        "resources": serde_json::from_str::<serde_json::Value>(&row.resources)?, "own": row.own,
                     });
                     context.print(out, &text, &json)?;
                 }
@@ -103,13 +125,29 @@ impl Grant {
     }
 }
 
+/// Says how much of a service a grant opens.
+fn extent(row: &GrantRow) -> String {
+    let said = |text: &String| (text != "[]").then(|| text.clone());
+    let own = row.own.then(|| "what it created itself".to_owned());
+    let said: Vec<String> =
+        [said(&row.networks), said(&row.actions), said(&row.resources), own].into_iter().flatten().collect();
+    if said.is_empty() { "all of it".to_owned() } else { said.join(" ") }
+}
+
 impl Create {
     fn rule(&self, config: &Config) -> anyhow::Result<Rule> {
         let service = config.service.iter().find(|service| service.name() == self.service);
         let service =
             service.with_context(|| format!("there is no service {} in the configuration", self.service))?;
-        let Whom { group, mail, mail_domain } = &self.whom;
-        let subject = Subject::one_of(group.clone(), mail.clone(), mail_domain.as_deref())?;
-        Ok(Rule::new(subject, self.service.clone(), service.kind, self.networks.clone())?)
+        let Whom { group, mail, mail_domain, user, node, oidc } = self.whom.clone();
+        let oidc = oidc.and_then(|oidc| <[String; 2]>::try_from(oidc).ok()).map(Into::into);
+        let subject = Subject::one_of(policy::Whom { group, mail, mail_domain, user, node, oidc })?;
+        let extent = Extent {
+            networks: self.networks.clone(),
+            actions: self.actions.clone(),
+            resources: self.resources.clone(),
+            own: self.own,
+        };
+        Ok(Rule::new(subject, self.service.clone(), service.kind, extent)?)
     }
 }

@@ -6,6 +6,7 @@
 mod access_token;
 mod backup;
 mod exchange;
+mod grant;
 mod listen;
 mod nearest;
 pub mod origin;
@@ -20,12 +21,12 @@ use std::path::{Path, PathBuf};
 use backup_manifest::VerifierKey;
 use serde::Deserialize;
 
-use crate::base::name::{ServiceName, UrlPath};
-use crate::base::network::Network;
+use crate::base::name::UrlPath;
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
 pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
+pub use grant::{Grant, OidcPerson};
 pub use listen::{Listen, TrustedProxies};
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
@@ -148,23 +149,6 @@ pub struct Issuer {
     /// make two texts with one SHA-1 could then swap them.
     #[serde(default)]
     pub allow_sha1: bool,
-}
-
-/// Who may reach what; names exactly one of `group`, `mail` and `mail_domain`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grant {
-    /// A group in the signed token.
-    pub group: Option<Group>,
-    /// One mail address.
-    pub mail: Option<Mail>,
-    /// Every address of a domain.
-    pub mail_domain: Option<String>,
-    /// The service.
-    pub service: ServiceName,
-    /// Only these networks, where the service's kind has networks.
-    #[serde(default)]
-    pub networks: Vec<Network>,
 }
 
 macro_rules! parsed {
@@ -321,11 +305,7 @@ impl Config {
             service.check().map_err(|reason| wrong(service.path.as_str(), reason))?;
         }
         for grant in &self.grant {
-            let named = [grant.group.is_some(), grant.mail.is_some(), grant.mail_domain.is_some()];
-            if named.into_iter().filter(|named| *named).count() != 1 {
-                let reason = "a grant names exactly one of group, mail and mail_domain".to_owned();
-                return Err(wrong(grant.service.as_str(), reason));
-            }
+            grant.check().map_err(|reason| wrong(grant.service.as_str(), reason.into()))?;
             if self.service.iter().all(|service| service.name() != grant.service) {
                 let reason = format!("there is no service {}", grant.service);
                 return Err(wrong(grant.service.as_str(), reason));

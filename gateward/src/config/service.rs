@@ -55,8 +55,14 @@ pub struct ServiceConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Requirement {
-    /// A temporary login that the exchange made, by HTTP Digest.
+    /// A person, asked by HTTP Digest: the temporary logins that the exchange makes.
     Login,
+    /// A person, asked for Basic or Bearer.
+    User,
+    /// A registered machine, by its certificate.
+    Node,
+    /// A machine or a person, whichever comes.
+    Either,
 }
 
 /// Where the inventory comes from.

@@ -10,7 +10,7 @@ use toml::Value;
 
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{HttpUpstream, Upstream};
-use super::{AccessToken, Admin, Ckan, Config, Exchange, Grant, Htdigest, Issuer, Resif, Tls};
+use super::{AccessToken, Admin, Ckan, Config, Exchange, Grant, Htdigest, Issuer, OidcPerson, Resif, Tls};
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
 
@@ -211,12 +211,16 @@ fn list_issuer(Issuer { key, fingerprint, allow_sha1 }: &Issuer, list: &mut Belo
 }
 
 fn list_grant(grant: &Grant, list: &mut Below<'_>) {
-    let Grant { group, mail, mail_domain, service, networks } = grant;
+    let Grant { group, mail, mail_domain, user, node, oidc, service, networks, actions, resources, own } =
+        grant;
     // Exactly one of them is there.
     let whom = [
         ("group", group.as_ref().map(|group| group.0.to_string())),
         ("mail", mail.as_ref().map(|mail| mail.0.as_str().to_owned())),
         ("mail_domain", mail_domain.clone()),
+        ("user", user.as_ref().map(ToString::to_string)),
+        ("node", node.as_ref().map(ToString::to_string)),
+        ("oidc", oidc.as_ref().map(|OidcPerson { issuer, sub }| format!("{issuer} {sub}"))),
     ];
     for (name, value) in whom {
         if let Some(value) = value {
@@ -225,6 +229,9 @@ fn list_grant(grant: &Grant, list: &mut Below<'_>) {
     }
     list.text("service", service);
     list.set("networks", networks.iter().map(ToString::to_string).collect::<Vec<_>>());
+    list.set("actions", actions.iter().map(|action| action.as_str()).collect::<Vec<_>>());
+    list.set("resources", resources.iter().map(ToString::to_string).collect::<Vec<_>>());
+    list.set("own", *own);
 }
 
 fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {

@@ -13,11 +13,13 @@ use jiff::Timestamp;
 pub use self::doubtful::{Doubtful, end_doubtful};
 pub use self::permit::{Failure, Order, Permit, Released};
 pub use self::running::{Admitted, Ending};
-use super::authenticate::{self, Caller, Shown};
+use super::authenticate::{self, Challenge, Shown};
+use super::caller::{Caller, Person};
 use super::claim::{self, Claim};
 use super::door::{Door, Refused};
 use super::kind::{Entry, Interpreter, Meaning, NotAllowed, NotUnderstood, Request};
-use super::policy::{Granted, Policy};
+use super::nodes::NotANode;
+use super::policy::Policy;
 use super::record::What;
 use crate::base::id::Reference;
 use crate::base::name::{ServiceName, UrlPath};
@@ -32,6 +34,21 @@ pub struct Service {
     pub path: UrlPath,
     /// What knows its requests.
     pub kind: Interpreter,
+    /// Who must be known, whatever is asked.
+    pub require: Require,
+    /// How people are asked who they are.
+    pub challenge: Challenge,
+}
+
+/// Who must be known before anything of a service is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Require {
+    /// A registered machine.
+    pub node: bool,
+    /// A person.
+    pub person: bool,
+    /// One of the two is enough.
+    pub either: bool,
 }
 
 /// What is asked, before it is known who asks.
@@ -59,6 +76,14 @@ pub enum Error {
     /// Nobody is known; see there.
     #[error(transparent)]
     Unknown(#[from] authenticate::Error),
+    /// The caller's, who has no certificate, or the operator's, who has not registered it.
+    #[error("{why}")]
+    NotANode {
+        /// Why.
+        why: NotANode,
+        /// What it is recorded under.
+        reference: Reference,
+    },
     /// The caller's, or the operator's who grants.
     #[error("{why}")]
     NotAllowed {
@@ -74,27 +99,6 @@ pub enum Error {
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
-/// Who may do it, as far as it is known.
-#[derive(Debug, Clone)]
-enum Who {
-    /// Anybody: what they asked for is open to all.
-    Anybody,
-    /// Somebody who answers to the upstream, under a name that they gave.
-    Claims(Claim),
-    /// Somebody with a login of ours.
-    Login(Box<Caller>),
-}
-
-impl Who {
-    fn caller(&self) -> Option<&Caller> {
-        match self {
-            Self::Anybody => None,
-            Self::Claims(claim) => claim.verified(),
-            Self::Login(caller) => Some(caller),
-        }
-    }
-}
-
 /// Decides whether whoever asks may do what they ask.
 ///
 /// # Errors
@@ -123,24 +127,25 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         }
     };
     let mut policy = door.policy.current();
-    let (who, allowed) = loop {
-        let who = recognise(door, &policy, ask, &meaning, now).await?;
-        let why = match meaning.allow(&grants(&policy, &ask.service.name, &who), now) {
-            Ok(allowed) => break (who, allowed),
+    let (caller, allowed) = loop {
+        let caller = recognise(door, &policy, ask, &meaning, now).await?;
+        let grants = policy.grants(&ask.service.name, &caller.subjects());
+        let why = match meaning.allow(&grants, now) {
+            Ok(allowed) => break (caller, allowed),
             Err(why) => why,
         };
         // A yes under an old policy is caught by the writer; a no would not be, so all of it is
         // decided anew, also who asks: a permit is bound to the counter that everything was read under.
         let newest = door.policy.up_to_date().await?;
         if newest.revision == policy.revision {
-            let refusal = Refusal::of(&why, &who);
+            let refusal = Refusal::of(&why, &caller);
             let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
             return Err(Error::NotAllowed { why, reference });
         }
         policy = newest;
     };
     Ok(Permit {
-        who,
+        caller,
         service: ask.service.name.clone(),
         meaning,
         allowed,
@@ -151,28 +156,41 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
     })
 }
 
-/// Finds out who asks, as far as the meaning of the request needs it.
+/// Finds out who asks, as far as the service and the meaning of the request need it.
 async fn recognise(
     door: &Door,
     policy: &Policy,
     ask: Ask<'_>,
     meaning: &Meaning,
     now: Timestamp,
-) -> Result<Who, Error> {
-    match meaning.entry {
-        Entry::Open => Ok(Who::Anybody),
-        Entry::Login => {
-            let caller = authenticate::authenticate(door, policy, &ask.service.name, ask.shown, now).await?;
-            Ok(Who::Login(Box::new(caller)))
-        }
-        Entry::Upstream => {
-            Ok(claim::read(door, policy, ask.shown, now).await?.map_or(Who::Anybody, Who::Claims))
-        }
+) -> Result<Caller, Error> {
+    let Ask { service, shown, .. } = ask;
+    let node = policy.nodes.find(shown.certificate, now);
+    let caller = Caller::nobody().with_node(node.as_ref().ok().cloned());
+    // The machine comes first: whoever has none of ours cannot even guess at passwords.
+    let (node_needed, person_needed) = match (meaning.entry, service.require) {
+        (Entry::Required, Require { node: true, person: true, either: true }) => (false, node.is_err()),
+        (Entry::Required, require) => (require.node, require.person),
+        (Entry::Person, require) => (require.node && !require.either, true),
+        (Entry::Open | Entry::Upstream, require) => (require.node && !require.either, false),
+    };
+    if let (true, Err(why)) = (node_needed, node) {
+        let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
+        let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
+        return Err(Error::NotANode { why, reference });
     }
-}
-
-fn grants<'a>(policy: &'a Policy, service: &ServiceName, who: &Who) -> Vec<&'a Granted> {
-    who.caller().map_or_else(Vec::new, |caller| policy.grants(service, caller.groups(), caller.mail()))
+    if person_needed {
+        let person = authenticate::authenticate(door, policy, &service.name, shown, now).await?;
+        return Ok(caller.with_person(person));
+    }
+    if meaning.entry != Entry::Upstream {
+        return Ok(caller);
+    }
+    Ok(match claim::read(door, policy, shown, now).await? {
+        None => caller,
+        Some(Claim::Verified(login)) => caller.with_person(Person::Login(login)),
+        Some(Claim::Unverified(name)) => caller.with_claim(name),
+    })
 }
 
 /// Why a request is refused, in the words of the record.
@@ -183,25 +201,13 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn of(why: &NotAllowed, who: &Who) -> Self {
-        let caller = who.caller();
-        let groups = caller.map_or(&[][..], Caller::groups);
-        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        let groups = match (caller, groups.as_slice()) {
-            (None, _) => "nobody logged in".to_owned(),
-            (Some(_), []) => "the token lists no group".to_owned(),
-            (Some(_), groups) => format!("the token lists {}", groups.join(" ")),
-        };
+    fn of(why: &NotAllowed, caller: &Caller) -> Self {
         let reason = match why {
             NotAllowed::NotGranted => "not-granted",
             NotAllowed::Restricted(_) => "restricted",
             NotAllowed::TooMuch(_) => "too-much",
         };
-        Self {
-            reason,
-            detail: format!("{why}; {groups}"),
-            who: caller.map(|caller| caller.login().to_string()),
-        }
+        Self { reason, detail: format!("{why}; {}", caller.shows()), who: caller.who() }
     }
 }
 

@@ -7,7 +7,7 @@
 use http_digest::{Credentials, Request};
 use jiff::Timestamp;
 
-use super::authenticate::{self, Caller, Shown};
+use super::authenticate::{Login, Shown};
 use super::door::Door;
 use super::policy::Policy;
 use crate::base::id::LoginName;
@@ -17,27 +17,9 @@ use crate::store::{self, temporary_login};
 #[derive(Debug, Clone)]
 pub enum Claim {
     /// A login of ours, proven.
-    Verified(Box<Caller>),
+    Verified(Box<Login>),
     /// A name that nobody here has verified.
     Unverified(String),
-}
-
-impl Claim {
-    /// The login, if it was proven.
-    pub fn verified(&self) -> Option<&Caller> {
-        match self {
-            Self::Verified(caller) => Some(caller),
-            Self::Unverified(_) => None,
-        }
-    }
-
-    /// The name, if nobody has verified it.
-    pub fn unverified(&self) -> Option<&str> {
-        match self {
-            Self::Verified(_) => None,
-            Self::Unverified(name) => Some(name),
-        }
-    }
 }
 
 /// How much of a name that nobody has verified is recorded, in characters.
@@ -82,6 +64,6 @@ pub async fn read(
     if !proven || login.expires_at <= now {
         return Ok(Some(claimed()));
     }
-    let caller = authenticate::look_again(door, policy, &name, now).await?;
-    Ok(Some(caller.map_or_else(claimed, |caller| Claim::Verified(Box::new(caller)))))
+    let login = Login::find(door, policy, &name, now).await?;
+    Ok(Some(login.map_or_else(claimed, |login| Claim::Verified(Box::new(login)))))
 }

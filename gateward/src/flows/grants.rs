@@ -35,10 +35,8 @@ pub enum Error {
 /// [`Error`].
 pub async fn create(door: &Door, rule: &Rule, by: &str, now: Timestamp) -> Result<String, Error> {
     let row = rule.row(Origin::Command, Some(door.random.bytes()));
-    let same = |other: &&GrantRow| {
-        (&other.subject_kind, &other.subject, &other.service, &other.networks)
-            == (&row.subject_kind, &row.subject, &row.service, &row.networks)
-    };
+    let same =
+        |other: &&GrantRow| GrantRow { id: row.id.clone(), origin: row.origin, ..(*other).clone() } == row;
     if let Some(other) = grant::all(&door.store.reader).await?.iter().find(same) {
         return Err(Error::AlreadyThere(other.id.clone()));
     }
@@ -83,21 +81,29 @@ pub(super) fn revoked(row: &GrantRow, by: Option<&str>) -> Happened {
     event(row, by, What::GrantRevoked)
 }
 
-/// Says to whom and for what the grant is: its id alone means nothing once it is gone. One mail
-/// address names a person, so it goes into the personal part.
+/// Says to whom and for what the grant is: its id alone means nothing once it is gone. A mail address, or
+/// what an OIDC issuer calls somebody, names a person, so it goes into the personal part.
 fn event(row: &GrantRow, by: Option<&str>, what: impl FnOnce(Granted) -> What) -> Happened {
-    let names_a_person = row.subject_kind == "mail";
+    let names_a_person = matches!(row.subject_kind.as_str(), "mail" | "oidc");
+    let extent = |text: &String| (text != "[]").then(|| text.clone());
     let granted = Granted {
         grant: row.id.clone(),
         origin: row.origin.as_str(),
         granted_to_kind: row.subject_kind.clone(),
         granted_to: (!names_a_person).then(|| row.subject.clone()),
         networks: row.networks.clone(),
+        actions: extent(&row.actions),
+        resources: extent(&row.resources),
+        own: row.own,
     };
     Happened {
         service: row.service.parse().ok(),
         who: by.map(str::to_owned),
-        personal: Personal { mail: names_a_person.then(|| row.subject.clone()), ..Personal::default() },
+        personal: match row.subject_kind.as_str() {
+            "mail" => Personal { mail: Some(row.subject.clone()), ..Personal::default() },
+            "oidc" => Personal { user: Some(row.subject.clone()), ..Personal::default() },
+            _ => Personal::default(),
+        },
         ..Happened::done(what(granted))
     }
 }

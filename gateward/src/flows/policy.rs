@@ -3,156 +3,24 @@
 //! The configuration file and commands write grants into the store; this reads them into a form
 //! that answers fast, and is read again whenever the counter has moved.
 
+mod rule;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use openpgp::{KeyStatus, TrustedKeys};
-use signed_token::{Group, Mail};
+use signed_token::Group;
 
+pub use self::rule::{Extent, Granted, NotARule, Rule, Subject, Whom};
 use super::grants;
+use super::nodes::Nodes;
 use super::record::{Happened, Recorder, What};
-use crate::base::kind::Kind;
 use crate::base::name::ServiceName;
-use crate::base::network::Network;
-use crate::base::sha256::Sha256;
 use crate::store::grant::{GrantRow, Origin};
 use crate::store::revocation::Revision;
 use crate::store::{self, Change, Failed, Reader, file_policy, grant, issuer, revocation};
-
-/// Whom a grant names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// Everybody whose signed token lists this group.
-    Group(Group),
-    /// One mail address.
-    Mail(Mail),
-    /// Every mail address of one domain, in lower case.
-    MailDomain(String),
-}
-
-/// Why a rule makes no sense: the operator's to mend.
-#[derive(Debug, thiserror::Error)]
-pub enum NotARule {
-    /// Not a domain.
-    #[error("{0:?} is no mail domain: example.org, without @")]
-    Domain(String),
-    /// Nobody, or several at once.
-    #[error("a grant names exactly one of a group, a mail address and a mail domain")]
-    Subject,
-    /// A restriction that nothing would look at: the grant would open more than it says.
-    #[error("service {0} knows no networks: a grant of it cannot be restricted to some")]
-    Networks(ServiceName),
-}
-
-impl Subject {
-    /// Takes a mail domain, in any case.
-    ///
-    /// # Errors
-    ///
-    /// [`NotARule::Domain`].
-    pub fn mail_domain(text: &str) -> Result<Self, NotARule> {
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-        if text.contains('.') && text.len() <= 253 && text.bytes().all(good) {
-            Ok(Self::MailDomain(text.to_ascii_lowercase()))
-        } else {
-            Err(NotARule::Domain(text.to_owned()))
-        }
-    }
-
-    /// Takes the one of the three that is given.
-    ///
-    /// # Errors
-    ///
-    /// [`NotARule::Subject`], [`NotARule::Domain`].
-    pub fn one_of(group: Option<Group>, mail: Option<Mail>, domain: Option<&str>) -> Result<Self, NotARule> {
-        match (group, mail, domain) {
-            (Some(group), None, None) => Ok(Self::Group(group)),
-            (None, Some(mail), None) => Ok(Self::Mail(mail)),
-            (None, None, Some(domain)) => Self::mail_domain(domain),
-            _ => Err(NotARule::Subject),
-        }
-    }
-
-    /// As it is stored: its kind and its text.
-    pub fn stored(&self) -> (&'static str, String) {
-        match self {
-            Self::Group(group) => ("group", group.to_string()),
-            Self::Mail(mail) => ("mail", mail.as_str().to_owned()),
-            Self::MailDomain(domain) => ("mail-domain", domain.clone()),
-        }
-    }
-
-    fn from_stored(subject_kind: &str, text: &str) -> Option<Self> {
-        match subject_kind {
-            "group" => text.parse().ok().map(Self::Group),
-            "mail" => text.parse().ok().map(Self::Mail),
-            "mail-domain" => Self::mail_domain(text).ok(),
-            _ => None,
-        }
-    }
-}
-
-/// A rule before it has an id: somebody may reach a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    subject: Subject,
-    service: ServiceName,
-    networks: Vec<Network>,
-}
-
-impl Rule {
-    /// Makes a rule for `service`, which is of `kind`; no networks mean all of it.
-    ///
-    /// # Errors
-    ///
-    /// [`NotARule::Networks`].
-    pub fn new(
-        subject: Subject,
-        service: ServiceName,
-        kind: Kind,
-        networks: Vec<Network>,
-    ) -> Result<Self, NotARule> {
-        if networks.is_empty() || kind.has_networks() {
-            Ok(Self { subject, service, networks })
-        } else {
-            Err(NotARule::Networks(service))
-        }
-    }
-
-    /// Makes the stored form. A rule of the file has an id made from its content, so that the same
-    /// file gives the same ids on every replica; a command's is random.
-    pub fn row(&self, origin: Origin, random_id: Option<[u8; 5]>) -> GrantRow {
-        let (kind, subject) = self.subject.stored();
-        let networks = serde_json::to_string(&self.networks).expect("networks are text");
-        let id = random_id.unwrap_or_else(|| {
-            let content = format!("{kind}\0{subject}\0{}\0{networks}", self.service);
-            *Sha256::of(content.as_bytes()).0.first_chunk().expect("SHA-256 has 32 bytes")
-        });
-        let prefix = match origin {
-            Origin::File => "f",
-            Origin::Command => "g",
-        };
-        GrantRow {
-            id: format!("{prefix}-{}", data_encoding::HEXLOWER.encode(&id)),
-            origin,
-            subject_kind: kind.to_owned(),
-            subject,
-            service: self.service.to_string(),
-            networks,
-        }
-    }
-}
-
-/// What one grant opens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
-    /// The grant's id.
-    pub id: String,
-    /// The networks; none means the whole service.
-    pub networks: Vec<Network>,
-}
 
 /// Policy under one value of the revocation counter.
 #[derive(Debug)]
@@ -161,6 +29,8 @@ pub struct Policy {
     pub revision: Revision,
     /// The issuers of the configuration file, pinned.
     pub issuers: Arc<TrustedKeys>,
+    /// The machines that may come in.
+    pub nodes: Nodes,
     revoked_issuers: HashSet<String>,
     grants: HashMap<ServiceName, HashMap<Subject, Vec<Granted>>>,
     groups: HashSet<Group>,
@@ -182,13 +52,13 @@ impl Policy {
             if let Subject::Group(group) = &subject {
                 groups.insert(group.clone());
             }
-            let networks = serde_json::from_str(&row.networks).map_err(|_| damaged())?;
-            let granted = Granted { id: row.id, networks };
+            let granted = Granted::read(&row).ok_or_else(damaged)?;
             grants.entry(service).or_default().entry(subject).or_default().push(granted);
         }
         let revoked = issuer::all(reader).await?.into_iter().filter(|issuer| issuer.revoked_at.is_some());
         let revoked_issuers = revoked.map(|issuer| issuer.fingerprint).collect();
-        Ok(Self { revision, issuers, revoked_issuers, grants, groups })
+        let nodes = Nodes::read(reader).await?;
+        Ok(Self { revision, issuers, nodes, revoked_issuers, grants, groups })
     }
 
     /// Tells whether a command took this issuer out.
@@ -210,20 +80,17 @@ impl Policy {
         groups.into_iter().filter(|group| self.groups.contains(group)).collect()
     }
 
-    /// Returns the grants by which somebody with `groups` and `mail` may reach `service`.
-    pub fn grants(&self, service: &ServiceName, groups: &[Group], mail: &Mail) -> Vec<&Granted> {
+    /// Returns the grants by which whoever is one of `subjects` may reach `service`.
+    pub fn grants(&self, service: &ServiceName, subjects: &[Subject]) -> Vec<&Granted> {
         let Some(grants) = self.grants.get(service) else {
             return Vec::new();
         };
-        let subjects = groups.iter().cloned().map(Subject::Group);
-        let subjects =
-            subjects.chain([Subject::Mail(mail.clone()), Subject::MailDomain(mail.domain().to_owned())]);
-        subjects.filter_map(|subject| grants.get(&subject)).flatten().collect()
+        subjects.iter().filter_map(|subject| grants.get(subject)).flatten().collect()
     }
 
-    /// Returns the services that somebody with `groups` and `mail` may reach.
-    pub fn granted_services(&self, groups: &[Group], mail: &Mail) -> BTreeSet<&ServiceName> {
-        self.grants.keys().filter(|service| !self.grants(service, groups, mail).is_empty()).collect()
+    /// Returns the services that whoever is one of `subjects` may reach.
+    pub fn granted_services(&self, subjects: &[Subject]) -> BTreeSet<&ServiceName> {
+        self.grants.keys().filter(|service| !self.grants(service, subjects).is_empty()).collect()
     }
 }
 

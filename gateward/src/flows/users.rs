@@ -89,7 +89,13 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<(), Error> {
     check_name(name)?;
-    let user = UserRow { name: name.to_owned(), password_hash, role: role.as_str().to_owned() };
+    let user = UserRow {
+        name: name.to_owned(),
+        password_hash,
+        role: role.as_str().to_owned(),
+        role_service: None,
+        disabled_at: None,
+    };
     let what = What::UserCreated { user: name.to_owned(), role: role.as_str().to_owned() };
     let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };
     match recorder

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::accept::prefers_json;
 use super::answer::{self, Answered, Problem, SERVICE_VERSION};
-use super::cutter::Cutter;
+use super::connection::CameFrom;
 use super::gate::Gate;
 use super::listener::Answer;
 use crate::base::address::ClientAddress;
@@ -39,8 +39,7 @@ impl Answer for Admin {
     async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-        address: ClientAddress,
-        _: Cutter,
+        CameFrom { address, .. }: CameFrom,
     ) -> Answered {
         let (head, _) = request.into_parts();
         match head.uri.path() {

@@ -262,6 +262,10 @@ pub fn not_admitted(error: &admit::Error, challenges: impl Fn(bool) -> Vec<Strin
     match error {
         admit::Error::NotUnderstood { why, reference } => not_understood(why, *reference),
         admit::Error::Unknown(unknown) => not_known(unknown, challenges),
+        admit::Error::NotANode { why, reference } => {
+            let detail = format!("{}.", capitalised(&why.to_string()));
+            Problem::new(StatusCode::FORBIDDEN, why.reason(), detail).under(*reference)
+        }
         admit::Error::NotAllowed { why, reference } => not_allowed(why, *reference),
         admit::Error::Store(error) => shut(error),
         admit::Error::Commit(error) => shut(error),
@@ -306,7 +310,7 @@ fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<Strin
     let detail = capitalised(&error.to_string());
     match error {
         authenticate::Error::Challenged { stale } => {
-            let detail = "This service takes HTTP Digest; get a login from the exchange.";
+            let detail = "This service wants to know who you are: see WWW-Authenticate for how to say so.";
             challenging(Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", detail), *stale)
         }
         authenticate::Error::Failed { reference, how: Failure::Unauthorized, .. } => {

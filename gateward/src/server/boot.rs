@@ -26,7 +26,7 @@ use crate::flows::admit::Doubtful;
 use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
-use crate::flows::policy::{NotARule, PolicyCache, Rule, Subject};
+use crate::flows::policy::{Extent, NotARule, PolicyCache, Rule, Subject, Whom};
 use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
 use crate::store::resif::{self, Resif};
@@ -227,10 +227,21 @@ pub fn issuers(config: &Config) -> Result<TrustedKeys, Error> {
 /// [`NotARule`].
 pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
     let rule = |service: &ServiceConfig, grant: &Grant| {
-        let group = grant.group.as_ref().map(|group| group.0.clone());
-        let mail = grant.mail.as_ref().map(|mail| mail.0.clone());
-        let subject = Subject::one_of(group, mail, grant.mail_domain.as_deref())?;
-        Rule::new(subject, service.name(), service.kind, grant.networks.clone())
+        let whom = Whom {
+            group: grant.group.as_ref().map(|group| group.0.clone()),
+            mail: grant.mail.as_ref().map(|mail| mail.0.clone()),
+            mail_domain: grant.mail_domain.clone(),
+            user: grant.user.clone(),
+            node: grant.node.clone(),
+            oidc: grant.oidc.as_ref().map(|oidc| (oidc.issuer.clone(), oidc.sub.clone())),
+        };
+        let extent = Extent {
+            networks: grant.networks.clone(),
+            actions: grant.actions.clone(),
+            resources: grant.resources.clone(),
+            own: grant.own,
+        };
+        Rule::new(Subject::one_of(whom)?, service.name(), service.kind, extent)
     };
     // A grant of a service that is not there did not pass the configuration.
     let services = || config.service.iter();

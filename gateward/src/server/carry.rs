@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::answer::{self, Answered, Form, Problem};
-use super::cutter::Cutter;
+use super::connection::CameFrom;
 use super::found::{Content, Failed, Found};
 use super::gate::Opened;
 use super::pump::Pump;
 use super::services::{Protected, Source};
-use crate::base::address::ClientAddress;
-use crate::flows::admit::{self, Admitted, Ask, Ending, Permit};
-use crate::flows::authenticate::Shown;
+use crate::flows::admit::{self, Admitted, Ask, Ending, Permit, Service};
+use crate::flows::authenticate::{Challenge, Shown};
+use crate::flows::door::Door;
 use crate::flows::kind::{Effect, Request};
 use crate::flows::record::Delivery;
 use crate::flows::replays::Arrival;
@@ -38,11 +38,9 @@ pub struct Carriage {
     /// Its body, where it goes on as it comes.
     pub streamed: Option<Incoming>,
     /// From where.
-    pub address: ClientAddress,
+    pub from: CameFrom,
     /// What tells it from one that comes again.
     pub arrival: Arrival,
-    /// Closes its connection.
-    pub cutter: Cutter,
     /// Ends when nobody waits for the answer any more.
     pub asker: oneshot::Receiver<Infallible>,
 }
@@ -109,14 +107,14 @@ impl Carriage {
             authorization: only_authorization(&self.head.headers),
             method: self.head.method.as_str(),
             target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
-            address: self.address,
+            address: self.from.address,
+            certificate: self.from.other_end.certificate.as_deref(),
             arrival: &self.arrival,
         };
         let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };
         let ask = Ask { service: &service.service, request, shown };
         let permit = admit::admit(door, ask, now).await.map_err(|error| {
-            let space = door.protection_space(&service.service.name);
-            answer::not_admitted(&error, |stale| space.challenges(now, door.random.bytes(), stale))
+            answer::not_admitted(&error, |stale| challenges(door, &service.service, now, stale))
         })?;
         match permit.effect() {
             Effect::Read => self.read(service, permit, now).await,
@@ -188,7 +186,7 @@ impl Carriage {
             found = upstream.ask(&order, &self.head.headers, streamed) => found,
             // A body may be on its way for long: whoever lost the right to send it is not heard on.
             delivery = pump.until_not_permitted(&mut admitted) => {
-                self.cutter.cut();
+                self.from.cutter.cut();
                 let failed = Failed { status: StatusCode::FORBIDDEN, ..Failed::bad_gateway("the right to send it ended") };
                 return Err(self.change_failed(admitted, &failed, delivery).into());
             }
@@ -225,8 +223,19 @@ impl Carriage {
             door: Arc::clone(&self.opened.door),
             clock: self.opened.clock.clone(),
             seen: self.opened.seen.clone(),
-            cutter: self.cutter.clone(),
+            cutter: self.from.cutter.clone(),
             running: self.opened.running.clone(),
+        }
+    }
+}
+
+/// Makes the values of fresh `WWW-Authenticate` fields, in their order.
+fn challenges(door: &Door, service: &Service, now: Timestamp, stale: bool) -> Vec<String> {
+    match service.challenge {
+        Challenge::Digest => door.protection_space(&service.name).challenges(now, door.random.bytes(), stale),
+        Challenge::Basic => {
+            let realm = door.realm.as_str();
+            vec![format!("Basic realm=\"{realm}\", charset=\"UTF-8\""), format!("Bearer realm=\"{realm}\"")]
         }
     }
 }

@@ -15,6 +15,8 @@ use super::body::AnswerBody;
 use super::cutter::Cutter;
 use super::listener::{Answer, until_true};
 use super::peer::Origin;
+use crate::base::address::ClientAddress;
+use crate::flows::nodes::Presented;
 
 /// How long a request's head may take, and how long a connection may idle between requests.
 const HEAD: Duration = Duration::from_secs(30);
@@ -28,24 +30,48 @@ const HEAD_SIZE: usize = 32 * 1024;
 /// How many header fields a request may have.
 const FIELDS: usize = 64;
 
+/// What is known of whoever is at the other end of a connection, before they ask for anything.
+#[derive(Debug, Clone, Default)]
+pub struct OtherEnd {
+    /// The certificate that they showed; it stood the handshake, and who that is each request asks anew.
+    pub certificate: Option<Arc<Presented>>,
+    /// The host that they asked for in the handshake (RFC 6066 section 3).
+    pub server_name: Option<Arc<str>>,
+    /// The user that they run as, where they came by our Unix socket.
+    pub uid: Option<u32>,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub struct CameFrom {
+    /// The address of whoever asks.
+    pub address: ClientAddress,
+    /// Who is at the other end of the connection.
+    pub other_end: OtherEnd,
+    /// Closes the connection.
+    pub cutter: Cutter,
+}
+
 /// Answers the requests on `stream` until either side ends it.
 ///
 /// Once `stop` is true, an idle connection closes and a running request ends, for at most 30 s.
 pub async fn serve<A: Answer>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin,
     origin: Origin,
+    other_end: OtherEnd,
     answer: Arc<A>,
     mut stop: watch::Receiver<bool>,
 ) {
     let (cutter, mut cut) = Cutter::new();
     let service = service_fn(move |request| {
-        let address = origin.address(request.headers());
-        let (answer, cutter) = (Arc::clone(&answer), cutter.clone());
+        let (other_end, cutter) = (other_end.clone(), cutter.clone());
+        let from = CameFrom { address: origin.address(request.headers()), other_end, cutter };
+        let answer = Arc::clone(&answer);
         async move {
             Ok::<_, std::convert::Infallible>(if head_size(&request) > HEAD_SIZE {
                 head_too_large()
             } else {
-                answer.answer(request, address, cutter).await
+                answer.answer(request, from).await
             })
         }
     });

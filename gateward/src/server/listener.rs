@@ -7,19 +7,19 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::{mpsc, watch};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::body::AnswerBody;
-use super::connection::serve;
-use super::cutter::Cutter;
+use super::connection::{CameFrom, OtherEnd, serve};
 use super::peer::{Origin, Peer, Proxies, Told};
 use super::places::{Free, Place, Places};
 use super::proxy_protocol;
 use super::socket::{Socket, Wire};
-use crate::base::address::ClientAddress;
+use crate::flows::nodes::Presented;
 
 /// How long everything before the first request may take: a PROXY header, the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -32,12 +32,11 @@ const FIRST_READ: usize = 1024;
 
 /// Answers requests; one for each listener.
 pub trait Answer: Send + Sync + 'static {
-    /// Answers `request`, which came from `address`; `cutter` closes its connection.
+    /// Answers `request`, which came `from` there.
     fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-        address: ClientAddress,
-        cutter: Cutter,
+        from: CameFrom,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 }
 
@@ -132,8 +131,25 @@ async fn connection<A: Answer>(
     };
     let answer = Arc::clone(&shared.answer);
     match begun {
-        Begun::Tls(stream) => serve(*stream, origin, answer, stop).await,
-        Begun::Plain(stream) => serve(stream, origin, answer, stop).await,
+        Begun::Tls(stream) => {
+            let other_end = shown(stream.get_ref().1);
+            serve(*stream, origin, other_end, answer, stop).await;
+        }
+        Begun::Plain(stream) => {
+            serve(stream, origin, OtherEnd { uid: peer.uid(), ..OtherEnd::default() }, answer, stop).await;
+        }
+    }
+}
+
+/// Takes what the other end showed in the handshake.
+fn shown(session: &rustls::ServerConnection) -> OtherEnd {
+    let chain = |chain: &[CertificateDer<'_>]| chain.iter().map(|one| one.to_vec()).collect();
+    OtherEnd {
+        certificate: session
+            .peer_certificates()
+            .map(|certificates| Arc::new(Presented { chain: chain(certificates) })),
+        server_name: session.server_name().map(Into::into),
+        uid: None,
     }
 }
 

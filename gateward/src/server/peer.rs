@@ -18,8 +18,8 @@ const X_FORWARDED_FOR: &str = "x-forwarded-for";
 /// Who connected to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// Somebody on this machine who may open our Unix socket.
-    Unix,
+    /// Somebody on this machine who may open our Unix socket, as this user where the system says so.
+    Unix(Option<u32>),
     /// Somebody with an address.
     Ip(IpAddr),
 }
@@ -28,9 +28,17 @@ impl Peer {
     /// Returns the peer's own address; who comes by the Unix socket counts as the loopback address.
     pub fn address(self) -> ClientAddress {
         ClientAddress::new(match self {
-            Self::Unix => Ipv4Addr::LOCALHOST.into(),
+            Self::Unix(_) => Ipv4Addr::LOCALHOST.into(),
             Self::Ip(address) => address,
         })
+    }
+
+    /// The user that they run as, where they came by our Unix socket.
+    pub fn uid(self) -> Option<u32> {
+        match self {
+            Self::Unix(uid) => uid,
+            Self::Ip(_) => None,
+        }
     }
 }
 
@@ -61,7 +69,7 @@ impl Proxies {
     /// Says how a connection from `peer` tells whose requests it carries.
     pub fn told_by(&self, peer: Peer) -> Told {
         let trusted = match peer {
-            Peer::Unix => self.trusted.has_unix(),
+            Peer::Unix(_) => self.trusted.has_unix(),
             Peer::Ip(_) => self.trusted.has(peer.address().ip()),
         };
         match (trusted, self.proxy_protocol) {
@@ -143,7 +151,7 @@ mod tests {
         for field in fields {
             head.append(X_FORWARDED_FOR, HeaderValue::from_bytes(field.as_bytes()).unwrap());
         }
-        Proxies::new(trusted(proxies), false).origin(Peer::Unix).address(&head).to_string()
+        Proxies::new(trusted(proxies), false).origin(Peer::Unix(None)).address(&head).to_string()
     }
 
     #[test]
@@ -201,13 +209,16 @@ mod tests {
         let outside = Peer::Ip("192.0.2.1".parse().unwrap());
         for (proxy_protocol, asked) in [(false, Told::ByEachRequest), (true, Told::AtTheStart)] {
             let networks = Proxies::new(trusted(&["10.0.0.0/8", "127.0.0.1"]), proxy_protocol);
-            for (peer, told) in
-                [(inside, asked), (mapped, asked), (outside, Told::Nothing), (Peer::Unix, Told::Nothing)]
-            {
+            for (peer, told) in [
+                (inside, asked),
+                (mapped, asked),
+                (outside, Told::Nothing),
+                (Peer::Unix(None), Told::Nothing),
+            ] {
                 assert_eq!(networks.told_by(peer), told, "{peer:?}");
             }
             let unix = Proxies::new(trusted(&["unix"]), proxy_protocol);
-            assert_eq!((unix.told_by(Peer::Unix), unix.told_by(inside)), (asked, Told::Nothing));
+            assert_eq!((unix.told_by(Peer::Unix(None)), unix.told_by(inside)), (asked, Told::Nothing));
         }
         assert_eq!(Proxies::default().told_by(inside), Told::Nothing);
     }

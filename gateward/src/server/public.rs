@@ -10,13 +10,12 @@ use tokio::sync::oneshot;
 
 use super::answer::{self, Answered, Form, Problem, SERVICE_VERSION};
 use super::carry::Carriage;
-use super::cutter::Cutter;
+use super::connection::CameFrom;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
 use super::request_body::{self, Held, LargeBodies, dropping};
 use super::resif_style;
 use super::services::Protected;
-use crate::base::address::ClientAddress;
 use crate::base::name::UrlPath;
 use crate::config::{Mode, StatusStyle};
 use crate::flows::kind::BodyWanted;
@@ -47,13 +46,9 @@ pub struct Public {
 }
 
 impl Answer for Public {
-    async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        address: ClientAddress,
-        cutter: Cutter,
-    ) -> Answered {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, from: CameFrom) -> Answered {
         let (head, body) = request.into_parts();
+        let address = from.address;
         if head.uri.path() == self.exchange_path.as_str() {
             return self.exchange(&head, body, address).await;
         }
@@ -81,7 +76,7 @@ impl Answer for Public {
         if services[at].service.kind.is_exchange(&rest) {
             return self.exchange(&head, body, address).await;
         }
-        self.serve(opened, at, rest, Arrived { head, body, address, cutter }).await
+        self.serve(opened, at, rest, Arrived { head, body, from }).await
     }
 }
 
@@ -89,15 +84,14 @@ impl Answer for Public {
 struct Arrived {
     head: http::request::Parts,
     body: Incoming,
-    address: ClientAddress,
-    cutter: Cutter,
+    from: CameFrom,
 }
 
 impl Public {
     /// Reads as much of the body as the service at `at` needs to understand the request, and carries
     /// it there.
     async fn serve(&self, opened: Arc<Opened>, at: usize, rest: String, arrived: Arrived) -> Answered {
-        let Arrived { head, body, address, cutter } = arrived;
+        let Arrived { head, body, from } = arrived;
         let services = Arc::clone(&opened.services);
         let interpreter = &services[at].service.kind;
         let path = head.uri.path().to_owned();
@@ -122,7 +116,7 @@ impl Public {
         let Held { bytes: read, room } = read;
         let arrival = Arrival::default();
         let (listening, asker) = oneshot::channel();
-        let mut carriage = Carriage { opened, head, read, streamed, address, arrival, cutter, asker };
+        let mut carriage = Carriage { opened, head, read, streamed, from, arrival, asker };
         // A task of its own: a client who leaves takes the connection along and nothing else, so that
         // what is being recorded as admitted still finds its end.
         let services = Arc::clone(&services);

@@ -8,8 +8,9 @@ use super::upstream::{Behind, Upstream};
 use crate::base::random::Random;
 use crate::config::service::{Inventory, NetworkPattern, Requirement};
 use crate::config::{self, Config, ServiceConfig};
-use crate::flows::admit::Service;
-use crate::flows::kind::{Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
+use crate::flows::admit::{Require, Service};
+use crate::flows::authenticate::Challenge;
+use crate::flows::kind::{ErrorForm, Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
 
 /// A service and what is behind it.
 #[derive(Debug)]
@@ -67,7 +68,40 @@ fn protected(config: &ServiceConfig, random: &Random) -> Result<Protected, Error
         })?)),
     };
     let inventory = config.inventory.clone();
-    Ok(Protected { service: Service { name, path: config.path.clone(), kind }, source, inventory })
+    let challenge = challenge(config, &kind);
+    let require = require(config).map_err(unfit)?;
+    Ok(Protected {
+        service: Service { name, path: config.path.clone(), kind, require, challenge },
+        source,
+        inventory,
+    })
+}
+
+/// Says who must be known.
+fn require(config: &ServiceConfig) -> Result<Require, String> {
+    let wants = |one| config.require.contains(&one);
+    let person = wants(Requirement::Login) || wants(Requirement::User);
+    if wants(Requirement::Login) && wants(Requirement::User) {
+        return Err("require names login (asked by HTTP Digest) or user (asked for Basic), not both".into());
+    }
+    if wants(Requirement::Either) {
+        let alone = !wants(Requirement::Node);
+        let all = Require { node: true, person: true, either: true };
+        return if alone { Ok(all) } else { Err("require: either says node already".into()) };
+    }
+    Ok(Require { node: wants(Requirement::Node), person, either: false })
+}
+
+/// Says how people are asked who they are.
+fn challenge(config: &ServiceConfig, kind: &Interpreter) -> Challenge {
+    let user = config.require.contains(&Requirement::User);
+    let either =
+        config.require.contains(&Requirement::Either) && !config.require.contains(&Requirement::Login);
+    if (user || either) && kind.error_form() != ErrorForm::Fdsn {
+        Challenge::Basic
+    } else {
+        Challenge::Digest
+    }
 }
 
 /// Tells a kind what was decided.
@@ -81,7 +115,7 @@ fn settings(config: &ServiceConfig) -> Result<Settings, String> {
         reads_folder: http.is_none(),
         upstream_has_path: http
             .is_some_and(|http| http.url.path().is_some_and(|path| path != config.path.as_str())),
-        require_login: config.require.contains(&Requirement::Login),
+        require: require(config)?,
         digest: config.digest,
         inventory: config.inventory.as_ref().map(|inventory| inventory.stale_after),
         unlisted: config.unlisted,

@@ -71,7 +71,8 @@ impl Socket {
             }
             Self::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), Peer::Unix))
+                let uid = stream.peer_cred().map(|credentials| credentials.uid()).ok();
+                Ok((Box::new(stream), Peer::Unix(uid)))
             }
         }
     }

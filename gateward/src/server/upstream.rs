@@ -149,8 +149,8 @@ impl Upstream {
         body: Upward,
     ) -> Result<(http::Request<Upward>, bool), Failed> {
         let mut request = asked.write(body)?;
-        if let (Some(name), Some(login)) = (&self.identify_as, &asked.order.login) {
-            let value = login.as_str().try_into().expect("a login is letters and digits");
+        if let (Some(name), Some(told)) = (&self.identify_as, &asked.order.told) {
+            let value = told.as_str().try_into().expect("names are letters that a field can hold");
             request.headers_mut().insert(name.clone(), value);
         }
         let shown = self.credential.as_ref().is_some_and(|credential| credential.show(&mut request));

@@ -32,14 +32,20 @@ pub struct GrantRow {
     pub id: String,
     /// Where it comes from.
     pub origin: Origin,
-    /// `group`, `mail` or `mail-domain`.
+    /// `group`, `mail`, `mail-domain`, `user`, `node` or `oidc`.
     pub subject_kind: String,
-    /// The group's path, the address or the domain.
+    /// The group's path, the address, the domain, the name; of `oidc` the issuer, a blank and its subject.
     pub subject: String,
     /// The service's name.
     pub service: String,
     /// JSON array of networks; empty for the whole service.
     pub networks: String,
+    /// JSON array of actions; empty for all.
+    pub actions: String,
+    /// JSON array of types of resources; empty for all.
+    pub resources: String,
+    /// Only what the same node created.
+    pub own: bool,
 }
 
 fn row(row: &Row<'_>) -> Result<GrantRow, Unfit> {
@@ -50,6 +56,9 @@ fn row(row: &Row<'_>) -> Result<GrantRow, Unfit> {
         subject: row.string(3)?,
         service: row.string(4)?,
         networks: row.string(5)?,
+        actions: row.string(6)?,
+        resources: row.string(7)?,
+        own: row.integer(8)? != 0,
     })
 }
 
@@ -59,7 +68,7 @@ fn row(row: &Row<'_>) -> Result<GrantRow, Unfit> {
 ///
 /// [`Error::Unreachable`].
 pub async fn all(reader: &Reader) -> Result<Vec<GrantRow>, Error> {
-    let sql = "SELECT id, origin, subject_kind, subject, service, networks FROM grants \
+    let sql = "SELECT id, origin, subject_kind, subject, service, networks, actions, resources, own FROM grants \
                ORDER BY service, subject_kind, subject, id";
     reader.all(Query::of("grants", sql, Vec::new()), row).await
 }
@@ -77,8 +86,8 @@ impl Create {
     pub(super) fn statement(&self) -> Statement<'_> {
         let grant = &self.grant;
         Statement::one(
-            "INSERT INTO grants (id, origin, subject_kind, subject, service, networks, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            "INSERT INTO grants (id, origin, subject_kind, subject, service, networks, created_at, actions, \
+             resources, own) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
             values![
                 &grant.id,
                 grant.origin.as_str(),
@@ -86,7 +95,10 @@ impl Create {
                 &grant.subject,
                 &grant.service,
                 &grant.networks,
-                self.at
+                self.at,
+                &grant.actions,
+                &grant.resources,
+                i64::from(grant.own)
             ],
         )
     }

@@ -13,6 +13,7 @@ pub mod grant;
 mod held;
 pub mod instance;
 pub mod issuer;
+pub mod node;
 pub mod placement;
 mod postgres;
 mod reader;

@@ -11,10 +11,14 @@ use super::{Error, Reader};
 pub struct UserRow {
     /// The name they log in with.
     pub name: String,
-    /// Argon2id, PHC form.
+    /// Argon2id, PHC form; empty for somebody without a password.
     pub password_hash: String,
-    /// `admin`, `operator` or `auditor`.
+    /// `admin`, `operator` or `auditor`; empty for somebody who only uses services.
     pub role: String,
+    /// The one service that the role is for; `None` for all of them.
+    pub role_service: Option<String>,
+    /// When the account was disabled; `None` while it is good.
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// Finds a user by name.
@@ -23,10 +27,16 @@ pub struct UserRow {
 ///
 /// [`Error::Unreachable`].
 pub async fn find(reader: &Reader, name: &str) -> Result<Option<UserRow>, Error> {
-    let sql = "SELECT name, password_hash, role FROM users WHERE name = ?1";
+    let sql = "SELECT name, password_hash, role, role_service, disabled_at FROM users WHERE name = ?1";
     reader
         .first(Query::of("users", sql, values![name]), |row| {
-            Ok(UserRow { name: row.string(0)?, password_hash: row.string(1)?, role: row.string(2)? })
+            Ok(UserRow {
+                name: row.string(0)?,
+                password_hash: row.string(1)?,
+                role: row.string(2)?,
+                role_service: row.text_if_any(3)?.map(str::to_owned),
+                disabled_at: row.time_if_any(4)?,
+            })
         })
         .await
 }
@@ -44,9 +54,16 @@ impl Create {
     pub(super) fn statement(&self) -> Statement<'_> {
         let user = &self.user;
         Statement::one(
-            "INSERT INTO users (name, password_hash, role, created_at) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT DO NOTHING",
-            values![&user.name, &user.password_hash, &user.role, self.at],
+            "INSERT INTO users (name, password_hash, role, role_service, created_at, disabled_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            values![
+                &user.name,
+                &user.password_hash,
+                &user.role,
+                user.role_service.as_ref(),
+                self.at,
+                user.disabled_at
+            ],
         )
     }
 }

@@ -18,7 +18,7 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, file_policy, grant, instance, issuer, placement, postgres, revocation, sqlite,
+    access_token, file_policy, grant, instance, issuer, node, placement, postgres, revocation, sqlite,
     temporary_login, token_block, user,
 };
 use crate::base::id::EventId;
@@ -63,6 +63,9 @@ pub enum Change {
     CreateUser(user::Create),
     CreateGrant(grant::Create),
     DeleteGrant(grant::Delete),
+    EnrollNode(node::Create),
+    AddNodeCredential(Box<node::AddCredential>),
+    RevokeNode(node::Revoke),
     NoteIssuer(issuer::Note),
     ForgetIssuer(issuer::Forget),
     RevokeIssuer(issuer::Revoke),
@@ -96,6 +99,9 @@ impl Change {
             Self::CreateUser(change) => vec![change.statement()],
             Self::CreateGrant(change) => vec![change.statement()],
             Self::DeleteGrant(change) => vec![change.statement()],
+            Self::EnrollNode(change) => vec![change.statement()],
+            Self::AddNodeCredential(change) => vec![change.statement()],
+            Self::RevokeNode(change) => vec![change.statement()],
             Self::NoteIssuer(change) => vec![change.statement()],
             Self::ForgetIssuer(change) => vec![change.statement()],
             Self::RevokeIssuer(change) => vec![change.statement()],

@@ -97,6 +97,9 @@ fn a_grant(id: &str) -> GrantRow {
         subject: "/epos/demo".into(),
         service: "files".into(),
         networks: "[]".into(),
+        actions: "[]".into(),
+        resources: "[]".into(),
+        own: false,
     }
 }
 

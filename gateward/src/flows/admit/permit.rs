@@ -6,13 +6,12 @@
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Who;
 use super::running::Admitted;
 use crate::base::address::ClientAddress;
-use crate::base::id::{LoginName, TransactionId};
+use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
 use crate::base::time::later;
-use crate::flows::authenticate::Caller;
+use crate::flows::caller::{Caller, Person};
 use crate::flows::door::Door;
 use crate::flows::exchange::LIFETIME;
 use crate::flows::kind::{Alarm, Allowed, Effect, Entry, Forward, Inspection, Meaning};
@@ -25,7 +24,7 @@ use crate::store::{Change, CommitError, temporary_login};
 #[derive(Debug)]
 #[must_use = "a permit opens nothing until it is recorded"]
 pub struct Permit {
-    pub(super) who: Who,
+    pub(super) caller: Caller,
     pub(super) service: ServiceName,
     pub(super) meaning: Meaning,
     pub(super) allowed: Allowed,
@@ -56,22 +55,17 @@ impl Permit {
             inspection: self.allowed.inspection.clone(),
             no_data: self.allowed.no_data,
             upstream_asks: self.meaning.entry == Entry::Upstream,
-            login: self.login().cloned(),
+            told: self.caller.told(),
             address: self.address,
         }
     }
 
-    /// The login that was proven.
-    fn login(&self) -> Option<&LoginName> {
-        self.who.caller().map(Caller::login)
-    }
-
     fn prolonging(&self) -> Option<Change> {
-        let caller = self.who.caller()?;
-        let to = later(self.decided_at, LIFETIME).min(caller.valid_until());
-        let gained = to.duration_since(caller.expires_at());
-        let worth_it = gained >= PROLONGED_EVERY || (gained.is_positive() && to == caller.valid_until());
-        worth_it.then(|| Change::ProlongLogin(temporary_login::Prolong { login: caller.login().clone(), to }))
+        let Some(Person::Login(login)) = self.caller.person() else { return None };
+        let to = later(self.decided_at, LIFETIME).min(login.valid_until());
+        let gained = to.duration_since(login.expires_at());
+        let worth_it = gained >= PROLONGED_EVERY || (gained.is_positive() && to == login.valid_until());
+        worth_it.then(|| Change::ProlongLogin(temporary_login::Prolong { login: login.login().clone(), to }))
     }
 
     fn access(&self) -> Access {
@@ -80,21 +74,20 @@ impl Permit {
             method: self.method.clone(),
             path: self.meaning.what.clone(),
             grant,
-            subject: self.who.caller().map(|caller| caller.subject().to_owned()),
+            subject: self.caller.person().and_then(Person::subject).map(str::to_owned),
+            node: self.caller.node().map(|node| node.name().clone()),
+            by: self.caller.person().map(Person::by),
             asked: self.allowed.asked.clone(),
         }
     }
 
     fn event(&self, transaction: TransactionId, what: What) -> Happened {
-        let claimed = match &self.who {
-            Who::Claims(claim) => claim.unverified().map(str::to_owned),
-            Who::Anybody | Who::Login(_) => None,
-        };
+        let claimed = self.caller.claimed().map(str::to_owned);
         Happened {
             what,
             outcome: Outcome::Done,
             service: Some(self.service.clone()),
-            who: self.login().map(ToString::to_string),
+            who: self.caller.who(),
             transaction: Some(transaction),
             reference: None,
             personal: Personal { claimed, ..Personal::at(self.address) },
@@ -165,14 +158,14 @@ impl Permit {
             id: transaction,
             instance: door.recorder.instance().to_string(),
             service: self.service.to_string(),
-            who: self.login().map_or_else(String::new, ToString::to_string),
+            who: self.caller.who().unwrap_or_default(),
         };
         let mut changes = vec![Change::OpenTransaction(instance::Open { transaction: open, at: now })];
         changes.extend(self.prolonging());
         let happened = [self.event(transaction, What::Admitted(self.access()))];
         let admitted = Admitted {
             transaction,
-            caller: self.who.caller().map(|caller| (caller.login().clone(), caller.valid_until())),
+            caller: self.caller.clone(),
             by: self.allowed.by.clone(),
             service: self.service.clone(),
             address: self.address,
@@ -235,8 +228,8 @@ pub struct Order {
     pub no_data: StatusCode,
     /// The upstream asks callers itself who they are.
     pub upstream_asks: bool,
-    /// The login that was proven, to be told to an upstream that believes us.
-    pub login: Option<LoginName>,
+    /// Who was proven, to be told to an upstream that believes us.
+    pub told: Option<String>,
     /// From where the request came.
     pub address: ClientAddress,
 }

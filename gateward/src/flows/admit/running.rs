@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::permit::{alarm_event, microseconds, shortened};
 use crate::base::address::ClientAddress;
-use crate::base::id::{LoginName, TransactionId};
+use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
-use crate::flows::authenticate;
+use crate::flows::caller::Caller;
 use crate::flows::door::Door;
 use crate::flows::kind::Alarm;
 use crate::flows::policy::Policy;
@@ -19,8 +19,7 @@ use crate::store::{self, Change, CommitError, instance};
 #[must_use = "an open transaction must be ended"]
 pub struct Admitted {
     pub(super) transaction: TransactionId,
-    /// The login and the end of its token, where there is one.
-    pub(super) caller: Option<(LoginName, Timestamp)>,
+    pub(super) caller: Caller,
     pub(super) by: Vec<String>,
     pub(super) service: ServiceName,
     pub(super) address: ClientAddress,
@@ -63,9 +62,9 @@ impl Admitted {
         self.decided_under
     }
 
-    /// When the caller's token ends, and the answer with it; open data have no such end.
+    /// When what proved the caller ends, and the answer with it; open data have no such end.
     pub fn ends_at(&self) -> Option<Timestamp> {
-        self.caller.as_ref().map(|(_, valid_until)| *valid_until)
+        self.caller.ends_at()
     }
 
     /// Decides again under `policy`, for an answer that is running: `false` cuts it.
@@ -79,17 +78,12 @@ impl Admitted {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<bool, store::Error> {
-        let still = match &self.caller {
-            None => true,
-            Some((login, _)) => {
-                let caller = authenticate::look_again(door, policy, login, now).await?;
-                // All grants that it is by must still be there: nobody knows which of them the rest needs.
-                caller.is_some_and(|caller| {
-                    let grants = policy.grants(&self.service, caller.groups(), caller.mail());
-                    self.by.iter().all(|id| grants.iter().any(|grant| grant.id == *id))
-                })
-            }
-        };
+        let again = self.caller.look_again(door, policy, now).await?;
+        // All grants that it is by must still be there: nobody knows which of them the rest needs.
+        let still = again.is_some_and(|caller| {
+            let grants = policy.grants(&self.service, &caller.subjects());
+            self.by.iter().all(|id| grants.iter().any(|grant| grant.id == *id))
+        });
         self.decided_under = policy.revision;
         Ok(still)
     }
@@ -107,7 +101,7 @@ impl Admitted {
             what: What::Ended(Carried { status, bytes, duration_us, delivery, inspected, detail }),
             outcome: delivery.outcome(),
             service: Some(self.service.clone()),
-            who: self.caller.as_ref().map(|(login, _)| login.to_string()),
+            who: self.caller.who(),
             transaction: Some(self.transaction),
             reference: None,
             personal: Personal::at(self.address),

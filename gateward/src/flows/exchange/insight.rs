@@ -18,7 +18,7 @@ use crate::base::name::ServiceName;
 use crate::base::network::Network;
 use crate::base::time::{later, stored};
 use crate::flows::door::Door;
-use crate::flows::policy::{Granted, Policy};
+use crate::flows::policy::{Granted, Policy, Subject};
 use crate::flows::record::{self, Happened, Personal, What};
 use crate::store::resif::Meant;
 
@@ -57,10 +57,11 @@ pub enum Networks {
 
 impl Networks {
     fn of(grants: &[&Granted]) -> Self {
-        if grants.iter().any(|grant| grant.networks.is_empty()) {
+        if grants.iter().any(|grant| grant.extent.networks.is_empty()) {
             return Self::All;
         }
-        let mut networks: Vec<Network> = grants.iter().flat_map(|grant| &grant.networks).cloned().collect();
+        let mut networks: Vec<Network> =
+            grants.iter().flat_map(|grant| &grant.extent.networks).cloned().collect();
         networks.sort_by_key(ToString::to_string);
         networks.dedup();
         Self::Only(networks)
@@ -94,9 +95,9 @@ impl Worth {
     /// Holds `token` against the grants of `policy`; its groups mean `meant` elsewhere.
     pub fn of(token: &Token, policy: &Policy, meant: Option<Meant>) -> Self {
         let groups: Vec<Group> = token.groups().iter().cloned().collect();
-        let services = policy.granted_services(&groups, token.mail()).into_iter();
-        let services = services.map(|service| {
-            let networks = Networks::of(&policy.grants(service, &groups, token.mail()));
+        let subjects = Subject::of_person(&groups, token.mail());
+        let services = policy.granted_services(&subjects).into_iter().map(|service| {
+            let networks = Networks::of(&policy.grants(service, &subjects));
             Reach { service: service.clone(), networks }
         });
         let granted = policy.known_groups(&groups);

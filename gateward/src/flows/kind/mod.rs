@@ -82,8 +82,10 @@ pub struct Meaning {
 pub enum Entry {
     /// Everybody.
     Open,
-    /// Whoever has a login, by HTTP Digest.
-    Login,
+    /// Whoever the service's `require` wants: a machine, a person, both, or either.
+    Required,
+    /// A person, whatever else the service requires.
+    Person,
     /// Whomever the upstream lets in: it asks, and the answer passes through us.
     Upstream,
 }
@@ -216,6 +218,13 @@ impl Kind {
         match self {
             Self::Plain => false,
             Self::Fdsn => true,
+        }
+    }
+
+    /// Tells whether grants of such a service can be restricted to actions on types of resources.
+    pub fn has_resources(self) -> bool {
+        match self {
+            Self::Plain | Self::Fdsn => false,
         }
     }
 }

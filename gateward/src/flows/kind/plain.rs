@@ -5,6 +5,7 @@ use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{BodyWanted, Concerns, Effect, Entry, Forward, Meaning, NotUnderstood, Request, Settings, Unfit};
+use crate::flows::admit::Require;
 
 /// Longest path below the service, decoded: what file systems take.
 const LONGEST: usize = 4096;
@@ -43,7 +44,7 @@ impl Plain {
             path: _,
             reads_folder,
             upstream_has_path: _,
-            require_login,
+            require,
             digest,
             inventory,
             unlisted,
@@ -71,8 +72,10 @@ impl Plain {
         if *reads_folder && upstream_is_told.identity {
             return Err(Unfit("a folder is told nothing of whoever asks: identify_as is for an HTTP server"));
         }
-        if !require_login {
-            return Err(Unfit("require is missing or empty: say who may enter, as in require = [\"login\"]"));
+        if *require == Require::default() {
+            return Err(Unfit(
+                "require is missing or empty: say who may enter, as in require = [\"login\"], [\"user\"] or [\"node\"]",
+            ));
         }
         Ok(Self { reads_folder: *reads_folder })
     }
@@ -104,7 +107,7 @@ impl Plain {
             with_conditions: true,
         };
         let effect = if is_read(method) { Effect::Read } else { Effect::Change };
-        Ok(Meaning { what, entry: Entry::Login, effect, concerns: Concerns::Service(forward) })
+        Ok(Meaning { what, entry: Entry::Required, effect, concerns: Concerns::Service(forward) })
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use crate::base::kind::{DigestCheckedBy, QueryauthTo, Unlisted};
 use crate::base::name::UrlPath;
+use crate::flows::admit::Require;
 
 /// What the operator decided about a service; its kind says what it takes and what it needs.
 #[derive(Debug, Clone)]
@@ -15,8 +16,8 @@ pub struct Settings {
     pub reads_folder: bool,
     /// The server behind it has it at another path.
     pub upstream_has_path: bool,
-    /// `require` names the login.
-    pub require_login: bool,
+    /// Who must be known, whatever is asked.
+    pub require: Require,
     /// Who checks Digest.
     pub digest: Option<DigestCheckedBy>,
     /// There is an inventory, and for how long its last reading is believed.

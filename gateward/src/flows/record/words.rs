@@ -11,6 +11,7 @@ use crate::base::access_token::{Because, Form};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
 use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
+use crate::base::identity::NodeName;
 use crate::base::name::ServiceName;
 
 /// How it came out.
@@ -294,6 +295,12 @@ pub struct Access {
     /// Pseudonym of the person, where one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The machine, where one showed its certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeName>,
+    /// What proved the person: `digest`, `password`, `api-token`, `jwt`, `session`, `access-token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'static str>,
     /// Which data.
     #[serde(flatten)]
     pub asked: Option<Asked>,
@@ -350,13 +357,23 @@ pub struct Granted {
     pub grant: String,
     /// `file` or `command`.
     pub origin: &'static str,
-    /// `group`, `mail` or `mail-domain`.
+    /// `group`, `mail`, `mail-domain`, `user`, `node` or `oidc`.
     pub granted_to_kind: String,
-    /// The group or domain; a mail address stands in the personal part.
+    /// The group, domain, user or node; a mail address and what an OIDC issuer calls somebody stand in the
+    /// personal part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub granted_to: Option<String>,
     /// JSON array of networks; empty: the whole service.
     pub networks: String,
+    /// JSON array of actions; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions: Option<String>,
+    /// JSON array of types of resources; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<String>,
+    /// Only what the same node created.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
 }
 
 /// What names a person or where they are; kept apart, so that it can be erased.
@@ -371,7 +388,7 @@ pub struct Personal {
     /// What went wrong, in words that can name somebody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The CKAN user whose access token it is.
+    /// The CKAN user whose access token it is, or what an OIDC issuer calls the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The name that somebody gave to the upstream, which nobody here has verified.

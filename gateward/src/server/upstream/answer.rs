@@ -28,7 +28,7 @@ pub(super) async fn found(
 ) -> Result<Found, Failed> {
     let (head, incoming) = response.into_parts();
     let mut fields = passed(&head.headers, order.upstream_asks);
-    if order.login.is_some() {
+    if order.told.is_some() {
         keep_private(&mut fields);
     }
     let status = head.status;

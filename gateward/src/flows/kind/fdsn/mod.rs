@@ -178,7 +178,7 @@ impl Fdsn {
         let (open, authenticated) = (rest.trim_end_matches("auth"), rest.ends_with("auth"));
         let entry = match self.digest {
             DigestCheckedBy::Upstream => Entry::Upstream,
-            DigestCheckedBy::Gateward if authenticated => Entry::Login,
+            DigestCheckedBy::Gateward if authenticated => Entry::Person,
             DigestCheckedBy::Gateward => Entry::Open,
         };
         let keeps_name = authenticated
@@ -223,9 +223,9 @@ fn check(service: DataService, digest: DigestCheckedBy, settings: &Settings) -> 
     let shown = settings.upstream_is_told;
     let wrong = match digest {
         _ if settings.reads_folder => Some("behind an fdsn service is an HTTP server, no folder"),
-        _ if settings.require_login => {
-            Some("an fdsn service takes no require: query is open to everybody, queryauth asks for a login")
-        }
+        _ if settings.require.person => Some(
+            "an fdsn service requires nobody but a node: query is open to everybody, queryauth asks for a login",
+        ),
         _ if service != DataService::Dataselect && settings.verify_stream.is_some() => {
             Some("verify_stream is for dataselect: other services send no miniSEED")
         }

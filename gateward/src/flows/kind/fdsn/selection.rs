@@ -224,10 +224,10 @@ impl Selection {
 
 /// What the grants of a caller open.
 fn rights(grants: &[&Granted]) -> Rights {
-    if grants.iter().any(|grant| grant.networks.is_empty()) {
+    if grants.iter().any(|grant| grant.extent.networks.is_empty()) {
         return Rights::Everything;
     }
-    let networks = grants.iter().flat_map(|grant| &grant.networks);
+    let networks = grants.iter().flat_map(|grant| &grant.extent.networks);
     Rights::Networks(
         networks
             .map(|network| ::fdsn::Granted { network: network.code().to_owned(), span: years(network) })
@@ -238,8 +238,9 @@ fn rights(grants: &[&Granted]) -> Rights {
 /// Which of the grants are for networks that the upstream is asked for.
 fn used(grants: &[&Granted], lines: &[Line]) -> Vec<String> {
     let concerns = |grant: &&&Granted| {
-        grant.networks.is_empty()
+        grant.extent.networks.is_empty()
             || grant
+                .extent
                 .networks
                 .iter()
                 .any(|network| lines.iter().any(|line| line.networks.matches(network.code())))

@@ -1,27 +1,21 @@
-//! Who asks: an `Authorization` header becomes a caller, or a challenge.
-//!
-//! A bare request is challenged and not recorded, as every client starts with one. A wrong answer
-//! is recorded and counted; a right answer that is too old, or came before, is neither.
+//! HTTP Digest (RFC 7616): the answer to a challenge becomes a temporary login.
 
 use http_digest::{Credentials, Ha1, Malformed, Request, Verdict};
 use jiff::Timestamp;
 use signed_token::{Group, Mail};
 
-use super::door::{Door, Refused};
-use super::failures::Attempt;
-use super::keyring::Place;
-use super::policy::Policy;
-use super::record::What;
-use super::replays::Arrival;
-use crate::base::address::ClientAddress;
-use crate::base::id::{LoginName, Reference};
+use super::{Error, Failure, Shown, Wrong, refuse, refuse_with};
+use crate::base::id::LoginName;
 use crate::base::name::ServiceName;
+use crate::flows::door::Door;
+use crate::flows::keyring::Place;
+use crate::flows::policy::Policy;
+use crate::store;
 use crate::store::temporary_login::{self, TemporaryLogin};
-use crate::store::{self, CommitError};
 
 /// A temporary login whose password was proven for this very request; made here alone.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Login {
     login: LoginName,
     subject: String,
     groups: Vec<Group>,
@@ -30,7 +24,7 @@ pub struct Caller {
     expires_at: Timestamp,
 }
 
-impl Caller {
+impl Login {
     /// The login's name.
     pub fn login(&self) -> &LoginName {
         &self.login
@@ -62,82 +56,21 @@ impl Caller {
     }
 }
 
-/// What the request shows of itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
-    /// The value of `Authorization`, if there is exactly one.
-    pub authorization: Option<&'a str>,
-    /// The method.
-    pub method: &'a str,
-    /// The request target, byte for byte.
-    pub target: &'a str,
-    /// From where.
-    pub address: ClientAddress,
-    /// What tells a request that is decided again from one that came again.
-    pub arrival: &'a Arrival,
-}
-
-/// Why nobody is known.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The client answers this challenge.
-    #[error("who are you?")]
-    Challenged {
-        /// The answer was right, but its challenge is too old or its count was used.
-        stale: bool,
-    },
-    /// The caller's: wrong, and recorded.
-    #[error("{detail}")]
-    Failed {
-        /// What the caller may know.
-        detail: &'static str,
-        /// What it is recorded under.
-        reference: Reference,
-        /// Which answer that makes.
-        how: Failure,
-    },
-    /// The caller waits.
-    #[error("too many wrong answers from this address; try again in {wait_seconds} s")]
-    TooMany {
-        /// How long.
-        wait_seconds: u64,
-        /// What it is recorded under.
-        reference: Reference,
-    },
-    /// The operator's; the caller may come back.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The operator's; the caller may come back.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
-
-/// Which answer a failure makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// Try again with other credentials.
-    Unauthorized,
-    /// The request contradicts itself.
-    BadRequest,
-}
-
-/// Finds out who asks `service`.
+/// Finds out whose answer to a Digest challenge of `service` it is.
 ///
 /// The same work is done for a login that there is not: only the record tells them apart.
 ///
 /// # Errors
 ///
 /// [`Error`].
-pub async fn authenticate(
+pub(super) async fn prove(
     door: &Door,
     policy: &Policy,
     service: &ServiceName,
     shown: Shown<'_>,
+    header: &str,
     now: Timestamp,
-) -> Result<Caller, Error> {
-    let Some(header) = shown.authorization else {
-        return Err(Error::Challenged { stale: false });
-    };
+) -> Result<Login, Error> {
     let credentials = match Credentials::parse(header) {
         Ok(credentials) => credentials,
         Err(malformed) => return Err(refuse_malformed(door, service, shown, &malformed, now).await),
@@ -198,7 +131,7 @@ async fn proven(
     shown: Shown<'_>,
     login: &TemporaryLogin,
     now: Timestamp,
-) -> Result<Caller, Error> {
+) -> Result<Login, Error> {
     let ended = if !policy.believes(&login.issuer, now) {
         Some(Wrong::new("issuer-taken-out", "the issuer of your token is not believed here any more"))
     } else if login.expires_at <= now {
@@ -208,17 +141,17 @@ async fn proven(
     };
     match ended {
         Some(wrong) => Err(refuse(door, service, shown, wrong, Some(login.login.to_string()), now).await),
-        None => Ok(caller(door, login)?),
+        None => Ok(read(door, login)?),
     }
 }
 
 /// Reads who a login stands for.
-fn caller(door: &Door, login: &TemporaryLogin) -> Result<Caller, store::Error> {
+fn read(door: &Door, login: &TemporaryLogin) -> Result<Login, store::Error> {
     let damaged = |reason: String| store::Error::Damaged { table: "temporary_login", reason };
     let place = Place { table: "temporary_login", row: login.login.as_str(), column: "sealed_mail" };
     let mail = door.keyring.open(place, &login.sealed_mail).map_err(|error| damaged(error.to_string()))?;
     let groups = login.groups.iter().map(|group| group.parse()).collect::<Result<_, _>>();
-    Ok(Caller {
+    Ok(Login {
         login: login.login.clone(),
         subject: login.subject.clone(),
         groups: groups.map_err(|_| damaged("a group that is none".into()))?,
@@ -228,35 +161,38 @@ fn caller(door: &Door, login: &TemporaryLogin) -> Result<Caller, store::Error> {
     })
 }
 
-/// Looks again whether a caller that was proven before is still who they were, for answers that run.
-///
-/// # Errors
-///
-/// [`store::Error`]; `Ok(None)` when the login has ended.
-pub async fn look_again(
-    door: &Door,
-    policy: &Policy,
-    login: &LoginName,
-    now: Timestamp,
-) -> Result<Option<Caller>, store::Error> {
-    match temporary_login::find(&door.store.reader, login).await? {
-        Some(login) if login.valid_until > now && policy.believes(&login.issuer, now) => {
-            caller(door, &login).map(Some)
+impl Login {
+    /// Finds a login by its name, if it lives; its password is somebody else's to prove.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`].
+    pub(in crate::flows) async fn find(
+        door: &Door,
+        policy: &Policy,
+        login: &LoginName,
+        now: Timestamp,
+    ) -> Result<Option<Self>, store::Error> {
+        match temporary_login::find(&door.store.reader, login).await? {
+            Some(login) if login.valid_until > now && policy.believes(&login.issuer, now) => {
+                read(door, &login).map(Some)
+            }
+            _ => Ok(None),
         }
-        _ => Ok(None),
     }
-}
 
-#[derive(Debug)]
-struct Wrong {
-    reason: &'static str,
-    detail: &'static str,
-    how: Failure,
-}
-
-impl Wrong {
-    fn new(reason: &'static str, detail: &'static str) -> Self {
-        Self { reason, detail, how: Failure::Unauthorized }
+    /// Looks again whether a login that was proven before still lives.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`]; `Ok(None)` when it has ended.
+    pub async fn look_again(
+        &self,
+        door: &Door,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Self>, store::Error> {
+        Self::find(door, policy, &self.login, now).await
     }
 }
 
@@ -282,48 +218,4 @@ async fn refuse_malformed(
         },
     };
     refuse_with(door, service, shown, wrong, malformed.to_string(), None, now).await
-}
-
-async fn refuse(
-    door: &Door,
-    service: &ServiceName,
-    shown: Shown<'_>,
-    wrong: Wrong,
-    who: Option<String>,
-    now: Timestamp,
-) -> Error {
-    let detail = wrong.detail.to_owned();
-    refuse_with(door, service, shown, wrong, detail, who, now).await
-}
-
-/// Records a failure, or says that there were too many.
-async fn refuse_with(
-    door: &Door,
-    service: &ServiceName,
-    shown: Shown<'_>,
-    wrong: Wrong,
-    detail: String,
-    who: Option<String>,
-    now: Timestamp,
-) -> Error {
-    // A right answer never comes here: whoever shares an address with a broken script is let in.
-    match door.refuse_for_limit(shown.address, Attempt::Login, Some(service), now).await {
-        Ok(None) => {}
-        Ok(Some(too_many)) => {
-            return Error::TooMany { wait_seconds: too_many.wait_seconds, reference: too_many.reference };
-        }
-        Err(error) => return error.into(),
-    }
-    door.failures.count_attempt(shown.address, Attempt::Login, now);
-    let refused = Refused {
-        what: What::AuthenticationFailed { reason: wrong.reason, detail },
-        reason: format!("login: {}", wrong.reason),
-        service: Some(service.clone()),
-        who,
-        address: shown.address,
-    };
-    match door.record_refusal(refused, now).await {
-        Ok(reference) => Error::Failed { detail: wrong.detail, reference, how: wrong.how },
-        Err(error) => error.into(),
-    }
 }

@@ -1,0 +1,167 @@
+//! Who asks: an `Authorization` header becomes a person, or a challenge.
+//!
+//! A bare request is challenged and not recorded, as every client starts with one. A wrong answer
+//! is recorded and counted; a right answer that is too old, or came before, is neither.
+
+mod digest;
+
+use jiff::Timestamp;
+
+pub use self::digest::Login;
+use super::caller::Person;
+use super::door::{Door, Refused};
+use super::failures::Attempt;
+use super::nodes::Presented;
+use super::policy::Policy;
+use super::record::What;
+use super::replays::Arrival;
+use crate::base::address::ClientAddress;
+use crate::base::id::Reference;
+use crate::base::name::ServiceName;
+use crate::store::{self, CommitError};
+
+/// What the request shows of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The value of `Authorization`, if there is exactly one.
+    pub authorization: Option<&'a str>,
+    /// The method.
+    pub method: &'a str,
+    /// The request target, byte for byte.
+    pub target: &'a str,
+    /// From where.
+    pub address: ClientAddress,
+    /// The certificate of the connection, or what a proxy that is believed says of it.
+    pub certificate: Option<&'a Presented>,
+    /// What tells a request that is decided again from one that came again.
+    pub arrival: &'a Arrival,
+}
+
+/// Why nobody is known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client answers this challenge.
+    #[error("who are you?")]
+    Challenged {
+        /// The answer was right, but its challenge is too old or its count was used.
+        stale: bool,
+    },
+    /// The caller's: wrong, and recorded.
+    #[error("{detail}")]
+    Failed {
+        /// What the caller may know.
+        detail: &'static str,
+        /// What it is recorded under.
+        reference: Reference,
+        /// Which answer that makes.
+        how: Failure,
+    },
+    /// The caller waits.
+    #[error("too many wrong answers from this address; try again in {wait_seconds} s")]
+    TooMany {
+        /// How long.
+        wait_seconds: u64,
+        /// What it is recorded under.
+        reference: Reference,
+    },
+    /// The operator's; the caller may come back.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's; the caller may come back.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Which answer a failure makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Try again with other credentials.
+    Unauthorized,
+    /// The request contradicts itself.
+    BadRequest,
+}
+
+/// How whoever asks is asked who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenge {
+    /// HTTP Digest (RFC 7616): the clients of EIDA know nothing else.
+    Digest,
+    /// Basic and Bearer (RFC 7617, RFC 6750).
+    Basic,
+}
+
+/// Finds out which person asks `service`.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn authenticate(
+    door: &Door,
+    policy: &Policy,
+    service: &ServiceName,
+    shown: Shown<'_>,
+    now: Timestamp,
+) -> Result<Person, Error> {
+    let Some(header) = shown.authorization else {
+        return Err(Error::Challenged { stale: false });
+    };
+    let login = digest::prove(door, policy, service, shown, header, now).await?;
+    Ok(Person::Login(Box::new(login)))
+}
+
+#[derive(Debug)]
+struct Wrong {
+    reason: &'static str,
+    detail: &'static str,
+    how: Failure,
+}
+
+impl Wrong {
+    fn new(reason: &'static str, detail: &'static str) -> Self {
+        Self { reason, detail, how: Failure::Unauthorized }
+    }
+}
+
+async fn refuse(
+    door: &Door,
+    service: &ServiceName,
+    shown: Shown<'_>,
+    wrong: Wrong,
+    who: Option<String>,
+    now: Timestamp,
+) -> Error {
+    let detail = wrong.detail.to_owned();
+    refuse_with(door, service, shown, wrong, detail, who, now).await
+}
+
+/// Records a failure, or says that there were too many.
+async fn refuse_with(
+    door: &Door,
+    service: &ServiceName,
+    shown: Shown<'_>,
+    wrong: Wrong,
+    detail: String,
+    who: Option<String>,
+    now: Timestamp,
+) -> Error {
+    // A right answer never comes here: whoever shares an address with a broken script is let in.
+    match door.refuse_for_limit(shown.address, Attempt::Login, Some(service), now).await {
+        Ok(None) => {}
+        Ok(Some(too_many)) => {
+            return Error::TooMany { wait_seconds: too_many.wait_seconds, reference: too_many.reference };
+        }
+        Err(error) => return error.into(),
+    }
+    door.failures.count_attempt(shown.address, Attempt::Login, now);
+    let refused = Refused {
+        what: What::AuthenticationFailed { reason: wrong.reason, detail },
+        reason: format!("login: {}", wrong.reason),
+        service: Some(service.clone()),
+        who,
+        address: shown.address,
+    };
+    match door.record_refusal(refused, now).await {
+        Ok(reference) => Error::Failed { detail: wrong.detail, reference, how: wrong.how },
+        Err(error) => error.into(),
+    }
+}

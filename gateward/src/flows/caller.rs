@@ -1,0 +1,182 @@
+//! Whoever sent a request, as far as it was verified: a machine, a person, or both.
+
+use jiff::Timestamp;
+
+use super::authenticate::Login;
+use super::door::Door;
+use super::nodes::KnownNode;
+use super::policy::{Policy, Subject};
+use crate::store;
+
+/// Whoever sent a request; what is in it was proven, but for the name that they only claimed.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    node: Option<KnownNode>,
+    person: Option<Person>,
+    claimed: Option<String>,
+}
+
+/// A person that was proven for this very request; each variant is made where it is proven, alone.
+#[derive(Debug, Clone)]
+pub enum Person {
+    /// Somebody with a temporary login.
+    Login(Box<Login>),
+}
+
+impl Person {
+    /// What they are called in the record, and towards an upstream that is told.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Login(login) => login.login().to_string(),
+        }
+    }
+
+    /// The pseudonym of a person whose name we do not keep.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Login(login) => Some(login.subject()),
+        }
+    }
+
+    /// What proved them, in a word.
+    pub fn by(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "digest",
+        }
+    }
+
+    /// As whom grants may name them.
+    pub fn subjects(&self) -> Vec<Subject> {
+        match self {
+            Self::Login(login) => Subject::of_person(login.groups(), login.mail()),
+        }
+    }
+
+    /// When what proved them ends, and an answer that runs with it.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Login(login) => Some(login.valid_until()),
+        }
+    }
+
+    /// Tells why nothing grants them anything, for whoever is asked.
+    fn shows(&self) -> String {
+        match self {
+            Self::Login(login) => match login.groups() {
+                [] => "the token lists no group".to_owned(),
+                groups => {
+                    let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+                    format!("the token lists {}", groups.join(" "))
+                }
+            },
+        }
+    }
+
+    /// Looks again whether they are still who they were, for answers that run.
+    async fn look_again(
+        &self,
+        door: &Door,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Self>, store::Error> {
+        match self {
+            Self::Login(login) => {
+                let again = login.look_again(door, policy, now).await?;
+                Ok(again.map(|login| Self::Login(Box::new(login))))
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// Nobody in particular.
+    pub(super) fn nobody() -> Self {
+        Self::default()
+    }
+
+    /// The same, and this machine.
+    pub(super) fn with_node(self, node: Option<KnownNode>) -> Self {
+        Self { node, ..self }
+    }
+
+    /// The same, and this person.
+    pub(super) fn with_person(self, person: Person) -> Self {
+        Self { person: Some(person), ..self }
+    }
+
+    /// The same, who goes by a name that nobody here has verified.
+    pub(super) fn with_claim(self, name: String) -> Self {
+        Self { claimed: Some(name), ..self }
+    }
+
+    /// The machine.
+    pub fn node(&self) -> Option<&KnownNode> {
+        self.node.as_ref()
+    }
+
+    /// The person.
+    pub fn person(&self) -> Option<&Person> {
+        self.person.as_ref()
+    }
+
+    /// The name that somebody gave to the upstream, which nobody here has verified.
+    pub fn claimed(&self) -> Option<&str> {
+        self.claimed.as_deref()
+    }
+
+    /// Whether anybody was proven.
+    pub fn is_somebody(&self) -> bool {
+        self.node.is_some() || self.person.is_some()
+    }
+
+    /// Who did it, for the record: the person, or else the machine.
+    pub fn who(&self) -> Option<String> {
+        let node = || self.node.as_ref().map(|node| format!("node:{}", node.name()));
+        self.person.as_ref().map(Person::name).or_else(node)
+    }
+
+    /// What an upstream is told that asks who comes: the person's name, or else the machine's.
+    pub fn told(&self) -> Option<String> {
+        let node = || self.node.as_ref().map(|node| node.name().to_string());
+        self.person.as_ref().map(Person::name).or_else(node)
+    }
+
+    /// As whom grants may name them: what either of them may do, both together may.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let node = self.node.as_ref().map(|node| Subject::Node(node.name().clone()));
+        self.person.as_ref().map(Person::subjects).unwrap_or_default().into_iter().chain(node).collect()
+    }
+
+    /// When what proved them ends; `None` where nothing does by itself.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.person.as_ref().and_then(Person::ends_at)
+    }
+
+    /// Says for the operator who it was that nothing is granted to.
+    pub fn shows(&self) -> String {
+        match (&self.person, &self.node) {
+            (Some(person), _) => person.shows(),
+            (None, Some(node)) => format!("it is the node {}", node.name()),
+            (None, None) => "nobody logged in".to_owned(),
+        }
+    }
+
+    /// Looks again whether they are still who they were; `None` once one of them is not.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`]: not known now; ask again.
+    pub async fn look_again(
+        &self,
+        door: &Door,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Self>, store::Error> {
+        if self.node.as_ref().is_some_and(|node| !policy.nodes.look_again(node, now)) {
+            return Ok(None);
+        }
+        let Some(person) = &self.person else { return Ok(Some(self.clone())) };
+        let again = person.look_again(door, policy, now).await?;
+        Ok(again.map(|person| Self { person: Some(person), ..self.clone() }))
+    }
+}
