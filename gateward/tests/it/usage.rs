@@ -218,6 +218,8 @@ fn access(person: &str, lines: &[&str]) -> Access {
         path: "query".into(),
         grant: "open".into(),
         subject: Some(person.into()),
+        node: None,
+        by: Some("digest"),
         asked: Some(asked),
     }
 }
