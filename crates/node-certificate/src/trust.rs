@@ -1,0 +1,215 @@
+//! Who is believed, and the judgement of a chain.
+
+mod path;
+mod standing;
+
+use jiff::Timestamp;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+
+use crate::certificate::{Certificate, Purpose};
+use crate::fingerprint::Fingerprint;
+use crate::revocation::RevocationList;
+use crate::untrusted::Untrusted;
+
+pub use standing::{Standing, Way};
+
+/// What is asked of the lists of revoked certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// None are configured: nothing is asked.
+    NotAsked,
+    /// Every authority in a path needs a current one.
+    Required,
+    /// What a current one says counts; a missing or outdated one is passed over.
+    Optional,
+}
+
+/// The authorities that are believed, and what they say is revoked.
+///
+/// An authority stands for whatever it signed, also where it is itself signed by another.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    authorities: Vec<Certificate>,
+    /// One for each authority, in their order.
+    anchors: Vec<TrustAnchor<'static>>,
+    lists: Vec<RevocationList>,
+    asked: Lists,
+}
+
+/// A certificate that cannot be believed about others. The operator's to mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is not an authority's certificate (CA:TRUE is missing): if it is a machine's own, register it with \
+     gateward node enroll"
+)]
+pub struct NotAnAuthority(pub String);
+
+impl Trust {
+    /// Believes `authorities`, and their `lists`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAnAuthority`]: a machine's own certificate in this place would make it one.
+    pub fn new(
+        authorities: Vec<Certificate>,
+        lists: Vec<RevocationList>,
+        asked: Lists,
+    ) -> Result<Self, NotAnAuthority> {
+        let mut anchors = Vec::new();
+        for authority in &authorities {
+            let not_one = || NotAnAuthority(authority.subject().to_string());
+            if !authority.is_authority() {
+                return Err(not_one());
+            }
+            let anchor = webpki::anchor_from_trusted_cert(authority.der()).map_err(|_| not_one())?;
+            anchors.push(anchor.to_owned());
+        }
+        Ok(Self { authorities, anchors, lists, asked })
+    }
+
+    /// Believes nobody: only certificates that are registered themselves.
+    pub fn nobody() -> Self {
+        Self { authorities: Vec::new(), anchors: Vec::new(), lists: Vec::new(), asked: Lists::NotAsked }
+    }
+
+    /// Returns the authorities.
+    pub fn authorities(&self) -> &[Certificate] {
+        &self.authorities
+    }
+
+    /// Returns the lists.
+    pub fn lists(&self) -> &[RevocationList] {
+        &self.lists
+    }
+
+    /// Judges a chain at `now`: the machine's own certificate first, then those between it and an authority.
+    ///
+    /// `is_registered` says whether exactly this certificate is registered. Whoever comes by a trusted
+    /// authority is held to what it revokes, registered so or not.
+    ///
+    /// That the machine has the certificate's key is not looked at here: the handshake proves it.
+    ///
+    /// # Errors
+    ///
+    /// [`Untrusted`], never [`Untrusted::NotRegistered`]: that is asked of a [`Standing`].
+    pub fn judge(
+        &self,
+        chain: &[CertificateDer<'_>],
+        is_registered: impl Fn(&Fingerprint) -> bool,
+        now: Timestamp,
+    ) -> Result<Standing, Untrusted> {
+        let (own, between) = chain.split_first().ok_or(Untrusted::NoCertificate)?;
+        let own = Certificate::from_der(own)?;
+        let is_registered = is_registered(&own.fingerprint());
+        in_its_time(&own, "the certificate", now)?;
+        // No word for its purpose is any purpose; another purpose alone is another's.
+        if own.purpose != Purpose::Client {
+            return Err(Untrusted::WrongEku);
+        }
+        match path::build(&self.anchors, &own, between, now) {
+            Ok((above, anchor)) => self.by_authority(own, above, &self.authorities[anchor], now),
+            Err(_) if is_registered => self.by_itself(own, now),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The path from `own` through `above` to `anchor` is verified; the lists and the anchor's time are not.
+    fn by_authority(
+        &self,
+        own: Certificate,
+        mut above: Vec<Certificate>,
+        anchor: &Certificate,
+        now: Timestamp,
+    ) -> Result<Standing, Untrusted> {
+        above.push(self.in_force(anchor, now)?.clone());
+        let mut until = own.not_after();
+        let mut below = &own;
+        for (height, issuer) in above.iter().enumerate() {
+            until = until.min(issuer.not_after());
+            let what = if height == 0 { "the certificate" } else { below.subject().as_str() };
+            if let Some(list_ends) = self.not_revoked(below, issuer, what, now)? {
+                until = until.min(list_ends);
+            }
+            below = issuer;
+        }
+        Ok(Standing::new(own, Way::Authority, &above, until))
+    }
+
+    /// Exactly this certificate is registered, and no path leads from it. An authority that is known by its
+    /// name and key is heard all the same.
+    fn by_itself(&self, own: Certificate, now: Timestamp) -> Result<Standing, Untrusted> {
+        let mut until = own.not_after();
+        for issuer in self.authorities.iter().filter(|issuer| issuer.subject_der == own.issuer_der) {
+            for list in self.lists.iter().filter(|list| list.is_of(issuer) && list.speaks_of(&own)) {
+                if list.revokes(&own) {
+                    return Err(revoked("the certificate", issuer));
+                }
+                if list.next_update() > now {
+                    until = until.min(list.next_update());
+                }
+            }
+        }
+        Ok(Standing::new(own, Way::Registered, &[], until))
+    }
+
+    /// Of an authority's own certificates, old and renewed, the one that is valid longest; a path does not
+    /// look at the time of its end (RFC 5280 section 6.1.1 (d)), and everything ends here.
+    fn in_force<'a>(&'a self, anchor: &'a Certificate, now: Timestamp) -> Result<&'a Certificate, Untrusted> {
+        let same = self.authorities.iter().filter(|other| {
+            other.subject_der == anchor.subject_der && other.public_key_der == anchor.public_key_der
+        });
+        let begun = same.filter(|other| other.not_before() <= now);
+        let newest = begun.max_by_key(|other| other.not_after());
+        let newest = newest.unwrap_or(anchor);
+        in_its_time(newest, newest.subject().as_str(), now)?;
+        Ok(newest)
+    }
+
+    /// Returns how long that can be said; `None` where nothing is asked.
+    ///
+    /// The newest list that its issuer signed decides: what was put on hold in an older one may be free again.
+    fn not_revoked(
+        &self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        what: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Untrusted> {
+        let own = self.lists.iter().filter(|list| list.speaks_of(certificate) && list.is_of(issuer));
+        let Some(newest) = own.max_by_key(|list| list.this_update()) else {
+            return match self.asked {
+                Lists::Required => Err(Untrusted::CrlMissing { of: issuer.subject().to_string() }),
+                Lists::Optional | Lists::NotAsked => Ok(None),
+            };
+        };
+        // What an outdated list revokes stays revoked.
+        if newest.revokes(certificate) {
+            return Err(revoked(what, issuer));
+        }
+        match self.asked {
+            _ if newest.next_update() > now => Ok(Some(newest.next_update())),
+            Lists::Required => Err(Untrusted::CrlOutdated {
+                of: issuer.subject().to_string(),
+                next_update: newest.next_update(),
+            }),
+            Lists::Optional | Lists::NotAsked => Ok(None),
+        }
+    }
+}
+
+/// Both ends belong to the time of a certificate (RFC 5280 section 4.1.2.5).
+fn in_its_time(certificate: &Certificate, what: &str, now: Timestamp) -> Result<(), Untrusted> {
+    let what = || what.to_owned();
+    // An end is a whole second, and all of that second belongs to it.
+    if now.as_second() > certificate.not_after().as_second() {
+        return Err(Untrusted::Expired { what: what(), until: certificate.not_after() });
+    }
+    if now < certificate.not_before() {
+        return Err(Untrusted::NotYetValid { what: what(), from: certificate.not_before() });
+    }
+    Ok(())
+}
+
+fn revoked(what: &str, by: &Certificate) -> Untrusted {
+    Untrusted::Revoked { what: what.to_owned(), by: by.subject().to_string() }
+}
