@@ -9,6 +9,7 @@ use crate::head::{Follows, Head, MOST_FIELDS, MOST_HEAD};
 #[derive(Debug, Default)]
 pub struct Framing {
     state: State,
+    requests: u64,
 }
 
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Framing {
         let (passed, next) = match &mut self.state {
             State::Head(head) => {
                 let Some((end, follows)) = head.read(bytes)? else { return Ok(Passed::NeedsMore) };
+                self.requests += 1;
                 let next = match follows {
                     Follows::Nothing => State::default(),
                     Follows::Length(length) => State::Body(length),
@@ -106,6 +108,11 @@ impl Framing {
         }
     }
 
+    /// How many heads have passed.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
     /// Tells whether what comes next belongs to the body of a request whose head has passed.
     pub fn is_in_body(&self) -> bool {
         match self.state {
@@ -114,11 +121,6 @@ impl Framing {
             }
             State::Head(_) | State::AskedToUpgrade | State::Another => false,
         }
-    }
-
-    /// Tells whether the last head that passed asked for another protocol, and waits for the answer.
-    pub fn asked_to_upgrade(&self) -> bool {
-        matches!(self.state, State::AskedToUpgrade)
     }
 }
 

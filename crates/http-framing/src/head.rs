@@ -13,7 +13,7 @@ pub const LONGEST_LINE: usize = 16 * 1024;
 pub const MOST_HEAD: usize = 32 * 1024;
 
 /// How many header fields a head may have.
-pub const MOST_FIELDS: usize = 100;
+pub const MOST_FIELDS: usize = 64;
 
 /// Longest method, in bytes; the longest that is registered has 18.
 const LONGEST_METHOD: usize = 24;

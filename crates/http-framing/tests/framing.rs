@@ -230,7 +230,8 @@ fn a_request_with_a_body_asks_for_no_other_protocol() {
     let head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\n";
     assert_eq!(framing.judge(head), Ok(Passed::Some(head.len())));
     assert!(framing.is_in_body());
-    assert!(!framing.asked_to_upgrade());
+    assert_eq!(framing.judge(b"ab"), Ok(Passed::Some(2)));
+    assert_eq!(framing.requests(), 1);
 }
 
 /// What the parts of requests, good and bad, are made of.

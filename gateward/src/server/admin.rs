@@ -53,6 +53,10 @@ impl Answer for Admin {
             _ => self.for_operators(&head, address).await,
         }
     }
+
+    fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
 }
 
 impl Admin {

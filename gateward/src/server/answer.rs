@@ -59,7 +59,7 @@ impl Problem {
     }
 
     /// Gives the reference that it is recorded under.
-    fn under(mut self, reference: Reference) -> Self {
+    pub fn under(mut self, reference: Reference) -> Self {
         self.reference = Some(reference);
         self
     }

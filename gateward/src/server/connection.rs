@@ -1,17 +1,16 @@
 //! One connection's HTTP, over TLS or not: bounded in size and time, drained at the end.
 
+mod http1;
+mod http2;
+
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use super::answer::{self, Problem};
-use super::body::AnswerBody;
 use super::cutter::Cutter;
 use super::listener::{Answer, until_true};
 use super::peer::Origin;
@@ -24,11 +23,24 @@ const HEAD: Duration = Duration::from_secs(30);
 /// How long a running request may go on after the program was told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// How large a request's head may be, in bytes.
-const HEAD_SIZE: usize = 32 * 1024;
+/// Which protocol a connection speaks (ALPN, RFC 7301).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, and 1.0 where that is enough.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
 
-/// How many header fields a request may have.
-const FIELDS: usize = 64;
+impl Protocol {
+    /// What clients are offered over TLS, the first most of all.
+    pub const OFFERED: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+    /// Reads what a client chose; one that chose nothing speaks HTTP/1.1.
+    pub fn chosen(alpn: Option<&[u8]>) -> Self {
+        if alpn == Some(b"h2") { Self::Http2 } else { Self::Http1 }
+    }
+}
 
 /// What is known of whoever is at the other end of a connection, before they ask for anything.
 #[derive(Debug, Clone, Default)]
@@ -48,45 +60,54 @@ pub struct CameFrom {
     pub address: ClientAddress,
     /// Who is at the other end of the connection.
     pub other_end: OtherEnd,
-    /// Closes the connection.
+    /// Closes the connection, or resets the request's stream where others share the connection.
     pub cutter: Cutter,
+}
+
+/// Whose requests a connection carries.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Where they come from.
+    pub origin: Origin,
+    /// Who is at the other end.
+    pub other_end: OtherEnd,
+}
+
+impl Clients {
+    /// Says where a request with these `fields` comes from.
+    fn from(&self, fields: &HeaderMap, cutter: Cutter) -> CameFrom {
+        CameFrom { address: self.origin.address(fields), other_end: self.other_end.clone(), cutter }
+    }
 }
 
 /// Answers the requests on `stream` until either side ends it.
 ///
 /// Once `stop` is true, an idle connection closes and a running request ends, for at most 30 s.
 pub async fn serve<A: Answer>(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin,
-    origin: Origin,
-    other_end: OtherEnd,
+    protocol: Protocol,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    clients: Clients,
     answer: Arc<A>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
-    let (cutter, mut cut) = Cutter::new();
-    let service = service_fn(move |request| {
-        let (other_end, cutter) = (other_end.clone(), cutter.clone());
-        let from = CameFrom { address: origin.address(request.headers()), other_end, cutter };
-        let answer = Arc::clone(&answer);
-        async move {
-            Ok::<_, std::convert::Infallible>(if head_size(&request) > HEAD_SIZE {
-                head_too_large()
-            } else {
-                answer.answer(request, from).await
-            })
-        }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_SIZE)
-        .max_headers(FIELDS)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(served);
+    match protocol {
+        Protocol::Http1 => http1::serve(stream, clients, answer, stop).await,
+        Protocol::Http2 => http2::serve(stream, clients, answer, stop).await,
+    }
+}
+
+/// Carries `served` until it ends, is cut, or ran on for too long after `stop`.
+async fn until_ended<S: Future<Output = hyper::Result<()>>>(
+    mut served: Pin<&mut S>,
+    mut cut: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
+    drain: impl FnOnce(Pin<&mut S>),
+) {
     let ended = tokio::select! {
         ended = &mut served => ended,
         () = until_true(&mut cut) => return,
         () = until_true(&mut stop) => {
-            served.as_mut().graceful_shutdown();
+            drain(served.as_mut());
             tokio::select! {
                 ended = &mut served => ended,
                 () = until_true(&mut cut) => return,
@@ -100,19 +121,4 @@ pub async fn serve<A: Answer>(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-}
-
-/// How many bytes the head of `request` has, without the version and the line ends.
-///
-/// hyper holds its buffer against the limit only before it reads on, so that a head in large
-/// pieces slips through.
-fn head_size(request: &Request<Incoming>) -> usize {
-    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
-    request.uri().path_and_query().map_or(0, |target| target.as_str().len()) + fields.sum::<usize>()
-}
-
-fn head_too_large() -> Response<AnswerBody> {
-    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    let detail = format!("The request's head has more than {} KiB.", HEAD_SIZE / 1024);
-    answer::closing(Problem::new(status, "head-too-large", detail).answer())
 }

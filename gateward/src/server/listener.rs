@@ -14,7 +14,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::body::AnswerBody;
-use super::connection::{CameFrom, OtherEnd, serve};
+use super::connection::{CameFrom, Clients, OtherEnd, Protocol, serve};
+use super::gate::Gate;
 use super::peer::{Origin, Peer, Proxies, Told};
 use super::places::{Free, Place, Places};
 use super::proxy_protocol;
@@ -38,6 +39,9 @@ pub trait Answer: Send + Sync + 'static {
         request: Request<Incoming>,
         from: CameFrom,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
+
+    /// Where refusals are recorded that need no answer of its own.
+    fn gate(&self) -> &Arc<Gate>;
 }
 
 /// What a listener is made of.
@@ -133,10 +137,12 @@ async fn connection<A: Answer>(
     match begun {
         Begun::Tls(stream) => {
             let other_end = shown(stream.get_ref().1);
-            serve(*stream, origin, other_end, answer, stop).await;
+            let protocol = Protocol::chosen(stream.get_ref().1.alpn_protocol());
+            serve(protocol, *stream, Clients { origin, other_end }, answer, stop).await;
         }
         Begun::Plain(stream) => {
-            serve(stream, origin, OtherEnd { uid: peer.uid(), ..OtherEnd::default() }, answer, stop).await;
+            let other_end = OtherEnd { uid: peer.uid(), ..OtherEnd::default() };
+            serve(Protocol::Http1, stream, Clients { origin, other_end }, answer, stop).await;
         }
     }
 }

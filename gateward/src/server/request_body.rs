@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::RETRY_AFTER;
+use http::{StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -100,13 +100,16 @@ async fn read_up_to(mut body: Incoming, most: usize, large: &LargeBodies) -> Res
 }
 
 /// Drops the body of a request that is answered without it.
-pub async fn dropping(body: Incoming, answered: Answered) -> Answered {
-    if drop_all(body).await { answered } else { answer::closing(answered) }
+pub async fn dropping(body: Incoming, version: Version, answered: Answered) -> Answered {
+    if drop_all(body, version).await { answered } else { answer::closing(answered) }
 }
 
 /// Reads a body that nobody wants; `false` when something of it is left.
-pub async fn drop_all(body: Incoming) -> bool {
-    matches!(tokio::time::timeout(PATIENCE, drop_body(body)).await, Ok(true))
+///
+/// In HTTP/2 nothing has to be read for what comes after it: the client is told to stop (RFC 9113 section
+/// 8.1).
+pub async fn drop_all(body: Incoming, version: Version) -> bool {
+    version == Version::HTTP_2 || matches!(tokio::time::timeout(PATIENCE, drop_body(body)).await, Ok(true))
 }
 
 async fn drop_body(mut body: Incoming) -> bool {

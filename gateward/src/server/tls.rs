@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+use super::connection::Protocol;
 use crate::config::Mode;
 
 /// What a throw-away certificate or key says of itself, in its subject or user id.
@@ -135,7 +136,7 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-/// Makes the configuration of a listener: TLS 1.2 and 1.3 with rustls' own suites, HTTP/1.1.
+/// Makes the configuration of a listener: TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 and HTTP/1.1.
 ///
 /// # Panics
 ///
@@ -147,6 +148,6 @@ pub fn server_config(shown: Arc<Shown>) -> Arc<ServerConfig> {
         .expect("the provider knows TLS 1.2 and 1.3")
         .with_no_client_auth()
         .with_cert_resolver(shown);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = Protocol::OFFERED.map(<[u8]>::to_vec).to_vec();
     Arc::new(config)
 }
