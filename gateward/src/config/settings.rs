@@ -282,7 +282,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
 }
 
 fn list_upstream(upstream: &Upstream, list: &mut Below<'_>) {
-    let HttpUpstream { url, timeout, credential, ca } = match upstream {
+    let HttpUpstream { url, timeout, credential, ca, certificate, key } = match upstream {
         Upstream::Dir(path) => return list.text("upstream", format_args!("dir:{}", path.display())),
         Upstream::Http(http) => http,
     };
@@ -291,6 +291,9 @@ fn list_upstream(upstream: &Upstream, list: &mut Below<'_>) {
     list.text("timeout", duration(*timeout));
     list.optional("credential", credential.as_ref().map(|path| path.display()), "it is shown none");
     list.optional("ca", ca.as_ref().map(|path| path.display()), "it is asked over plain HTTP");
+    let shown = "it is shown none of ours";
+    list.optional("certificate", certificate.as_ref().map(|path| path.display()), shown);
+    list.optional("key", key.as_ref().map(|path| path.display()), shown);
 }
 
 fn list_inventory(inventory: &Inventory, list: &mut Below<'_>) {

@@ -20,7 +20,7 @@ pub enum Upstream {
 #[serde(deny_unknown_fields)]
 pub struct HttpUpstream {
     /// Where it is.
-    pub url: UpstreamUrl,
+    pub url: Place,
     /// The longest silence that is waited out: before the head of an answer, and between its pieces.
     #[serde(default = "default_timeout")]
     pub timeout: SignedDuration,
@@ -30,6 +30,74 @@ pub struct HttpUpstream {
     /// The certificates that an https upstream's own must lead to; PEM.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// Our own certificate, which an https upstream is shown; PEM.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// The key of `certificate`; PEM.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+}
+
+/// Where an HTTP server is: at a URL, or behind a Unix socket.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Place {
+    /// On a port.
+    Url(UpstreamUrl),
+    /// On a file of this machine.
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// The scheme and the authority; behind a Unix socket there is no name but ours.
+    pub fn origin(&self) -> String {
+        match self {
+            Self::Url(url) => url.origin(),
+            Self::Unix(_) => "http://localhost".into(),
+        }
+    }
+
+    /// The path, if it has another one than the service: it then stands for the service's own.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Url(url) => url.path(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether what is sent there cannot be read on the way: by TLS, or because it stays on this machine.
+    pub fn is_unread(&self) -> bool {
+        match self {
+            Self::Url(url) => url.is_unread(),
+            Self::Unix(_) => true,
+        }
+    }
+
+    /// Whether it is asked over TLS.
+    pub fn is_https(&self) -> bool {
+        matches!(self, Self::Url(url) if url.is_https())
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err("\"unix:\" is no upstream: unix:PATH".into()),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.try_into().map(Self::Url),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "{url}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// `http://host:port` or `https://host:port`, with a path where the upstream has another than we.
@@ -72,7 +140,7 @@ impl TryFrom<String> for UpstreamUrl {
         let uri: http::Uri = text.parse().map_err(|_| wrong("no URL"))?;
         let scheme = uri.scheme_str();
         if !matches!(scheme, Some("http" | "https")) {
-            return Err(wrong("dir:PATH, http://host:port or https://host:port"));
+            return Err(wrong("dir:PATH, unix:PATH, http://host:port or https://host:port"));
         }
         if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
             return Err(wrong("a host without login; name a file in credential for one"));
@@ -108,6 +176,8 @@ impl TryFrom<String> for Upstream {
                 timeout: default_timeout(),
                 credential: None,
                 ca: None,
+                certificate: None,
+                key: None,
             })),
         }
     }
@@ -121,7 +191,7 @@ impl<'de> Deserialize<'de> for Upstream {
             type Value = Upstream;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("dir:PATH, http://host:port, or { url = \"http://host:port\", ... }")
+                f.write_str("dir:PATH, unix:PATH, http://host:port, or { url = \"http://host:port\", ... }")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Upstream, E> {
@@ -145,6 +215,12 @@ impl Upstream {
                         has none"
                 .into());
         }
+        if http.certificate.is_some() != http.key.is_some() {
+            return Err("certificate and key of an upstream belong together".into());
+        }
+        if http.certificate.is_some() && !http.url.is_https() {
+            return Err("only an https upstream is shown a certificate".into());
+        }
         if http.timeout < SignedDuration::from_secs(1) || http.timeout > SignedDuration::from_hours(24) {
             return Err("the timeout of an upstream lies between 1s and 24h".into());
         }
@@ -153,9 +229,15 @@ impl Upstream {
 
     /// Takes relative paths from `folder`.
     pub(super) fn anchor(&mut self, folder: &Path) {
-        let own: [Option<&mut PathBuf>; 2] = match self {
-            Self::Dir(path) => [Some(path), None],
-            Self::Http(http) => [http.credential.as_mut(), http.ca.as_mut()],
+        let own: [Option<&mut PathBuf>; 5] = match self {
+            Self::Dir(path) => [Some(path), None, None, None, None],
+            Self::Http(HttpUpstream { url, timeout: _, credential, ca, certificate, key }) => {
+                let socket = match url {
+                    Place::Unix(path) => Some(path),
+                    Place::Url(_) => None,
+                };
+                [socket, credential.as_mut(), ca.as_mut(), certificate.as_mut(), key.as_mut()]
+            }
         };
         for path in own.into_iter().flatten() {
             *path = folder.join(&*path);
@@ -172,7 +254,14 @@ mod tests {
         let good = Upstream::try_from("http://127.0.0.1:8080".to_owned()).unwrap();
         let Upstream::Http(http) = good else { panic!("an HTTP upstream") };
         assert_eq!((http.url.origin().as_str(), http.url.path()), ("http://127.0.0.1:8080", None));
-        for bad in ["", "dir:", "ftp://x", "http://", "http://a:b@c", "http://a/?x", "http://a/b/", "/srv"] {
+        let Upstream::Http(socket) = Upstream::try_from("unix:/run/app.sock".to_owned()).unwrap() else {
+            panic!("an HTTP upstream")
+        };
+        assert_eq!(socket.url, Place::Unix("/run/app.sock".into()));
+        assert_eq!((socket.url.to_string().as_str(), socket.url.is_unread()), ("unix:/run/app.sock", true));
+        for bad in
+            ["", "dir:", "unix:", "ftp://x", "http://", "http://a:b@c", "http://a/?x", "http://a/b/", "/srv"]
+        {
             assert!(Upstream::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }

@@ -12,7 +12,7 @@ use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 
 use super::ckan::{Api, Asking, Known, Program, Unready};
 use super::htdigest;
-use super::tls::NON_PRODUCTION;
+use super::tls::{self, NON_PRODUCTION};
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::postgres_url::PostgresUrl;
@@ -83,6 +83,9 @@ pub enum Error {
     /// The operator's: a file that should hold certificates.
     #[error("{path} holds no certificates that can be read", path = .0.display())]
     Ca(PathBuf),
+    /// The operator's: a certificate of ours that an upstream is to be shown.
+    #[error(transparent)]
+    Certificate(#[from] tls::Error),
     /// The operator's: a service that cannot be as it is written.
     #[error("service {service}: {why}")]
     Service {
@@ -134,6 +137,7 @@ impl Error {
             | Self::KeyMissing { .. }
             | Self::Credential(_)
             | Self::Ca(_)
+            | Self::Certificate(_)
             | Self::Service { .. }
             | Self::Issuer { .. }
             | Self::Resif(_)

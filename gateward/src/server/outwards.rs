@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::body::Body;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::aws_lc_rs as provider;
 use rustls::pki_types::CertificateDer;
@@ -19,7 +19,7 @@ use super::boot;
 use crate::base::unseen::is_unseen;
 
 /// How long it may take until a server takes a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+pub const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a connection is kept that nobody uses: less than most servers keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
@@ -30,21 +30,39 @@ const MOST_AT_ONCE: usize = 256 * 1024;
 /// How much of another server's own words is passed on, in characters.
 const WORDS: usize = 500;
 
-/// Makes a client that keeps its connections.
+/// Makes a client that keeps its connections, to where the URLs of requests say.
 pub fn client<B>(tls: ClientConfig) -> Client<HttpsConnector<HttpConnector>, B>
 where
     B: Body + Send,
     B::Data: Send,
 {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(CONNECT));
-    connector.set_nodelay(true);
-    connector.enforce_http(false);
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()
         .enable_http1()
-        .wrap_connector(connector);
+        .wrap_connector(tcp());
+    keeping(connector)
+}
+
+/// Makes connections by TCP, within [`CONNECT`].
+pub fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    connector
+}
+
+/// Makes a client that keeps the connections that `connector` makes.
+///
+/// A request is sent once more by itself only where the connection was gone before any of it was
+/// written: that is what hyper gives back.
+pub fn keeping<C, B>(connector: C) -> Client<C, B>
+where
+    C: Connect + Clone,
+    B: Body + Send,
+    B::Data: Send,
+{
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::boot::Error;
 use super::folder::Folder;
+use super::tls::{Strictness, strictness};
 use super::upstream::{Behind, Upstream};
 use crate::base::random::Random;
 use crate::config::service::{Inventory, NetworkPattern, Requirement};
@@ -45,10 +46,11 @@ pub enum Source {
 ///
 /// [`Error::File`], [`Error::Service`] and what an upstream's own files can be.
 pub fn open(config: &Config, random: &Random) -> Result<Arc<[Protected]>, Error> {
-    config.service.iter().map(|service| protected(service, random)).collect()
+    let strictness = strictness(config.mode);
+    config.service.iter().map(|service| protected(service, strictness, random)).collect()
 }
 
-fn protected(config: &ServiceConfig, random: &Random) -> Result<Protected, Error> {
+fn protected(config: &ServiceConfig, strictness: Strictness, random: &Random) -> Result<Protected, Error> {
     let name = config.name();
     let unfit = |why: String| Error::Service { service: config.name(), why };
     let kind = Interpreter::new(config.kind, &settings(config).map_err(unfit)?)
@@ -64,6 +66,7 @@ fn protected(config: &ServiceConfig, random: &Random) -> Result<Protected, Error
             path: config.path.as_str(),
             identify_as: config.identify_as.as_ref().map(|name| name.0.clone()),
             form: kind.error_form(),
+            strictness,
             random: random.clone(),
         })?)),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs as provider;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -114,7 +115,7 @@ fn judge(path: &Path, der: &CertificateDer<'_>) -> Result<(), Error> {
     }
 }
 
-/// The certificate that a listener shows, exchanged without dropping a connection.
+/// The certificate that we show, as a listener or to an upstream, exchanged without dropping a connection.
 #[derive(Debug)]
 pub struct Shown(ArcSwap<CertifiedKey>);
 
@@ -133,6 +134,16 @@ impl Shown {
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.load_full())
+    }
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

@@ -1,28 +1,30 @@
-//! Upstream `http://` and `https://`: asks another server what an order permits, and nothing else.
+//! Upstream `http://`, `https://` and `unix:`: asks another server what an order permits, and nothing else.
 //!
 //! The request is written here from what the kind parsed; of the client's own header fields only a
 //! few pass, and none that names somebody. Connections are kept alive and pooled.
 
 mod answer;
 mod credential;
+mod health;
 mod request;
+mod road;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::RootCertStore;
 
 use self::credential::Credential;
+use self::health::Health;
+use self::road::{Road, Used};
 use super::boot;
 use super::found::{Failed, Found};
 use super::outwards;
+use super::tls::Strictness;
 use crate::base::random::Random;
 use crate::config::upstream::HttpUpstream;
 use crate::flows::admit::Order;
@@ -34,7 +36,8 @@ pub type Upward = Either<Full<Bytes>, request::Streamed>;
 /// A server behind a service.
 #[derive(Debug)]
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Upward>,
+    client: Client<Road, Upward>,
+    health: Health,
     origin: String,
     /// What stands for the service's path at the upstream.
     path: String,
@@ -55,6 +58,8 @@ pub struct Behind<'a> {
     pub identify_as: Option<http::HeaderName>,
     /// The form in which the service's clients expect errors.
     pub form: ErrorForm,
+    /// Whether throw-away certificates may be shown to it.
+    pub strictness: Strictness,
     /// Fresh bytes, for answers to Digest challenges.
     pub random: Random,
 }
@@ -66,14 +71,15 @@ impl Upstream {
     ///
     /// [`boot::Error`]: a file that cannot be read, or holds nothing of use.
     pub fn new(behind: Behind<'_>) -> Result<Self, boot::Error> {
-        let Behind { config, path, identify_as, form, random } = behind;
+        let Behind { config, path, identify_as, form, strictness, random } = behind;
         let credential = config
             .credential
             .as_deref()
             .map(|file| Credential::read(file, config.url.is_unread(), random))
             .transpose()?;
         Ok(Self {
-            client: client(config)?,
+            client: outwards::keeping(Road::new(config, strictness)?),
+            health: Health::default(),
             origin: config.url.origin(),
             path: config.url.path().unwrap_or(path).to_owned(),
             silence: Duration::try_from(config.timeout).expect("the configuration takes 1s to 24h"),
@@ -101,7 +107,7 @@ impl Upstream {
                 let (streamed, moved) = request::Streamed::new(body);
                 let (request, _) = self.write(&asked, Either::Right(streamed))?;
                 let sent = self.send(request, moved.clone().until_silent(self.silence)).await;
-                sent.map_err(|failed| moved.at_fault(failed))?
+                sent.map_err(|unsent| moved.at_fault(unsent.failed))?
             }
             None => self.ask_with_credential(&asked).await?,
         };
@@ -125,12 +131,24 @@ impl Upstream {
     }
 
     /// Asks, and shows the credential once the upstream wants one.
+    ///
+    /// A read whose connection had been kept and was gone is asked once more; a change never is (RFC 9110
+    /// section 9.2.2).
     async fn ask_with_credential(&self, asked: &request::Asked<'_>) -> Result<Response<Incoming>, Failed> {
+        let forward = &asked.order.forward;
+        let mut may_ask_again = forward.method.is_safe();
         let mut repeated = false;
         loop {
-            let body = Full::new(asked.order.forward.body.clone());
+            let body = Full::new(forward.body.clone());
             let (request, shown) = self.write(asked, Either::Left(body))?;
-            let response = self.send(request, tokio::time::sleep(self.silence)).await?;
+            let response = match self.send(request, tokio::time::sleep(self.silence)).await {
+                Ok(response) => response,
+                Err(unsent) if unsent.kept_connection_was_gone && may_ask_again => {
+                    may_ask_again = false;
+                    continue;
+                }
+                Err(unsent) => return Err(unsent.failed),
+            };
             let wants_to_know = response.status() == StatusCode::UNAUTHORIZED && !repeated;
             let challenges = response.headers().get_all(WWW_AUTHENTICATE);
             let learns = |credential: &Credential| credential.learn(&challenges, shown);
@@ -162,25 +180,58 @@ impl Upstream {
         &self,
         request: http::Request<Upward>,
         late: impl Future<Output = ()>,
-    ) -> Result<Response<Incoming>, Failed> {
-        tokio::select! {
-            response = self.client.request(request) => response.map_err(|error| unreached(&error)),
-            () = late => Err(Failed {
+    ) -> Result<Response<Incoming>, Unsent> {
+        self.health.may_ask(Instant::now()).map_err(|wait| Unsent::from(away(wait)))?;
+        let sent = tokio::select! {
+            sent = self.client.request(request) => sent,
+            () = late => return Err(Unsent::from(Failed {
                 status: StatusCode::GATEWAY_TIMEOUT,
                 said: "What is behind this service takes too long to answer: ask for less at a time.".into(),
                 ..Failed::bad_gateway(format!("it said nothing for {} s", self.silence.as_secs()))
-            }),
+            })),
+        };
+        match sent {
+            Ok(response) => {
+                self.health.answered();
+                Used::note(&response);
+                Ok(response)
+            }
+            Err(error) => {
+                if error.is_connect() {
+                    self.health.was_away(Instant::now());
+                }
+                let failed = unreached(&error);
+                Err(Unsent {
+                    failed,
+                    kept_connection_was_gone: !error.is_connect() && Used::is_that_of(&error),
+                })
+            }
         }
     }
 }
 
-/// A client that believes those servers whose certificates lead to one in `ca`, and no others.
-fn client(config: &HttpUpstream) -> Result<Client<HttpsConnector<HttpConnector>, Upward>, boot::Error> {
-    let roots = match config.ca.as_deref() {
-        Some(path) => outwards::roots(&outwards::certificates(path)?, path)?,
-        None => RootCertStore::empty(),
-    };
-    Ok(outwards::client(outwards::tls().with_root_certificates(roots).with_no_client_auth()))
+/// Why a request has no answer.
+struct Unsent {
+    failed: Failed,
+    /// It went out on a connection that had been kept, and that ended before any answer: as a server does that
+    /// closes what idles. Whether the server saw it is not known.
+    kept_connection_was_gone: bool,
+}
+
+impl From<Failed> for Unsent {
+    fn from(failed: Failed) -> Self {
+        Self { failed, kept_connection_was_gone: false }
+    }
+}
+
+/// Says that it is not even tried.
+fn away(wait: Duration) -> Failed {
+    Failed {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        said: "What is behind this service cannot be reached: try again later.".into(),
+        retry_after: Some(wait.as_secs().max(1)),
+        ..Failed::bad_gateway("it took no connection several times in a row, and is not tried for a moment")
+    }
 }
 
 /// Tells what went wrong before there was an answer.
