@@ -1,0 +1,349 @@
+//! One JSON value read in one way only, and what it says: which resource it is, which patients it names.
+//!
+//! Nothing of it is kept but that. Names that stand twice, what is nested too deep and what is no UTF-8 are
+//! refused: behind us somebody might read them otherwise.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::patient::{Patient, is_id};
+use crate::{NotJson, ResourceType};
+
+/// The deepest nesting that is followed.
+pub const DEEPEST: usize = 96;
+
+/// Elements that hold a reference to whom a resource is about. An identifier in one of these is a patient's,
+/// unless it says that it is of something else; anywhere else it has to say `"type": "Patient"`.
+pub const ABOUT: [&str; 10] = [
+    "beneficiary",
+    "candidate",
+    "for",
+    "individual",
+    "other",
+    "patient",
+    "policyHolder",
+    "sourcePatientInfo",
+    "subject",
+    "subscriber",
+];
+
+/// What was found in values, in the order in which it stands there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Patients that are named; the same one may stand here often.
+    pub(crate) patients: Vec<Patient>,
+    /// The types of all resources, those contained in others aside. Types that R4 does not have are here, too.
+    pub(crate) kinds: BTreeSet<String>,
+    /// References by criteria, which a server searches for (R4 section 3.1.0.11.3).
+    pub(crate) conditional: Vec<String>,
+    /// Instances that an answer says were made.
+    pub(crate) created: Vec<(ResourceType, String)>,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct At<'a> {
+    /// The name of the member that it is, or is in a list of.
+    name: &'a str,
+    /// The same of what holds that.
+    outer: &'a str,
+}
+
+/// What an object says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
+    names: BTreeSet<String>,
+    pub(crate) resource_type: Option<String>,
+    pub(crate) id: Option<String>,
+    /// `Bundle.type`, `Reference.type`.
+    pub(crate) kind: Option<String>,
+    refers: bool,
+    refers_to_patient: bool,
+    system: Option<String>,
+    value: Option<String>,
+    identifiers: Vec<(String, String)>,
+    full_url: Vec<Patient>,
+    location: Option<String>,
+    status: Option<String>,
+    /// `Bundle.entry.request`.
+    pub(crate) method: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) if_none_exist: Option<String>,
+    /// `Bundle.entry`'s parts.
+    pub(crate) request: Option<Box<Self>>,
+    pub(crate) resource: Option<Box<Self>>,
+}
+
+/// One value, as far as what holds it wants to know.
+pub(crate) enum Seen<'a> {
+    Text(Cow<'a, str>),
+    Object(Box<Fields>),
+    /// A list, with the identifiers in it.
+    List(Vec<(String, String)>),
+    Other,
+}
+
+/// Reads one value with nothing but blanks around it.
+pub(crate) fn read<'a>(
+    json: &'a [u8],
+    at: At<'_>,
+    depth: usize,
+    found: &mut Found,
+) -> Result<Seen<'a>, NotJson> {
+    let fault = Cell::new(None);
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let seen = Seed { at, depth, fault: &fault, found }.deserialize(&mut deserializer);
+    let seen = seen.and_then(|seen| deserializer.end().map(|()| seen));
+    // serde_json's own words could quote what was sent.
+    seen.map_err(|_| fault.get().unwrap_or(NotJson::Malformed))
+}
+
+impl At<'_> {
+    /// At the top.
+    pub(crate) const TOP: At<'static> = At { name: "", outer: "" };
+    /// An entry of a Bundle.
+    pub(crate) const ENTRY: At<'static> = At { name: "entry", outer: "" };
+
+    pub(crate) fn member<'a>(&self, name: &'a str) -> At<'a>
+    where
+        Self: 'a,
+    {
+        At { name, outer: self.name }
+    }
+}
+
+impl Fields {
+    /// Notes that a member `name` begins.
+    pub(crate) fn begin(&mut self, name: &str) -> Result<(), NotJson> {
+        if self.names.insert(name.to_owned()) { Ok(()) } else { Err(NotJson::NameTwice) }
+    }
+
+    /// Takes the value of a member.
+    pub(crate) fn take(&mut self, name: &str, seen: Seen<'_>, found: &mut Found) {
+        match seen {
+            Seen::Text(text) => self.text(name, &text, found),
+            Seen::Object(object) => match name {
+                "identifier" => self.identifiers.extend(object.as_identifier()),
+                "request" => self.request = Some(object),
+                "resource" => self.resource = Some(object),
+                "response" => {
+                    // R4 section 3.1.0.11.2: an entry's status begins with the HTTP code.
+                    let created = object.status.as_deref().is_some_and(|status| status.starts_with("201"));
+                    found.created.extend(object.location.as_deref().filter(|_| created).and_then(instance));
+                }
+                _ => {}
+            },
+            Seen::List(identifiers) if name == "identifier" => self.identifiers.extend(identifiers),
+            Seen::List(_) | Seen::Other => {}
+        }
+    }
+
+    fn text(&mut self, name: &str, text: &str, found: &mut Found) {
+        let own = || Some(text.to_owned());
+        let before = found.patients.len();
+        if name == "fullUrl" {
+            // Told once its resource is known, which it mostly repeats.
+            Patient::in_text(text, &mut self.full_url);
+        } else {
+            Patient::in_text(text, &mut found.patients);
+        }
+        match name {
+            "resourceType" => self.resource_type = own(),
+            "id" => self.id = own(),
+            "type" => self.kind = own(),
+            "reference" => {
+                if text.contains('?') {
+                    found.conditional.push(text.to_owned());
+                }
+                self.refers = true;
+                self.refers_to_patient = found.patients.len() > before;
+            }
+            "system" => self.system = own(),
+            "value" => self.value = own(),
+            "location" => self.location = own(),
+            "status" => self.status = own(),
+            "method" => self.method = own(),
+            "url" => self.url = own(),
+            "ifNoneExist" => self.if_none_exist = own(),
+            _ => {}
+        }
+    }
+
+    fn as_identifier(&self) -> Option<(String, String)> {
+        let value = self.value.clone()?;
+        Some((self.system.clone().unwrap_or_default(), value))
+    }
+
+    /// Ends the object that stands at `at`: what it names is known now.
+    pub(crate) fn end(&mut self, at: At<'_>, found: &mut Found) {
+        let contained = at.name == "contained";
+        if let Some(kind) = &self.resource_type
+            && !contained
+        {
+            found.kinds.insert(kind.clone());
+        }
+        let identified = if self.resource_type.as_deref() == Some(ResourceType::PATIENT.as_str()) {
+            match &self.id {
+                // The id of a contained resource names it inside its container alone.
+                Some(id) if !contained => {
+                    found.patients.push(Patient::id(id));
+                    false
+                }
+                _ => true,
+            }
+        } else {
+            self.resource_type.is_none() && self.is_reference_to_patient(at)
+        };
+        if identified {
+            let named = self.identifiers.iter().map(|(system, value)| Patient::identifier(system, value));
+            found.patients.extend(named);
+        }
+        let repeated = self.resource.as_ref().and_then(|resource| resource.id.as_deref());
+        found.patients.extend(self.full_url.drain(..).filter(|named| match named {
+            Patient::Id(id) => Some(id.as_str()) != repeated,
+            Patient::Elsewhere(address) => address.rsplit('/').next() != repeated,
+            Patient::Identifier { .. } => true,
+        }));
+    }
+
+    /// Whether its identifier is a patient's (R4 section 2.3.0.2).
+    fn is_reference_to_patient(&self, at: At<'_>) -> bool {
+        match self.kind.as_deref() {
+            _ if self.refers_to_patient => false,
+            Some(kind) => kind.rsplit('/').next() == Some(ResourceType::PATIENT.as_str()),
+            // Encounter.participant.individual is who treats.
+            None if at.name == "individual" && at.outer == "participant" => false,
+            None => !self.refers && ABOUT.contains(&at.name),
+        }
+    }
+}
+
+/// Reads which instance an address is of: `TYPE/ID`, with whatever stands before it and a version behind.
+pub fn instance(address: &str) -> Option<(ResourceType, String)> {
+    let path = address.split_once("/_history/").map_or(address, |(path, _)| path);
+    let (before, id) = path.rsplit_once('/')?;
+    let kind = ResourceType::named(before.rsplit('/').next()?)?;
+    is_id(id).then(|| (kind, id.to_owned()))
+}
+
+struct Seed<'a, 'f> {
+    at: At<'a>,
+    depth: usize,
+    /// Why we, rather than serde_json, stopped.
+    fault: &'a Cell<Option<NotJson>>,
+    found: &'f mut Found,
+}
+
+impl Seed<'_, '_> {
+    fn stop<E: de::Error>(&self, fault: NotJson) -> E {
+        self.fault.set(Some(fault));
+        E::custom("stopped")
+    }
+
+    fn check_depth<E: de::Error>(&self) -> Result<(), E> {
+        if self.depth < DEEPEST { Ok(()) } else { Err(self.stop(NotJson::TooDeep)) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+    type Value = Seen<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Seen<'de>, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_, '_> {
+    type Value = Seen<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Seen<'de>, E> {
+        Ok(Seen::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Seen<'de>, E> {
+        Ok(Seen::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen<'de>, A::Error> {
+        self.check_depth()?;
+        let Self { at, depth, fault, found } = self;
+        let mut identifiers = Vec::new();
+        loop {
+            // A list's items stand where the list does.
+            let seed = Seed { at, depth: depth + 1, fault, found: &mut *found };
+            match items.next_element_seed(seed)? {
+                None => return Ok(Seen::List(identifiers)),
+                Some(Seen::Text(text)) => Patient::in_text(&text, &mut found.patients),
+                Some(Seen::Object(object)) => identifiers.extend(object.as_identifier()),
+                Some(Seen::List(_) | Seen::Other) => {}
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Seen<'de>, A::Error> {
+        self.check_depth()?;
+        let mut fields = Box::<Fields>::default();
+        while let Some(Name(name)) = members.next_key()? {
+            fields.begin(&name).map_err(|fault| self.stop(fault))?;
+            let at = self.at.member(&name);
+            let inner = Seed { at, depth: self.depth + 1, fault: self.fault, found: &mut *self.found };
+            let seen = members.next_value_seed(inner)?;
+            fields.take(&name, seen, self.found);
+        }
+        fields.end(self.at, self.found);
+        Ok(Seen::Object(fields))
+    }
+}
+
+/// The name of a member, borrowed where it has no escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> de::Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Take;
+        impl<'de> Visitor<'de> for Take {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        json.deserialize_str(Take)
+    }
+}
