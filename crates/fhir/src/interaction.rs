@@ -1,11 +1,13 @@
 //! What can be asked of a FHIR server (R4 section 3.1.0), in the words of grants.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::{Patient, Reach, ResourceType};
 
 /// What a grant allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// One instance, in its newest or an older version.
     Read,
@@ -21,15 +23,18 @@ pub enum Action {
     Delete,
     /// What was changed when.
     History,
-    /// An operation, whichever.
+    /// Something that has a name of its own, as `$match` has.
     Operation,
-    /// What the server can do.
-    Metadata,
 }
+
+/// Why a word is no action: whoever wrote it mends it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no action: read, search, create, update, patch, delete, history or operation")]
+pub struct NotAnAction(String);
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Read,
         Self::Search,
         Self::Create,
@@ -38,7 +43,6 @@ impl Action {
         Self::Delete,
         Self::History,
         Self::Operation,
-        Self::Metadata,
     ];
 
     /// Its word.
@@ -52,13 +56,16 @@ impl Action {
             Self::Delete => "delete",
             Self::History => "history",
             Self::Operation => "operation",
-            Self::Metadata => "metadata",
         }
     }
+}
 
-    /// Finds it by its word.
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.as_str() == word)
+impl FromStr for Action {
+    type Err = NotAnAction;
+
+    fn from_str(word: &str) -> Result<Self, NotAnAction> {
+        let named = Self::ALL.into_iter().find(|action| action.as_str() == word);
+        named.ok_or_else(|| NotAnAction(word.to_owned()))
     }
 }
 
@@ -119,9 +126,9 @@ impl Interaction {
         }
     }
 
-    /// What a grant must allow for it.
-    pub const fn action(&self) -> Action {
-        match self {
+    /// What a grant must allow for it; `None` for what is told to everybody who comes in.
+    pub const fn action(&self) -> Option<Action> {
+        Some(match self {
             Self::Read | Self::Vread => Action::Read,
             Self::SearchType | Self::SearchSystem => Action::Search,
             Self::Create => Action::Create,
@@ -130,8 +137,8 @@ impl Interaction {
             Self::Delete => Action::Delete,
             Self::HistoryInstance | Self::HistoryType | Self::HistorySystem => Action::History,
             Self::Operation(_) => Action::Operation,
-            Self::Capabilities => Action::Metadata,
-        }
+            Self::Capabilities => return None,
+        })
     }
 
     /// Tells whether it may change something.
@@ -190,14 +197,38 @@ pub struct Part {
     pub gives: Reach,
     /// The patients that it names.
     pub patients: Vec<Patient>,
-    /// What it asks for, below the service, as it is written to the upstream.
+    /// What it asks for, below the service, as it is written to the upstream. It may name somebody.
     pub target: String,
+    /// The same without ids and parameters, which names nobody: `/Patient/{id}`.
+    pub pattern: String,
 }
 
 impl Part {
-    /// Tells whether it is about exactly one instance, which exists already or is given its id.
-    pub fn instance(&self) -> Option<(ResourceType, &str)> {
-        Some((self.kind?, self.id.as_deref()?))
+    /// Returns the instance that it is of and nothing besides, as `Patient/1`: it is read, or changed.
+    pub fn instance(&self) -> Option<String> {
+        let alone = match self.interaction {
+            Interaction::Read
+            | Interaction::Vread
+            | Interaction::HistoryInstance
+            | Interaction::Update
+            | Interaction::Patch
+            | Interaction::Delete => self.searches == Reach::NOTHING,
+            Interaction::Create
+            | Interaction::SearchType
+            | Interaction::SearchSystem
+            | Interaction::HistoryType
+            | Interaction::HistorySystem
+            | Interaction::Capabilities
+            | Interaction::Operation(_) => false,
+        };
+        alone.then(|| Some(format!("{}/{}", self.kind?, self.id.as_deref()?))).flatten()
+    }
+
+    /// Tells what must be granted for it, each on which types: all of it, or it is refused.
+    pub fn needs(&self) -> impl Iterator<Item = (Action, &Reach)> {
+        let own = self.interaction.action().map(|action| (action, &self.on));
+        let searches = (self.searches != Reach::NOTHING).then_some((Action::Search, &self.searches));
+        own.into_iter().chain(searches)
     }
 
     /// The words for it: the interaction and what it is of, naming nobody.

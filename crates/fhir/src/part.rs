@@ -45,6 +45,7 @@ pub(crate) fn part(
     let mut part = Part {
         gives: gives(&interaction, &on),
         target: written(place, criteria),
+        pattern: place.pattern(),
         id: id.map(str::to_owned),
         searches: Reach::NOTHING,
         patients: Vec::new(),
@@ -129,7 +130,7 @@ fn check_resource(
                 return wrong(format!("it is to be a {wanted}, and its resourceType says otherwise"));
             }
             match (&resource.id, id) {
-                (Some(own), Some(id)) if own != id => wrong(format!("its id is not {id}")),
+                (Some(own), Some(id)) if own != id => wrong("its id is not the one in the path".into()),
                 _ => Ok(()),
             }
         }
@@ -171,7 +172,7 @@ fn read_criteria(part: &mut Part, criteria: &Query) -> Result<(), NotUnderstood>
         return Ok(());
     }
     let search = Search::read(&part.on, criteria)?;
-    let is_search = part.interaction.action() == crate::Action::Search;
+    let is_search = part.interaction.action() == Some(crate::Action::Search);
     let by_criteria = part.interaction.changes() && part.id.is_none() && !criteria.is_empty();
     // A read may include others, if a server does that.
     let reaches_further = search.looks != part.on;

@@ -88,6 +88,31 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Writes it without ids, so that it names nobody.
+    pub(crate) fn pattern(&self) -> String {
+        let id = || "{id}".to_owned();
+        let scope = |scope: &Scope| match scope {
+            Scope::Server => Scope::Server,
+            Scope::Type(kind) => Scope::Type(*kind),
+            Scope::Instance(kind, _) => Scope::Instance(*kind, id()),
+            Scope::Compartment(kind, _, of) => Scope::Compartment(*kind, id(), *of),
+        };
+        let without = match self {
+            Self::Base => Self::Base,
+            Self::Metadata => Self::Metadata,
+            Self::Search(of) => Self::Search(scope(of)),
+            Self::History(of) => Self::History(scope(of)),
+            Self::Operation(of, name) => Self::Operation(scope(of), name.clone()),
+            Self::Type(kind) => Self::Type(*kind),
+            Self::Instance(kind, _) => Self::Instance(*kind, id()),
+            Self::Version(kind, _, _) => Self::Version(*kind, id(), id()),
+            Self::Compartment(kind, _, of) => Self::Compartment(*kind, id(), *of),
+        };
+        without.to_string()
+    }
+}
+
 impl fmt::Display for Place {
     /// Writes the path in our spelling.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,7 +159,12 @@ fn resource_type(name: &str) -> Result<ResourceType, NotUnderstood> {
 }
 
 fn id(text: &str) -> Result<String, NotUnderstood> {
-    if is_id(text) { Ok(text.to_owned()) } else { Err(NotUnderstood::Path(format!("{text:.80} is no id"))) }
+    // It is not quoted: whoever is named there is named in no error.
+    if is_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(NotUnderstood::Path("a part of it is no id of R4".into()))
+    }
 }
 
 fn operation(name: &str) -> Result<String, NotUnderstood> {

@@ -38,6 +38,13 @@ impl Patient {
         Self::identifier(system, value)
     }
 
+    /// Returns the patients that an address names, as `Location` does.
+    pub fn named_by(address: &str) -> Vec<Self> {
+        let mut found = Vec::new();
+        Self::in_text(address, &mut found);
+        found
+    }
+
     /// Appends the patients that `text` names where it stands for itself, as the text of a reference or an address
     /// does: `Patient/ID`, with whatever stands before and behind it, or `Patient?PARAMETERS`.
     pub(crate) fn in_text(text: &str, found: &mut Vec<Self>) {
@@ -110,9 +117,7 @@ mod tests {
     use super::*;
 
     fn named(text: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        Patient::in_text(text, &mut found);
-        found.iter().map(ToString::to_string).collect()
+        Patient::named_by(text).iter().map(ToString::to_string).collect()
     }
 
     #[test]

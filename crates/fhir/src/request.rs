@@ -156,6 +156,11 @@ impl Request {
     }
 }
 
+/// Writes a path below the service without what could name somebody, also one that leads nowhere.
+pub fn pattern(path: &str) -> String {
+    Place::read(path).map_or_else(|_| "/?".into(), |place| place.pattern())
+}
+
 /// Writes what is asked of the upstream.
 pub(crate) fn written(place: &Place, query: &Query) -> String {
     if query.is_empty() { place.to_string() } else { format!("{place}?{}", query.write()) }

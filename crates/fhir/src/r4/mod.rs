@@ -4,11 +4,13 @@ mod tables;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use tables::{REFERENCES, TYPES};
 
 /// A type of resource that R4 knows (4.0.1).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub struct ResourceType(&'static str);
 
 impl ResourceType {
@@ -44,6 +46,33 @@ impl ResourceType {
     /// Tells whether it has compartments in R4 (CompartmentDefinition).
     pub(crate) fn has_compartments(self) -> bool {
         ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"].contains(&self.0)
+    }
+}
+
+/// Why a word is no type of resource: whoever wrote it mends it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no type of resource in R4: as in Patient")]
+pub struct NotAType(String);
+
+impl FromStr for ResourceType {
+    type Err = NotAType;
+
+    fn from_str(name: &str) -> Result<Self, NotAType> {
+        Self::named(name).ok_or_else(|| NotAType(name.chars().take(64).collect()))
+    }
+}
+
+impl TryFrom<String> for ResourceType {
+    type Error = NotAType;
+
+    fn try_from(name: String) -> Result<Self, NotAType> {
+        name.parse()
+    }
+}
+
+impl From<ResourceType> for &'static str {
+    fn from(kind: ResourceType) -> Self {
+        kind.0
     }
 }
 
