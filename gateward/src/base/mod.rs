@@ -10,6 +10,7 @@ pub mod ckan_url;
 pub mod fhir;
 pub mod id;
 pub mod identity;
+pub mod issuer_url;
 pub mod kind;
 pub mod name;
 pub mod network;

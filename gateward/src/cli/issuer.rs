@@ -7,17 +7,17 @@ use serde_json::json;
 
 use super::access::block_on;
 use super::{Context, YES, no};
-use crate::flows::issuers::{self, Error};
+use crate::flows::issuers::{self, Error, IssuerName};
 
-/// Look at issuers of signed tokens and take one out.
+/// Look at issuers of signed tokens and JWTs and take one out.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Issuer {
     /// List the issuers of the configuration file.
     List,
     /// Believe an issuer no more, whatever the file says; its logins open nothing from now on.
     Revoke {
-        /// The full fingerprint.
-        fingerprint: openpgp::Fingerprint,
+        /// The full fingerprint of its OpenPGP key, or the URL of an OIDC issuer.
+        issuer: IssuerName,
     },
 }
 
@@ -46,15 +46,20 @@ impl Issuer {
                     });
                     context.print(out, &text, &json)?;
                 }
+                for issuer in policy.oidc.iter() {
+                    let issuer = issuer.issuer();
+                    let status = if policy.is_issuer_revoked(issuer) { "taken out" } else { "usable" };
+                    let json = json!({ "issuer": issuer, "algorithm": "OIDC", "status": status });
+                    context.print(out, &format!("{issuer}  OIDC  {status}"), &json)?;
+                }
                 Ok(YES)
             }
-            Self::Revoke { fingerprint } => {
-                match block_on(issuers::revoke(&access.door, *fingerprint, &access.by, access.now))? {
+            Self::Revoke { issuer } => {
+                match block_on(issuers::revoke(&access.door, issuer.clone(), &access.by, access.now))? {
                     Ok(()) => {
-                        let text = format!(
-                            "{fingerprint} is believed no more; take it out of the configuration, too"
-                        );
-                        context.print(out, &text, &json!({ "issuer": fingerprint.to_string() }))?;
+                        let text =
+                            format!("{issuer} is believed no more; take it out of the configuration, too");
+                        context.print(out, &text, &json!({ "issuer": issuer.to_string() }))?;
                         Ok(YES)
                     }
                     Err(error @ Error::NoSuchIssuer(_)) => {

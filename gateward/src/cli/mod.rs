@@ -147,7 +147,7 @@ enum Command {
     /// Look at grants and change them.
     #[command(subcommand)]
     Grant(grant::Grant),
-    /// Look at issuers of signed tokens and take one out.
+    /// Look at issuers of signed tokens and JWTs and take one out.
     #[command(subcommand)]
     Issuer(issuer::Issuer),
     /// Look at what happened.

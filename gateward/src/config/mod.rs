@@ -3,12 +3,30 @@
 //! Unknown names are refused with their line and the nearest right name. No decision about safety
 //! has a default. Secrets are named by their path and never stand in the file.
 
+/// A type of another crate, read as its text.
+macro_rules! parsed {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(pub $inner);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map(Self).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+use parsed;
+
 mod access_token;
 mod backup;
 mod exchange;
 mod grant;
 mod listen;
 mod nearest;
+mod oidc;
 pub mod origin;
 mod policy;
 pub mod service;
@@ -28,6 +46,7 @@ pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use grant::{Grant, OidcPerson};
 pub use listen::{Listen, TrustedProxies};
+pub use oidc::Oidc;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
 
@@ -92,6 +111,9 @@ pub struct Config {
     /// Whose signed tokens are believed.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
+    /// Whose JWTs are believed.
+    #[serde(default)]
+    pub oidc: Vec<Oidc>,
     /// What is protected.
     #[serde(default)]
     pub service: Vec<ServiceConfig>,
@@ -149,20 +171,6 @@ pub struct Issuer {
     /// make two texts with one SHA-1 could then swap them.
     #[serde(default)]
     pub allow_sha1: bool,
-}
-
-macro_rules! parsed {
-    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name(pub $inner);
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map(Self).map_err(serde::de::Error::custom)
-            }
-        }
-    };
 }
 
 parsed!(
@@ -281,6 +289,14 @@ impl Config {
             job.check().map_err(|(what, reason)| wrong(what, reason))?;
         }
         self.exchange.check().map_err(|(what, reason)| wrong(what, reason))?;
+        for (at, oidc) in self.oidc.iter().enumerate() {
+            let twice = self.oidc[..at].iter().any(|other| other.issuer == oidc.issuer);
+            let twice = if twice { Err("the same issuer stands twice") } else { Ok(()) };
+            let issuer = oidc.issuer.as_str();
+            twice
+                .and_then(|()| oidc.check())
+                .map_err(|reason| wrong(issuer, format!("{issuer}: {reason}")))?;
+        }
         for (at, service) in self.service.iter().enumerate() {
             let name = service.name();
             if self.service[..at].iter().any(|other| other.name() == name) {
@@ -326,6 +342,7 @@ impl Config {
             (self.admin.is_some(), "[admin]"),
             (!self.service.is_empty(), "a [[service]]"),
             (!self.issuer.is_empty(), "an [[issuer]]"),
+            (!self.oidc.is_empty(), "an [[oidc]]"),
         ];
         stands.into_iter().find(|(stands, _)| *stands).map_or(Ok(()), |(_, what)| Err(what))
     }
@@ -333,7 +350,7 @@ impl Config {
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
         let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
-        let Self { access_token, ckan, backup, backup_state, .. } = self;
+        let Self { access_token, ckan, backup, backup_state, oidc, .. } = self;
         exchange.anchor(folder);
         if let Some(access_token) = access_token {
             access_token.anchor(folder);
@@ -351,6 +368,9 @@ impl Config {
         let issuers = issuer.iter_mut().map(|issuer| &mut issuer.key);
         for service in service {
             service.anchor(folder);
+        }
+        for oidc in oidc {
+            oidc.anchor(folder);
         }
         for job in backup {
             job.anchor(folder);

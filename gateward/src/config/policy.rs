@@ -5,8 +5,12 @@ use toml::{Table, Value};
 
 /// Tables whose entries decide, and what in each says only where something lies: that may differ
 /// from machine to machine.
-const LISTS: [(&str, &[&str]); 3] =
-    [("issuer", &["key"]), ("grant", &[]), ("service", &["upstream", "inventory"])];
+const LISTS: [(&str, &[&str]); 4] = [
+    ("issuer", &["key"]),
+    ("oidc", &["jwks", "ca"]),
+    ("grant", &[]),
+    ("service", &["upstream", "inventory"]),
+];
 
 /// Options that decide.
 const OPTIONS: [&str; 3] = ["mode", "realm", "digest_sha256"];
@@ -66,6 +70,7 @@ mod tests {
             format!("{FILE}[exchange]\nstatus_style = \"resif\"\n"),
             format!("{FILE}[exchange.resif]\nauth = \"postgres:///a\"\n"),
             format!("{FILE}[[issuer]]\nkey = \"k\"\nfingerprint = \"F\"\n"),
+            format!("{FILE}[[oidc]]\nissuer = \"https://a\"\naudience = [\"b\"]\n"),
         ] {
             assert_ne!(text(FILE), text(&other), "{other}");
         }

@@ -10,7 +10,9 @@ use toml::Value;
 
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{HttpUpstream, Upstream};
-use super::{AccessToken, Admin, Ckan, Config, Exchange, Grant, Htdigest, Issuer, OidcPerson, Resif, Tls};
+use super::{
+    AccessToken, Admin, Ckan, Config, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson, Resif, Tls,
+};
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
 
@@ -89,6 +91,7 @@ impl Config {
             exchange,
             admin,
             issuer,
+            oidc,
             service,
             grant,
             access_token,
@@ -130,6 +133,7 @@ impl Config {
             None => all.unset("ckan", "no CKAN is asked"),
         }
         all.each("issuer", issuer, list_issuer);
+        all.each("oidc", oidc, list_oidc);
         all.each("service", service, list_service);
         all.each("grant", grant, list_grant);
         all.each("backup", backup, backup::list);
@@ -208,6 +212,25 @@ fn list_issuer(Issuer { key, fingerprint, allow_sha1 }: &Issuer, list: &mut Belo
     list.text("key", key.display());
     list.text("fingerprint", fingerprint.0);
     list.set("allow_sha1", *allow_sha1);
+}
+
+fn list_oidc(oidc: &Oidc, list: &mut Below<'_>) {
+    let Oidc { issuer, audience, algorithms, jwks, ca, groups_claim, mail_claim, trust_mail, stale_after } =
+        oidc;
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    list.text("issuer", issuer);
+    list.set("audience", audience.clone());
+    list.set("algorithms", algorithms.iter().map(|algorithm| algorithm.0.to_string()).collect::<Vec<_>>());
+    list.optional("jwks", path(jwks), "it is asked for its keys");
+    list.optional("ca", path(ca), "the certificates that this system believes");
+    list.optional(
+        "groups_claim",
+        groups_claim.as_ref().map(|claim| &claim.0),
+        "it is believed about no group",
+    );
+    list.text("mail_claim", &mail_claim.0);
+    list.set("trust_mail", *trust_mail);
+    list.text("stale_after", duration(*stale_after));
 }
 
 fn list_grant(grant: &Grant, list: &mut Below<'_>) {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::authenticate::Login;
+use super::authenticate::{IdTokenHolder, Login};
 use super::door::Door;
 use super::nodes::KnownNode;
 use super::policy::{Policy, Subject};
@@ -21,6 +21,8 @@ pub struct Caller {
 pub enum Person {
     /// Somebody with a temporary login.
     Login(Box<Login>),
+    /// Somebody with a JWT of an OIDC issuer.
+    IdToken(Box<IdTokenHolder>),
 }
 
 impl Person {
@@ -28,6 +30,16 @@ impl Person {
     pub fn name(&self) -> String {
         match self {
             Self::Login(login) => login.login().to_string(),
+            Self::IdToken(holder) => format!("jwt:{}", holder.token().id()),
+        }
+    }
+
+    /// What an upstream is told that asks who comes.
+    fn told(&self) -> String {
+        match self {
+            Self::Login(_) => self.name(),
+            // No user here has such a name, so that nobody can be taken for another.
+            Self::IdToken(holder) => format!("{}#{}", holder.token().issuer(), holder.token().subject()),
         }
     }
 
@@ -35,6 +47,7 @@ impl Person {
     pub fn subject(&self) -> Option<&str> {
         match self {
             Self::Login(login) => Some(login.subject()),
+            Self::IdToken(holder) => Some(holder.subject()),
         }
     }
 
@@ -42,13 +55,15 @@ impl Person {
     pub fn by(&self) -> &'static str {
         match self {
             Self::Login(_) => "digest",
+            Self::IdToken(_) => "jwt",
         }
     }
 
     /// As whom grants may name them.
     pub fn subjects(&self) -> Vec<Subject> {
         match self {
-            Self::Login(login) => Subject::of_person(login.groups(), login.mail()),
+            Self::Login(login) => Subject::of_person(login.groups(), Some(login.mail())),
+            Self::IdToken(holder) => holder.subjects(),
         }
     }
 
@@ -56,20 +71,21 @@ impl Person {
     pub fn ends_at(&self) -> Option<Timestamp> {
         match self {
             Self::Login(login) => Some(login.valid_until()),
+            Self::IdToken(holder) => Some(holder.token().expires()),
         }
     }
 
     /// Tells why nothing grants them anything, for whoever is asked.
     fn shows(&self) -> String {
-        match self {
-            Self::Login(login) => match login.groups() {
-                [] => "the token lists no group".to_owned(),
-                groups => {
-                    let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-                    format!("the token lists {}", groups.join(" "))
-                }
-            },
+        let groups = match self {
+            Self::Login(login) => login.groups(),
+            Self::IdToken(holder) => holder.groups(),
+        };
+        if groups.is_empty() {
+            return "the token lists no group".to_owned();
         }
+        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        format!("the token lists {}", groups.join(" "))
     }
 
     /// Looks again whether they are still who they were, for answers that run.
@@ -83,6 +99,10 @@ impl Person {
             Self::Login(login) => {
                 let again = login.look_again(door, policy, now).await?;
                 Ok(again.map(|login| Self::Login(Box::new(login))))
+            }
+            Self::IdToken(holder) => {
+                let again = holder.look_again(door, policy, now).await?;
+                Ok(again.map(|holder| Self::IdToken(Box::new(holder))))
             }
         }
     }
@@ -138,7 +158,7 @@ impl Caller {
     /// What an upstream is told that asks who comes: the person's name, or else the machine's.
     pub fn told(&self) -> Option<String> {
         let node = || self.node.as_ref().map(|node| node.name().to_string());
-        self.person.as_ref().map(Person::name).or_else(node)
+        self.person.as_ref().map(Person::told).or_else(node)
     }
 
     /// As whom grants may name them: what either of them may do, both together may.

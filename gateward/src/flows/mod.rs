@@ -23,6 +23,7 @@ pub mod keyring;
 pub mod kind;
 pub mod logins;
 pub mod nodes;
+pub mod oidc;
 pub mod operate;
 pub mod placement;
 pub mod policy;

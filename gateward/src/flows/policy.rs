@@ -16,6 +16,7 @@ use signed_token::Group;
 pub use self::rule::{Extent, Granted, NotARule, Rule, Subject, Whom};
 use super::grants;
 use super::nodes::Nodes;
+use super::oidc::OidcIssuers;
 use super::record::{Happened, Recorder, What};
 use crate::base::name::ServiceName;
 use crate::store::grant::{GrantRow, Origin};
@@ -29,6 +30,8 @@ pub struct Policy {
     pub revision: Revision,
     /// The issuers of the configuration file, pinned.
     pub issuers: Arc<TrustedKeys>,
+    /// The OIDC issuers of the configuration file.
+    pub oidc: Arc<OidcIssuers>,
     /// The machines that may come in.
     pub nodes: Nodes,
     revoked_issuers: HashSet<String>,
@@ -37,7 +40,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    async fn read(reader: &Reader, issuers: Arc<TrustedKeys>) -> Result<Self, store::Error> {
+    async fn read(
+        reader: &Reader,
+        issuers: Arc<TrustedKeys>,
+        oidc: Arc<OidcIssuers>,
+    ) -> Result<Self, store::Error> {
         // The counter first: rows that are newer than it are caught by the writer, never older ones.
         let revision = revocation::current(reader).await?;
         let mut grants: HashMap<ServiceName, HashMap<Subject, Vec<Granted>>> = HashMap::new();
@@ -58,21 +65,21 @@ impl Policy {
         let revoked = issuer::all(reader).await?.into_iter().filter(|issuer| issuer.revoked_at.is_some());
         let revoked_issuers = revoked.map(|issuer| issuer.fingerprint).collect();
         let nodes = Nodes::read(reader).await?;
-        Ok(Self { revision, issuers, nodes, revoked_issuers, grants, groups })
+        Ok(Self { revision, issuers, oidc, nodes, revoked_issuers, grants, groups })
     }
 
-    /// Tells whether a command took this issuer out.
-    pub fn is_issuer_revoked(&self, fingerprint: &str) -> bool {
-        self.revoked_issuers.contains(fingerprint)
+    /// Tells whether a command took this issuer out, which is named by its fingerprint or its URL.
+    pub fn is_issuer_revoked(&self, issuer: &str) -> bool {
+        self.revoked_issuers.contains(issuer)
     }
 
-    /// Tells whether logins of this issuer are good: the configuration file names it, its key is
-    /// neither revoked nor expired at `now`, and no command took it out. Whoever stole a key that
-    /// was then revoked keeps nothing.
-    pub fn believes(&self, fingerprint: &str, now: Timestamp) -> bool {
-        let key = fingerprint.parse().ok().and_then(|parsed| self.issuers.get(&parsed));
-        key.is_some_and(|key| matches!(key.status(now), KeyStatus::Usable { .. }))
-            && !self.is_issuer_revoked(fingerprint)
+    /// Tells whether logins and tokens of this issuer are good: the configuration file names it by its
+    /// fingerprint or URL, its OpenPGP key is neither revoked nor expired at `now`, and no command took it
+    /// out. Whoever stole a key that was then revoked keeps nothing.
+    pub fn believes(&self, issuer: &str, now: Timestamp) -> bool {
+        let key = issuer.parse().ok().and_then(|parsed| self.issuers.get(&parsed));
+        let is_good = key.is_some_and(|key| matches!(key.status(now), KeyStatus::Usable { .. }));
+        (is_good || self.oidc.names(issuer)) && !self.is_issuer_revoked(issuer)
     }
 
     /// Returns those of `groups` that a grant names.
@@ -106,13 +113,13 @@ pub struct PolicyCache {
 }
 
 impl PolicyCache {
-    /// Reads the policy; `issuers` are those of the configuration file.
+    /// Reads the policy; `issuers` and `oidc` are those of the configuration file.
     ///
     /// # Errors
     ///
     /// [`store::Error`].
-    pub async fn load(reader: Reader, issuers: TrustedKeys) -> Result<Self, store::Error> {
-        let policy = Policy::read(&reader, Arc::new(issuers)).await?;
+    pub async fn load(reader: Reader, issuers: TrustedKeys, oidc: OidcIssuers) -> Result<Self, store::Error> {
+        let policy = Policy::read(&reader, Arc::new(issuers), Arc::new(oidc)).await?;
         let current = ArcSwap::from_pointee(policy);
         Ok(Self { reader, current, own: ArcSwapOption::empty(), trouble: ArcSwapOption::empty() })
     }
@@ -167,7 +174,9 @@ impl PolicyCache {
     }
 
     async fn read(&self) -> Result<Policy, store::Error> {
-        let policy = Policy::read(&self.reader, Arc::clone(&self.current().issuers)).await?;
+        let current = self.current();
+        let (issuers, oidc) = (Arc::clone(&current.issuers), Arc::clone(&current.oidc));
+        let policy = Policy::read(&self.reader, issuers, oidc).await?;
         let Some(own) = self.own.load_full() else { return Ok(policy) };
         match file_policy::stated(&self.reader).await? {
             Some(stated) if stated.digest != *own => {
@@ -180,7 +189,7 @@ impl PolicyCache {
 
 /// Writes what the configuration file says about grants and issuers to the store: the file wins
 /// over what an earlier file said, and leaves alone what commands made. `digest` stands for all that
-/// the file says about who may reach what.
+/// the file says about who may reach what, `believed` for whose tokens it believes.
 ///
 /// # Errors
 ///
@@ -189,7 +198,7 @@ pub async fn write_file_rules(
     reader: &Reader,
     recorder: &Recorder,
     rules: &[Rule],
-    issuers: &TrustedKeys,
+    believed: &Policy,
     digest: &str,
     now: Timestamp,
 ) -> Result<(), Failed> {
@@ -209,7 +218,9 @@ pub async fn write_file_rules(
     happened.extend(added.iter().map(|row| grants::created(row, None)));
 
     let noted = issuer::all(reader).await?;
-    let trusted: BTreeSet<String> = issuers.iter().map(|key| key.fingerprint().to_string()).collect();
+    let trusted = believed.issuers.iter().map(|key| key.fingerprint().to_string());
+    let trusted: BTreeSet<String> =
+        trusted.chain(believed.oidc.iter().map(|issuer| issuer.issuer().to_owned())).collect();
 
     let removed = removed.iter().map(|row| Change::DeleteGrant(grant::Delete { id: row.id.clone() }));
     let added = added.iter().map(|row| Change::CreateGrant(grant::Create { grant: (*row).clone(), at: now }));

@@ -321,6 +321,11 @@ fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<Strin
         authenticate::Error::Failed { reference, how: Failure::BadRequest, .. } => {
             Problem::new(StatusCode::BAD_REQUEST, "bad-answer", format!("{detail}.")).under(*reference)
         }
+        authenticate::Error::Failed { reference, how: Failure::Unavailable, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", format!("{detail}."))
+                .under(*reference)
+                .with(RETRY_AFTER, COME_BACK.to_string())
+        }
         authenticate::Error::TooMany { wait_seconds, reference } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", format!("{detail}."))
                 .under(*reference)

@@ -13,6 +13,7 @@ use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 use super::ckan::{Api, Asking, Known, Program, Unready};
 use super::htdigest;
 use super::tls::{self, NON_PRODUCTION};
+use super::oidc;
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::postgres_url::PostgresUrl;
@@ -26,6 +27,7 @@ use crate::flows::admit::Doubtful;
 use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
+use crate::flows::oidc::OidcIssuers;
 use crate::flows::policy::{Extent, NotARule, PolicyCache, Rule, Subject, Whom};
 use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
@@ -86,6 +88,19 @@ pub enum Error {
     /// The operator's: a certificate of ours that an upstream is to be shown.
     #[error(transparent)]
     Certificate(#[from] tls::Error),
+    /// The operator's: a file that should hold the keys of an OIDC issuer.
+    #[error("jwks {path}: {why}", path = .path.display())]
+    Jwks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: id_token::NotAKeySet,
+    },
+    /// The operator's: nothing says whom to believe about an OIDC issuer.
+    #[error(
+        "this machine believes no authority: install Debian's ca-certificates, or name the certificate of {0} as ca"
+    )]
+    NoAuthorities(String),
     /// The operator's: a service that cannot be as it is written.
     #[error("service {service}: {why}")]
     Service {
@@ -138,6 +153,8 @@ impl Error {
             | Self::Credential(_)
             | Self::Ca(_)
             | Self::Certificate(_)
+            | Self::Jwks { .. }
+            | Self::NoAuthorities(_)
             | Self::Service { .. }
             | Self::Issuer { .. }
             | Self::Resif(_)
@@ -284,15 +301,16 @@ pub fn warn(config: &Config, issuers: &TrustedKeys, now: Timestamp) {
 pub struct Keys {
     keyring: Keyring,
     issuers: TrustedKeys,
+    oidc: OidcIssuers,
 }
 
 /// Reads all keys; after this, whoever runs us may give up the right to.
 ///
 /// # Errors
 ///
-/// [`Error::File`], [`Error::Keyring`], [`Error::Exposed`], [`Error::Issuer`].
+/// [`Error::File`], [`Error::Keyring`], [`Error::Exposed`], [`Error::Issuer`], [`Error::Jwks`].
 pub fn keys(config: &Config) -> Result<Keys, Error> {
-    Ok(Keys { keyring: keyring(&config.keyring)?, issuers: issuers(config)? })
+    Ok(Keys { keyring: keyring(&config.keyring)?, issuers: issuers(config)?, oidc: oidc::issuers(config)? })
 }
 
 /// Opens the store and everything that decisions need, for one run of a program.
@@ -301,14 +319,14 @@ pub fn keys(config: &Config) -> Result<Keys, Error> {
 ///
 /// [`Error`]; [`Error::may_pass`] tells whether to wait.
 pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -> Result<Door, Error> {
-    let Keys { keyring, issuers } = keys;
+    let Keys { keyring, issuers, oidc } = keys;
     let store = Store::open(&config.store, clock.clone()).await?;
     // For a name alone: what decides or records asks the clock itself.
     let now = store.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
     Ok(Door {
         nonce_keys: keyring.nonce_keys(),
         keyring,
-        policy: PolicyCache::load(store.reader.clone(), issuers).await?,
+        policy: PolicyCache::load(store.reader.clone(), issuers, oidc).await?,
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
         doubtful: Doubtful::default(),
         failures: Failures::default(),

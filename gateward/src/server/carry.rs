@@ -16,7 +16,7 @@ use super::gate::Opened;
 use super::pump::Pump;
 use super::services::{Protected, Source};
 use crate::flows::admit::{self, Admitted, Ask, Ending, Permit, Service};
-use crate::flows::authenticate::{Challenge, Shown};
+use crate::flows::authenticate::{self, Challenge, Shown};
 use crate::flows::door::Door;
 use crate::flows::kind::{Effect, Request};
 use crate::flows::record::Delivery;
@@ -114,7 +114,10 @@ impl Carriage {
         let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };
         let ask = Ask { service: &service.service, request, shown };
         let permit = admit::admit(door, ask, now).await.map_err(|error| {
-            answer::not_admitted(&error, |stale| challenges(door, &service.service, now, stale))
+            answer::not_admitted(&error, |stale| {
+                let bearer = bearer_error(shown, &error);
+                bearer.into_iter().chain(challenges(door, &service.service, now, stale)).collect()
+            })
         })?;
         match permit.effect() {
             Effect::Read => self.read(service, permit, now).await,
@@ -238,6 +241,14 @@ fn challenges(door: &Door, service: &Service, now: Timestamp, stale: bool) -> Ve
             vec![format!("Basic realm=\"{realm}\", charset=\"UTF-8\""), format!("Bearer realm=\"{realm}\"")]
         }
     }
+}
+
+/// Tells whoever sent a token why it is not taken (RFC 6750 section 3), first of all: clients look at the first.
+fn bearer_error(shown: Shown<'_>, error: &admit::Error) -> Option<String> {
+    let scheme = shown.authorization?.split(' ').next()?;
+    let admit::Error::Unknown(authenticate::Error::Failed { detail, .. }) = error else { return None };
+    let said = || format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
+    scheme.eq_ignore_ascii_case("bearer").then(said)
 }
 
 /// Returns the value of `Authorization` if there is exactly one that is text; several are nobody's.

@@ -21,6 +21,7 @@ mod htdigest;
 mod inventory;
 mod listener;
 mod malformed;
+mod oidc;
 mod outwards;
 mod peer;
 mod places;

@@ -19,6 +19,7 @@ use super::housekeeping::{keep_house, lease};
 use super::htdigest::{self, Htdigest};
 use super::inventory;
 use super::listener::{Listener, listen};
+use super::oidc;
 use super::peer::Proxies;
 use super::public::{Public, Version};
 use super::request_body::LargeBodies;
@@ -226,13 +227,14 @@ async fn try_open(
         &door.store.reader,
         &door.recorder,
         &boot::rules(config)?,
-        &door.policy.current().issuers,
+        &door.policy.current(),
         &digest,
         now,
     )
     .await?;
     door.policy.follow(digest);
     let inventories = inventory::keep(&services, &door, clock).await;
+    let issuers = oidc::keep(config, &door.policy.current().oidc, clock).await?;
     let policy = door.policy.refresh().await?;
     let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
     let htdigest = config.exchange.htdigest.as_ref().map(|file| Htdigest::new(file.path.clone()));
@@ -276,6 +278,7 @@ async fn try_open(
         .into_iter()
         .chain(ending)
         .chain(inventories)
+        .chain(issuers)
         .collect();
     Ok((opened, Helpers { tasks, _lock: lock }))
 }

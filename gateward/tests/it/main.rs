@@ -12,6 +12,7 @@ mod architecture;
 mod cluster;
 mod documents;
 mod grants;
+mod id_tokens;
 mod logins;
 mod record;
 mod replays;

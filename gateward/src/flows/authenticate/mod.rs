@@ -3,10 +3,12 @@
 //! A bare request is challenged and not recorded, as every client starts with one. A wrong answer
 //! is recorded and counted; a right answer that is too old, or came before, is neither.
 
+mod bearer;
 mod digest;
 
 use jiff::Timestamp;
 
+pub use self::bearer::IdTokenHolder;
 pub use self::digest::Login;
 use super::caller::Person;
 use super::door::{Door, Refused};
@@ -79,6 +81,8 @@ pub enum Failure {
     Unauthorized,
     /// The request contradicts itself.
     BadRequest,
+    /// What would prove it cannot be looked at now.
+    Unavailable,
 }
 
 /// How whoever asks is asked who they are.
@@ -105,6 +109,10 @@ pub async fn authenticate(
     let Some(header) = shown.authorization else {
         return Err(Error::Challenged { stale: false });
     };
+    if let Some(carried) = bearer::carried(header) {
+        let holder = bearer::prove(door, policy, service, shown, carried, now).await?;
+        return Ok(Person::IdToken(Box::new(holder)));
+    }
     let login = digest::prove(door, policy, service, shown, header, now).await?;
     Ok(Person::Login(Box::new(login)))
 }

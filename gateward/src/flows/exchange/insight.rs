@@ -95,7 +95,7 @@ impl Worth {
     /// Holds `token` against the grants of `policy`; its groups mean `meant` elsewhere.
     pub fn of(token: &Token, policy: &Policy, meant: Option<Meant>) -> Self {
         let groups: Vec<Group> = token.groups().iter().cloned().collect();
-        let subjects = Subject::of_person(&groups, token.mail());
+        let subjects = Subject::of_person(&groups, Some(token.mail()));
         let services = policy.granted_services(&subjects).into_iter().map(|service| {
             let networks = Networks::of(&policy.grants(service, &subjects));
             Reach { service: service.clone(), networks }

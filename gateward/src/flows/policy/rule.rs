@@ -143,10 +143,11 @@ impl Subject {
         }
     }
 
-    /// Names whoever has these groups and this mail address.
-    pub fn of_person(groups: &[Group], mail: &Mail) -> Vec<Self> {
+    /// Names whoever has these groups and this mail address, if any.
+    pub fn of_person(groups: &[Group], mail: Option<&Mail>) -> Vec<Self> {
         let groups = groups.iter().cloned().map(Self::Group);
-        groups.chain([Self::Mail(mail.clone()), Self::MailDomain(mail.domain().to_owned())]).collect()
+        let by_mail = |mail: &Mail| [Self::Mail(mail.clone()), Self::MailDomain(mail.domain().to_owned())];
+        groups.chain(mail.map(by_mail).into_iter().flatten()).collect()
     }
 }
 
