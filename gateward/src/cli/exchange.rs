@@ -13,13 +13,13 @@ use super::{Context, YES, no};
 use crate::base::id::Reference;
 use crate::flows::exchange::{self, Error, From, Insight, Networks};
 
-/// Exchange a signed token for a login, and tell everything about it.
+/// Exchange a signed token or a JWT for a login, and tell everything about it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Exchange {
     /// Tell, and make nothing.
     #[arg(long)]
     dry_run: bool,
-    /// The signed token's file; - for standard input.
+    /// The token's file; - for standard input.
     file: PathBuf,
 }
 
@@ -116,18 +116,19 @@ fn describe(insight: &Insight) -> (String, serde_json::Map<String, Value>) {
         insight.worth.services.iter().map(|reach| reach.service.to_string()).collect();
     let granted: Vec<String> = insight.worth.services.iter().map(ToString::to_string).collect();
     let refusal = insight.refusal.as_ref().map(|refusal| &refusal.error);
-    let signature = format!("good, by {} with {}", token.issuer(), token.hash_algorithm());
+    let signature = format!("good, by {} with {}", token.issuer(), token.hash());
+    let mail = token.mail().map(|mail| mail.as_str().to_owned());
     let verdict = match refusal {
         None => "accepted".to_owned(),
         Some(error) => format!("refused: {error} ({})", error.reason()),
     };
     let rows = [
-        ("token id", token.id().to_string()),
+        ("token id", token.id()),
         ("signature", signature),
-        ("signed at", format!("{:.0}", token.signed_at())),
+        ("signed at", token.signed_at().map_or("not said".to_owned(), |signed| format!("{signed:.0}"))),
         ("issued", token.issued().map_or("not said".to_owned(), |issued| format!("{issued:.0}"))),
         ("valid until", format!("{:.0}", token.valid_until())),
-        ("mail", token.mail().as_str().to_owned()),
+        ("mail", mail.clone().unwrap_or_else(|| "none that counts".to_owned())),
         ("groups", list(groups.clone())),
         ("groups known", list(known.clone())),
         ("granted", if granted.is_empty() { "none".into() } else { granted.join("; ") }),
@@ -142,13 +143,13 @@ fn describe(insight: &Insight) -> (String, serde_json::Map<String, Value>) {
         "accepted": insight.refusal.is_none(),
         "reason": refusal.map(Error::reason),
         "detail": refusal.map(ToString::to_string),
-        "token_id": token.id().to_string(),
-        "issuer": token.issuer().to_string(),
-        "hash": token.hash_algorithm().to_string(),
-        "signed_at": token.signed_at().to_string(),
+        "token_id": token.id(),
+        "issuer": token.issuer(),
+        "hash": token.hash(),
+        "signed_at": token.signed_at().map(|signed| signed.to_string()),
         "issued": token.issued().map(|issued| issued.to_string()),
         "valid_until": token.valid_until().to_string(),
-        "mail": token.mail().as_str(),
+        "mail": mail,
         "groups": groups,
         "groups_known": known,
         "services": services,

@@ -62,7 +62,7 @@ impl Person {
     /// As whom grants may name them.
     pub fn subjects(&self) -> Vec<Subject> {
         match self {
-            Self::Login(login) => Subject::of_person(login.groups(), Some(login.mail())),
+            Self::Login(login) => login.subjects(),
             Self::IdToken(holder) => holder.subjects(),
         }
     }

@@ -1,16 +1,18 @@
-//! The exchange: a signed token in, a temporary login out.
+//! The exchange: a signed token or a JWT in, a temporary login out.
 //!
 //! The same token gives the same login while it lives, however the token is spelled and however
 //! many ask at once. A login never outlives its token, and lives at most a day unless used.
 
+mod brought;
 mod insight;
 
 use jiff::{SignedDuration, Timestamp};
-use signed_token::VerifiedToken;
+use signed_token::Mail;
 
 use super::door::{Door, Refused, TooMany, WithoutGroup};
 use super::failures::Attempt;
 use super::keyring::{Keyring, Place};
+use super::oidc::NotBelieved;
 use super::placement::{self, Placed};
 use super::policy::Policy;
 use super::record::{self, Happened, Personal, What};
@@ -24,6 +26,7 @@ use crate::store::temporary_login::{self, TemporaryLogin};
 use crate::store::token_block::{self, BlockedToken};
 use crate::store::{self, Change, CommitError};
 
+pub use brought::{Brought, Holds};
 pub use insight::{Insight, Networks, Reach, Worth, check, dry_run};
 
 /// How long a login lives at a time.
@@ -62,9 +65,12 @@ pub enum Error {
     /// The token's holder, its issuer, or the operator who pinned the issuer; see the reason.
     #[error(transparent)]
     Token(#[from] signed_token::Error),
+    /// The JWT's holder, its issuer, or the operator; see the reason.
+    #[error(transparent)]
+    Jwt(#[from] NotBelieved),
     /// The operator took the issuer out.
     #[error("the issuer {0} is not believed here any more")]
-    IssuerRevoked(openpgp::Fingerprint),
+    IssuerRevoked(String),
     /// The operator ended this token.
     #[error("this token was revoked here")]
     TokenRevoked,
@@ -96,6 +102,7 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Token(error) => error.reason(),
+            Self::Jwt(error) => error.reason(),
             Self::IssuerRevoked(_) => "issuer-taken-out",
             Self::TokenRevoked => "token-revoked",
             Self::TooMany { .. } => "too-many-failures",
@@ -110,7 +117,10 @@ impl Error {
 impl Error {
     /// Whether the caller can do nothing about it but come back.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Commit(_) | Self::NotPlaced(_))
+        matches!(
+            self,
+            Self::Store(_) | Self::Commit(_) | Self::NotPlaced(_) | Self::Jwt(NotBelieved::KeysMissing)
+        )
     }
 }
 
@@ -123,7 +133,7 @@ pub struct Refusal {
     pub reference: Option<Reference>,
 }
 
-/// Exchanges the signed token in `body` for a temporary login.
+/// Exchanges the signed token or JWT in `body` for a temporary login.
 ///
 /// # Errors
 ///
@@ -161,12 +171,17 @@ async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timest
         }
         // An issuer signed it: its id is worth keeping, and is what a block names it by.
         Error::Token(signed_token::Error::Expired(_) | signed_token::Error::IssuedInFuture(_))
+        | Error::Jwt(NotBelieved::Token(
+            id_token::Refusal::Expired(_)
+            | id_token::Refusal::NotYet(_)
+            | id_token::Refusal::IssuedInFuture(_),
+        ))
         | Error::IssuerRevoked(_)
         | Error::TokenRevoked
         | Error::NoGroupHere(_)
         | Error::NotPlaced(_)
-        | Error::KeyMissing(_) => token_id(door, body, now),
-        Error::Token(_) | Error::TooMany { .. } => None,
+        | Error::KeyMissing(_) => token_id(door, body, now).await,
+        Error::Token(_) | Error::Jwt(_) | Error::TooMany { .. } => None,
     };
     let counts = !error.is_ours();
     let what = What::ExchangeRefused { reason: error.reason().into(), detail: error.to_string(), token_id };
@@ -197,16 +212,16 @@ async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timest
 }
 
 /// Returns the id of a token that an issuer signed, whatever else is wrong with it.
-fn token_id(door: &Door, body: &[u8], now: Timestamp) -> Option<String> {
-    let token = signed_token::inspect(body, &door.policy.current().issuers, now).ok()?;
-    Some(token.id().to_string())
+async fn token_id(door: &Door, body: &[u8], now: Timestamp) -> Option<String> {
+    let token = Brought::inspect(body, &door.policy.current(), now).await.ok()?;
+    Some(token.id())
 }
 
 /// Verifies, decides and commits; decides once more when the policy or the login changed meanwhile.
 async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Result<Exchanged, Error> {
     let mut policy = door.policy.current();
-    let token = signed_token::verify(body, &policy.issuers, now)?;
-    let meant = meant(door, token.groups()).await?;
+    let token = Brought::inspect(body, &policy, now).await?.check_dates(now)?;
+    let meant = meant(door, &token.groups()).await?;
     let mut attempt = 0;
     loop {
         let existing = admissible(door, &policy, &token).await?.filter(|login| login.expires_at > now);
@@ -281,17 +296,13 @@ async fn place(
 }
 
 /// Returns the login of `token` if it has one, living or not, or why it may have none.
-async fn admissible(
-    door: &Door,
-    policy: &Policy,
-    token: &VerifiedToken,
-) -> Result<Option<TemporaryLogin>, Error> {
-    if policy.is_issuer_revoked(&token.issuer().to_string()) {
+async fn admissible(door: &Door, policy: &Policy, token: &Holds) -> Result<Option<TemporaryLogin>, Error> {
+    if policy.is_issuer_revoked(&token.issuer()) {
         return Err(Error::IssuerRevoked(token.issuer()));
     }
-    let identity = *token.identity().as_bytes();
+    let identity = token.identity();
     let mut names = vec![BlockedToken::Identity(identity)];
-    names.extend(token.aliases().iter().map(|id| BlockedToken::Id(id.to_string())));
+    names.extend(token.aliases().into_iter().map(BlockedToken::Id));
     if token_block::is_any_blocked(&door.store.reader, &names).await? {
         return Err(Error::TokenRevoked);
     }
@@ -307,21 +318,23 @@ fn password(door: &Door, login: &TemporaryLogin) -> Result<Secret, Error> {
 
 fn new_login(
     keyring: &Keyring,
-    token: &VerifiedToken,
+    token: &Holds,
     expires_at: Timestamp,
     now: Timestamp,
     random: &Random,
 ) -> TemporaryLogin {
     let login = LoginName::new(random);
-    let place = Place { table: "temporary_login", row: login.as_str(), column: "sealed_mail" };
-    let issuer = token.issuer().to_string();
+    let place = |column| Place { table: "temporary_login", row: login.as_str(), column };
+    let issuer = token.issuer();
+    let mail = token.mail();
     TemporaryLogin {
-        identity: *token.identity().as_bytes(),
-        token_ids: token.aliases().iter().map(ToString::to_string).collect(),
+        identity: token.identity(),
+        token_ids: token.aliases(),
         key_id: keyring.active_id().to_owned(),
         salt: random.bytes(),
-        sealed_mail: keyring.seal(place, token.mail().as_str(), random),
-        subject: keyring.pseudonym(&issuer, token.mail().as_str()),
+        sealed_mail: keyring.seal(place("sealed_mail"), mail.as_ref().map_or("", Mail::as_str), random),
+        sealed_sub: token.sub().map(|sub| keyring.seal(place("sealed_sub"), sub, random)),
+        subject: keyring.pseudonym(&issuer, &token.person()),
         groups: token.groups().iter().map(ToString::to_string).collect(),
         valid_until: token.valid_until(),
         created_at: now,
@@ -332,7 +345,7 @@ fn new_login(
 }
 
 fn exchanged_event(
-    token: &VerifiedToken,
+    token: &Holds,
     worth: &Worth,
     login: &TemporaryLogin,
     expires_at: Timestamp,
@@ -342,8 +355,8 @@ fn exchanged_event(
     let what = What::Exchanged(Box::new(record::Exchanged {
         repeated,
         issuer: login.issuer.clone(),
-        token_id: token.id().to_string(),
-        hash: token.hash_algorithm().to_string(),
+        token_id: token.id(),
+        hash: token.hash(),
         valid_until: stored(token.valid_until()),
         expires_at: stored(expires_at),
         groups: login.groups.clone(),
@@ -352,14 +365,15 @@ fn exchanged_event(
         networks: worth.networks(),
         networks_unknown: worth.networks_unknown(),
     }));
-    let mail = Some(token.mail().as_str().to_owned());
+    let mail = token.mail().map(|mail| mail.as_str().to_owned());
+    let user = token.sub().map(str::to_owned);
     let address = match from {
         From::Address(address) => Some(address.to_string()),
         From::Command(_) => None,
     };
     Happened {
         who: Some(login.login.to_string()),
-        personal: Personal { address, mail, ..Personal::default() },
+        personal: Personal { address, mail, user, ..Personal::default() },
         ..Happened::done(what)
     }
 }

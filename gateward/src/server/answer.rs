@@ -14,6 +14,7 @@ use crate::flows::admit::{self, Admitted, Released};
 use crate::flows::authenticate::{self, Failure};
 use crate::flows::exchange;
 use crate::flows::kind::{ErrorForm, NotAllowed, NotUnderstood};
+use crate::flows::oidc::NotBelieved;
 use crate::flows::operate;
 
 /// How long a caller is asked to wait when nothing can be recorded, in seconds.
@@ -167,6 +168,11 @@ pub fn exchange_refused(refusal: &exchange::Refusal) -> Problem {
             (StatusCode::PAYLOAD_TOO_LARGE, token_said(error))
         }
         exchange::Error::Token(error) => (StatusCode::BAD_REQUEST, token_said(error)),
+        exchange::Error::Jwt(NotBelieved::Token(refusal)) => (StatusCode::BAD_REQUEST, jwt_said(refusal)),
+        exchange::Error::Jwt(NotBelieved::KeysMissing) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("Your token cannot be looked at now: {}. Try again in {COME_BACK} s.", refusal.error),
+        ),
         exchange::Error::NoGroupHere(_)
         | exchange::Error::IssuerRevoked(_)
         | exchange::Error::TokenRevoked => {
@@ -253,6 +259,27 @@ fn token_said(error: &signed_token::Error) -> String {
         },
     };
     format!("The token is not accepted: {error}. {do_this}.")
+}
+
+/// What the holder of a JWT is told, with what they can do.
+fn jwt_said(refusal: &id_token::Refusal) -> String {
+    use id_token::Refusal;
+    let do_this = match refusal {
+        Refusal::TooLong | Refusal::Malformed(_) | Refusal::BadSignature => {
+            "Send it as the issuer gave it out, unchanged"
+        }
+        Refusal::Expired(_) => "Get a new one from its issuer",
+        Refusal::UnknownKey | Refusal::WrongIssuer => "This data centre believes other issuers; ask it which",
+        Refusal::WrongAudience => "Ask its issuer for one that is meant for this data centre",
+        Refusal::AlgorithmNotAllowed => "Ask the data centre: it decides which algorithms it believes",
+        Refusal::KeyNotNamed
+        | Refusal::NotYet(_)
+        | Refusal::IssuedInFuture(_)
+        | Refusal::DuplicateName
+        | Refusal::ClaimMissing(_)
+        | Refusal::ClaimWrong(..) => "Ask the issuer for another token",
+    };
+    format!("The token is not accepted: {refusal}. {do_this}.")
 }
 
 /// Answers a request to a service that was not admitted. `challenges` makes the values of fresh

@@ -1,4 +1,4 @@
-//! The exchange over HTTP: a signed token is posted, a login answered, or what the token is worth.
+//! The exchange over HTTP: a signed token or a JWT is posted, a login answered, or what the token is worth.
 //!
 //! Clients of EIDA read one form of answer and nothing else, so that is what everybody gets who does
 //! not ask for JSON by name. `?check` does everything but create.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderName, HeaderValue};
+use http::header::{ALLOW, AUTHORIZATION, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use super::request_body;
 use super::resif_style;
 use crate::base::address::ClientAddress;
 use crate::config::StatusStyle;
+use crate::flows::authenticate::bearer;
 use crate::flows::exchange::{self, Exchanged, From, Insight, Refusal, Worth};
 
 impl Public {
@@ -31,12 +32,12 @@ impl Public {
         let form = |at| if json { Form::Problem } else { Form::Fdsn { path: head.uri.path(), at } };
         let (at, _) = self.gate.now();
         if head.method != Method::POST {
-            let said = "Send the signed token as the body of a POST.";
+            let said = "Send the token as the body of a POST.";
             let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", said).with(ALLOW, "POST");
             return answer::closing(problem.answer_in(form(at)));
         }
         let token = match request_body::read(body, signed_token::MAX_BODY, &self.large).await {
-            Ok(read) => read.bytes,
+            Ok(read) => brought(head, read.bytes),
             Err(problem) => return answer::closing(problem.answer_in(form(at))),
         };
         let check = match head.uri.query() {
@@ -75,6 +76,15 @@ impl Public {
             StatusStyle::Resif if !json => resif_style::refused(&refusal, form),
             StatusStyle::Resif | StatusStyle::Gateward => answer::exchange_refused(&refusal).answer_in(form),
         })
+    }
+}
+
+/// What was brought: the body, or the JWT in `Authorization` where there is no body.
+fn brought(head: &Parts, body: Bytes) -> Bytes {
+    let carried = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match carried.and_then(bearer) {
+        Some(carried) if body.is_empty() => Bytes::copy_from_slice(carried.as_bytes()),
+        _ => body,
     }
 }
 

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use super::answer::{self, Answered, Form};
 use crate::config::Mode;
 use crate::flows::exchange::{self, Exchanged, Refusal};
+use crate::flows::oidc::NotBelieved;
 
 /// Answers with a login.
 pub fn made(exchanged: &Exchanged) -> Answered {
@@ -17,11 +18,13 @@ pub fn made(exchanged: &Exchanged) -> Answered {
 /// Answers a refused exchange.
 pub fn refused(refusal: &Refusal, form: Form<'_>) -> Answered {
     let (status, sentence) = match &refusal.error {
-        exchange::Error::Token(signed_token::Error::Expired(_)) => (
+        exchange::Error::Token(signed_token::Error::Expired(_))
+        | exchange::Error::Jwt(NotBelieved::Token(id_token::Refusal::Expired(_))) => (
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "Token is expired. Please get a new one from its issuer.".to_owned(),
         ),
         exchange::Error::Token(signed_token::Error::TooLong)
+        | exchange::Error::Jwt(NotBelieved::KeysMissing)
         | exchange::Error::IssuerRevoked(_)
         | exchange::Error::TokenRevoked
         | exchange::Error::TooMany { .. }
@@ -29,7 +32,7 @@ pub fn refused(refusal: &Refusal, form: Form<'_>) -> Answered {
         | exchange::Error::NotPlaced(_)
         | exchange::Error::Store(_)
         | exchange::Error::Commit(_) => return answer::exchange_refused(refusal).answer_in(form),
-        exchange::Error::Token(_) => {
+        exchange::Error::Token(_) | exchange::Error::Jwt(NotBelieved::Token(_)) => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Signature could not be verified!".to_owned())
         }
         exchange::Error::NoGroupHere(groups) => (

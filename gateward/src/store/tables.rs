@@ -140,6 +140,7 @@ pub(super) const OTHERS: &[Table] = &[
             text("valid_until"),
             text("created_at"),
             text("expires_at"),
+            bytes("sealed_sub"),
         ],
         has_first_row: false,
     },

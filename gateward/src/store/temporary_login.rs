@@ -14,7 +14,7 @@ pub struct TemporaryLogin {
     pub login: LoginName,
     /// The identity of the token it was made from.
     pub identity: [u8; 32],
-    /// Fingerprint of the issuer.
+    /// Fingerprint or URL of the issuer.
     pub issuer: String,
     /// The token's id in each spelling that is known, as SeisComP counts them.
     pub token_ids: Vec<String>,
@@ -22,8 +22,10 @@ pub struct TemporaryLogin {
     pub key_id: String,
     /// Salt of the password.
     pub salt: [u8; 16],
-    /// The mail address, sealed to this row.
+    /// The mail address, sealed to this row; empty where there is none.
     pub sealed_mail: Vec<u8>,
+    /// What an OIDC issuer calls the person, sealed to this row; `None` for signed tokens.
+    pub sealed_sub: Option<Vec<u8>>,
     /// Pseudonym of the person.
     pub subject: String,
     /// Group paths.
@@ -39,7 +41,7 @@ pub struct TemporaryLogin {
 macro_rules! columns {
     () => {
         "login, identity, issuer, token_ids, key_id, salt, sealed_mail, subject, groups, valid_until, \
-         created_at, expires_at"
+         created_at, expires_at, sealed_sub"
     };
 }
 
@@ -57,6 +59,7 @@ fn row(row: &Row<'_>) -> Result<TemporaryLogin, Unfit> {
         valid_until: row.time(9)?,
         created_at: row.time(10)?,
         expires_at: row.time(11)?,
+        sealed_sub: row.bytes_if_any(12)?.map(<[u8]>::to_vec),
     })
 }
 
@@ -161,7 +164,7 @@ impl Create {
             concat!(
                 "INSERT INTO temporary_login (",
                 columns!(),
-                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING"
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING"
             ),
             values![
                 new.login.as_str(),
@@ -176,6 +179,7 @@ impl Create {
                 new.valid_until,
                 new.created_at,
                 new.expires_at,
+                new.sealed_sub.as_deref(),
             ],
         );
         vec![make_room, create]

@@ -144,3 +144,69 @@ async fn a_jwt_that_was_revoked_opens_nothing() {
     door.pass(minute);
     assert_eq!(fetch(&door, &token).await.status, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jwt_at_the_exchange_becomes_the_one_login_of_its_person() {
+    let issuer = Issuer::new();
+    let door = Installation::with(&issuer.configured("")).await;
+    assert!(door.command(&["grant", "create", "--oidc", ISSUER, "jo", "--service", "files"]).1);
+    let token = issuer.token(&door, "jo", &json!({}));
+    let login = door.exchange(&token).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    assert_eq!(door.exchange(&format!("{token}\n")).await, login);
+    let ann = door.exchange(&issuer.token(&door, "ann", &json!({}))).await;
+    assert_eq!(door.fetch(&ann).await.status, 403);
+    let log = door.events();
+    let bodies: Vec<_> = log.iter().map(|event| event.body.as_str()).collect();
+    assert!(!bodies.iter().any(|body| body.contains("\"jo\"")), "what names a person stands apart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jwt_in_authorization_is_exchanged_as_one_in_the_body() {
+    let issuer = Issuer::new();
+    let door = Installation::with(&issuer.configured("")).await;
+    let token = issuer.token(&door, "jo", &json!({}));
+    let mut connection = door.connect().await;
+    let request = http::Request::post("https://localhost/auth")
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {token}"));
+    let answer = connection.send(request.body(http_body_util::Full::default()).unwrap()).await.unwrap();
+    let (login, password) = door.exchange(&token).await;
+    assert_eq!(answer.text(), format!("{login}:{password}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_of_a_jwt_ends_with_it_and_can_be_revoked_with_it() {
+    let issuer = Issuer::new();
+    let door = Installation::with(&issuer.configured("groups_claim = \"groups\"")).await;
+    let claims = json!({"groups": ["/epos/demo"]});
+    let token = issuer.token(&door, "jo", &claims);
+    let login = door.exchange(&token).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    assert!(door.command(&["login", "revoke", &login.0]).1);
+    assert_eq!(door.fetch(&login).await.status, 401);
+    assert_eq!(door.connect().await.post("/auth", token.clone()).await.unwrap().status, 403);
+    assert_eq!(fetch(&door, &token).await.status, 401, "a revoked token opens nothing by itself");
+
+    let login =
+        door.exchange(&issuer.token(&door, "jo", &json!({"groups": ["/epos/demo"], "jti": "2"}))).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    door.pass(SignedDuration::from_hours(1));
+    assert_eq!(door.fetch(&login).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_brings_a_bad_jwt_to_the_exchange_learns_what_to_do() {
+    let issuer = Issuer::new();
+    let door = Installation::with(&issuer.configured("")).await;
+    let now = door.now().as_second();
+    for (claims, said) in [
+        (json!({"exp": now - 1}), "Get a new one from its issuer"),
+        (json!({"aud": "other"}), "meant for another audience"),
+        (json!({"iss": "https://other.example.org"}), "believes other issuers"),
+    ] {
+        let answer = door.connect().await.post("/auth", issuer.token(&door, "jo", &claims)).await.unwrap();
+        assert_eq!(answer.status, 400, "{claims}");
+        assert!(answer.text().contains(said), "{}", answer.text());
+    }
+}

@@ -12,8 +12,8 @@ use crate::flows::policy::{Policy, Subject};
 use crate::store;
 use crate::store::token_block::{self, BlockedToken};
 
-/// What `header` carries, if it is by Bearer.
-pub(super) fn carried(header: &str) -> Option<&str> {
+/// Returns what an `Authorization` header carries, if it is by Bearer.
+pub fn bearer(header: &str) -> Option<&str> {
     let (scheme, carried) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| carried.trim_start_matches(' '))
 }

@@ -9,7 +9,8 @@ use crate::base::id::LoginName;
 use crate::base::name::ServiceName;
 use crate::flows::door::Door;
 use crate::flows::keyring::Place;
-use crate::flows::policy::Policy;
+use crate::flows::oidc;
+use crate::flows::policy::{Policy, Subject};
 use crate::store;
 use crate::store::temporary_login::{self, TemporaryLogin};
 
@@ -19,7 +20,9 @@ pub struct Login {
     login: LoginName,
     subject: String,
     groups: Vec<Group>,
-    mail: Mail,
+    mail: Option<Mail>,
+    /// The issuer and what it calls the person, where it is an OIDC issuer.
+    oidc: Option<(String, String)>,
     valid_until: Timestamp,
     expires_at: Timestamp,
 }
@@ -40,9 +43,10 @@ impl Login {
         &self.groups
     }
 
-    /// The mail address in the token.
-    pub fn mail(&self) -> &Mail {
-        &self.mail
+    /// As whom grants may name them.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let own = self.oidc.as_ref().map(|(issuer, sub)| oidc::subject(issuer, sub));
+        Subject::of_person(&self.groups, self.mail.as_ref()).into_iter().chain(own).collect()
     }
 
     /// The token's own end.
@@ -148,14 +152,20 @@ async fn proven(
 /// Reads who a login stands for.
 fn read(door: &Door, login: &TemporaryLogin) -> Result<Login, store::Error> {
     let damaged = |reason: String| store::Error::Damaged { table: "temporary_login", reason };
-    let place = Place { table: "temporary_login", row: login.login.as_str(), column: "sealed_mail" };
-    let mail = door.keyring.open(place, &login.sealed_mail).map_err(|error| damaged(error.to_string()))?;
+    let open = |column, sealed: &[u8]| {
+        let place = Place { table: "temporary_login", row: login.login.as_str(), column };
+        door.keyring.open(place, sealed).map_err(|error| damaged(error.to_string()))
+    };
+    let mail = open("sealed_mail", &login.sealed_mail)?;
+    let mail = Some(mail.expose()).filter(|mail| !mail.is_empty()).map(str::parse).transpose();
+    let sub = login.sealed_sub.as_deref().map(|sealed| open("sealed_sub", sealed)).transpose()?;
     let groups = login.groups.iter().map(|group| group.parse()).collect::<Result<_, _>>();
     Ok(Login {
         login: login.login.clone(),
         subject: login.subject.clone(),
         groups: groups.map_err(|_| damaged("a group that is none".into()))?,
-        mail: mail.expose().parse().map_err(|_| damaged("a mail address that is none".into()))?,
+        oidc: sub.map(|sub| (login.issuer.clone(), sub.expose().to_owned())),
+        mail: mail.map_err(|_| damaged("a mail address that is none".into()))?,
         valid_until: login.valid_until,
         expires_at: login.expires_at,
     })

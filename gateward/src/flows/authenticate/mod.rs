@@ -8,7 +8,7 @@ mod digest;
 
 use jiff::Timestamp;
 
-pub use self::bearer::IdTokenHolder;
+pub use self::bearer::{IdTokenHolder, bearer};
 pub use self::digest::Login;
 use super::caller::Person;
 use super::door::{Door, Refused};
@@ -109,7 +109,7 @@ pub async fn authenticate(
     let Some(header) = shown.authorization else {
         return Err(Error::Challenged { stale: false });
     };
-    if let Some(carried) = bearer::carried(header) {
+    if let Some(carried) = bearer(header) {
         let holder = bearer::prove(door, policy, service, shown, carried, now).await?;
         return Ok(Person::IdToken(Box::new(holder)));
     }

@@ -6,10 +6,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use signed_token::{Group, Token, VerifiedToken};
+use signed_token::Group;
 
 use super::{
-    Error, From, LIFETIME, Refusal, admissible, meant, password, refuse, refuse_for_limit,
+    Brought, Error, From, Holds, LIFETIME, Refusal, admissible, meant, password, refuse, refuse_for_limit,
     refuse_without_group, unrecorded,
 };
 use crate::base::address::ClientAddress;
@@ -18,7 +18,8 @@ use crate::base::name::ServiceName;
 use crate::base::network::Network;
 use crate::base::time::{later, stored};
 use crate::flows::door::Door;
-use crate::flows::policy::{Granted, Policy, Subject};
+use crate::flows::oidc::NotBelieved;
+use crate::flows::policy::{Granted, Policy};
 use crate::flows::record::{self, Happened, Personal, What};
 use crate::store::resif::Meant;
 
@@ -93,9 +94,9 @@ impl fmt::Display for Reach {
 
 impl Worth {
     /// Holds `token` against the grants of `policy`; its groups mean `meant` elsewhere.
-    pub fn of(token: &Token, policy: &Policy, meant: Option<Meant>) -> Self {
-        let groups: Vec<Group> = token.groups().iter().cloned().collect();
-        let subjects = Subject::of_person(&groups, Some(token.mail()));
+    pub fn of(token: &Brought, policy: &Policy, meant: Option<Meant>) -> Self {
+        let groups: Vec<Group> = token.groups().into_iter().collect();
+        let subjects = token.subjects();
         let services = policy.granted_services(&subjects).into_iter().map(|service| {
             let networks = Networks::of(&policy.grants(service, &subjects));
             Reach { service: service.clone(), networks }
@@ -130,7 +131,7 @@ impl Worth {
 #[derive(Debug)]
 pub struct Insight {
     /// What was signed.
-    pub token: Token,
+    pub token: Brought,
     /// What it is worth here.
     pub worth: Worth,
     /// When a login made now would end.
@@ -148,15 +149,15 @@ pub struct Insight {
 ///
 /// [`Error`] when no believed issuer signed it, or the store does not answer.
 pub async fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight, Error> {
-    let token = signed_token::inspect(body, &door.policy.current().issuers, now)?;
+    let token = Brought::inspect(body, &door.policy.current(), now).await?;
     let policy = door.policy.up_to_date().await?;
-    let worth = Worth::of(&token, &policy, meant(door, token.groups()).await?);
+    let worth = Worth::of(&token, &policy, meant(door, &token.groups()).await?);
     let judged = match token.clone().check_dates(now) {
         Ok(token) => living(door, &policy, &token, now).await.and_then(|login| {
             refuse_without_group(door, &worth)?;
             Ok(login)
         }),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     let (login, refusal) = match judged {
         Ok(login) => (login, None),
@@ -170,7 +171,7 @@ pub async fn dry_run(door: &Door, body: &[u8], now: Timestamp) -> Result<Insight
 async fn living(
     door: &Door,
     policy: &Policy,
-    token: &VerifiedToken,
+    token: &Holds,
     now: Timestamp,
 ) -> Result<Option<LoginName>, Error> {
     let Some(login) = admissible(door, policy, token).await?.filter(|login| login.expires_at > now) else {
@@ -217,8 +218,11 @@ pub async fn check(
 /// that was taken out may be in anybody's hands.
 fn is_the_holders(error: &Error) -> bool {
     match error {
-        Error::Token(_) | Error::TokenRevoked | Error::NoGroupHere(_) => true,
+        Error::Token(_) | Error::Jwt(NotBelieved::Token(_)) | Error::TokenRevoked | Error::NoGroupHere(_) => {
+            true
+        }
         Error::IssuerRevoked(_)
+        | Error::Jwt(NotBelieved::KeysMissing)
         | Error::TooMany { .. }
         | Error::KeyMissing(_)
         | Error::NotPlaced(_)
@@ -229,24 +233,27 @@ fn is_the_holders(error: &Error) -> bool {
 
 fn checked_event(door: &Door, insight: &Insight, address: ClientAddress) -> Happened {
     let Insight { token, worth, login_ends, login, .. } = insight;
-    let issuer = token.issuer().to_string();
-    let mail = token.mail().as_str();
+    let issuer = token.issuer();
     let what = What::TokenChecked(Box::new(record::Exchanged {
         repeated: login.is_some(),
-        token_id: token.id().to_string(),
-        hash: token.hash_algorithm().to_string(),
+        token_id: token.id(),
+        hash: token.hash(),
         valid_until: stored(worth.valid_until),
         expires_at: stored(*login_ends),
         groups: worth.groups.iter().map(ToString::to_string).collect(),
         groups_known: worth.known_groups.iter().map(ToString::to_string).collect(),
-        subject: door.keyring.pseudonym(&issuer, mail),
+        subject: door.keyring.pseudonym(&issuer, &token.person()),
         issuer,
         networks: worth.networks(),
         networks_unknown: worth.networks_unknown(),
     }));
     Happened {
         who: login.as_ref().map(ToString::to_string),
-        personal: Personal { mail: Some(mail.to_owned()), ..Personal::at(address) },
+        personal: Personal {
+            mail: token.mail().map(|mail| mail.as_str().to_owned()),
+            user: token.sub().map(str::to_owned),
+            ..Personal::at(address)
+        },
         ..Happened::done(what)
     }
 }

@@ -9,6 +9,8 @@ ALTER TABLE grants ADD COLUMN actions text NOT NULL DEFAULT '[]';    -- JSON arr
 ALTER TABLE grants ADD COLUMN resources text NOT NULL DEFAULT '[]';  -- JSON array of types; empty: all
 ALTER TABLE grants ADD COLUMN own bigint NOT NULL DEFAULT 0;        -- 1: only what the same node created
 
+ALTER TABLE temporary_login ADD COLUMN sealed_sub bytea;  -- what an OIDC issuer calls the person; absent for signed tokens
+
 -- HTTP Digest of a user: where it was asked for, or imported.
 CREATE TABLE user_digest (
     user_name text COLLATE "C" PRIMARY KEY,

@@ -9,6 +9,8 @@ ALTER TABLE grants ADD COLUMN actions TEXT NOT NULL DEFAULT '[]';    -- JSON arr
 ALTER TABLE grants ADD COLUMN resources TEXT NOT NULL DEFAULT '[]';  -- JSON array of types; empty: all
 ALTER TABLE grants ADD COLUMN own INTEGER NOT NULL DEFAULT 0;        -- 1: only what the same node created
 
+ALTER TABLE temporary_login ADD COLUMN sealed_sub BLOB;  -- what an OIDC issuer calls the person; absent for signed tokens
+
 -- HTTP Digest of a user: where it was asked for, or imported.
 CREATE TABLE user_digest (
     user_name TEXT PRIMARY KEY,
