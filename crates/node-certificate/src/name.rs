@@ -86,7 +86,9 @@ impl FromStr for DistinguishedName {
         }
         let mut parts: Vec<String> = read::parts(text)?.into_iter().map(spell_part).collect();
         parts.reverse();
-        Ok(Self::from_parts(parts))
+        let name = Self::from_parts(parts);
+        // What is stored has to be read again, and its one spelling can be longer than this one.
+        if name.0.len() > MAX_BYTES { Err(NotAName::TooLong) } else { Ok(name) }
     }
 }
 

@@ -71,6 +71,42 @@ account_name!(
     "node"
 );
 
+/// What a node is believed to be, besides a machine that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// It asks for others, and is believed about who they are.
+    Proxy,
+    /// It is an OpenHIM, and is believed about its clients and transactions.
+    OpenHim,
+}
+
+impl NodeRole {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Proxy, Self::OpenHim];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::OpenHim => "openhim",
+        }
+    }
+}
+
+/// Says that a text is no role: the operator's to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a node's role is proxy or openhim")]
+pub struct NotARole;
+
+impl std::str::FromStr for NodeRole {
+    type Err = NotARole;
+
+    fn from_str(text: &str) -> Result<Self, NotARole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(NotARole)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ use super::caller::{Caller, Person};
 use super::claim::{self, Claim};
 use super::door::{Door, Refused};
 use super::kind::{Entry, Interpreter, Meaning, NotAllowed, NotUnderstood, Request};
-use super::nodes::NotANode;
+use super::nodes::{self, NotANode};
 use super::policy::Policy;
 use super::record::What;
 use crate::base::id::Reference;
@@ -165,7 +165,7 @@ async fn recognise(
     now: Timestamp,
 ) -> Result<Caller, Error> {
     let Ask { service, shown, .. } = ask;
-    let node = policy.nodes.find(shown.certificate, now);
+    let node = policy.nodes.find(shown.certificate, &door.trust.current(), now);
     let caller = Caller::nobody().with_node(node.as_ref().ok().cloned());
     // The machine comes first: whoever has none of ours cannot even guess at passwords.
     let (node_needed, person_needed) = match (meaning.entry, service.require) {
@@ -175,8 +175,10 @@ async fn recognise(
         (Entry::Open | Entry::Upstream, require) => (require.node && !require.either, false),
     };
     if let (true, Err(why)) = (node_needed, node) {
-        let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
-        let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
+        let request =
+            format!("{} {}", ask.request.method, meaning.what).chars().take(RECORDED_PATH).collect();
+        let (shown, at) = ((&why, shown.certificate), (shown.address, now));
+        let reference = nodes::record_no_node(door, &service.name, shown, request, at).await?;
         return Err(Error::NotANode { why, reference });
     }
     if person_needed {
@@ -230,6 +232,7 @@ async fn refuse(
         reason: format!("request: {reason}"),
         service: Some(ask.service.name.clone()),
         who,
+        certificate: None,
         address: ask.shown.address,
     };
     door.record_refusal(refused, now).await

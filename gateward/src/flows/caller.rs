@@ -192,7 +192,7 @@ impl Caller {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Option<Self>, store::Error> {
-        if self.node.as_ref().is_some_and(|node| !policy.nodes.look_again(node, now)) {
+        if self.node.as_ref().is_some_and(|node| !policy.nodes.look_again(node, &door.trust.current(), now)) {
             return Ok(None);
         }
         let Some(person) = &self.person else { return Ok(Some(self.clone())) };

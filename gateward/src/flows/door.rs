@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::admit::Doubtful;
 use super::failures::{Attempt, Failures, Summary, WINDOW, Writing};
 use super::keyring::Keyring;
+use super::nodes::TrustCache;
 use super::policy::PolicyCache;
 use super::record::{Happened, Outcome, Personal, Recorder, What};
 use super::replays::Replays;
@@ -36,6 +37,8 @@ pub struct Door {
     pub nonce_keys: NonceKeys,
     /// Who may reach what.
     pub policy: PolicyCache,
+    /// Which authorities are believed about machines.
+    pub trust: TrustCache,
     /// The only way to write.
     pub recorder: Recorder,
     /// What may stand open in the log with nobody to end it.
@@ -67,6 +70,8 @@ pub struct Refused {
     pub service: Option<ServiceName>,
     /// Who they are, or say they are.
     pub who: Option<String>,
+    /// Whose certificate was shown, as it says itself.
+    pub certificate: Option<String>,
     /// From where.
     pub address: ClientAddress,
 }
@@ -89,7 +94,7 @@ impl Door {
     ///
     /// [`CommitError`]: then the caller is told only that nothing can be recorded.
     pub async fn record_refusal(&self, refused: Refused, now: Timestamp) -> Result<Reference, CommitError> {
-        let Refused { what, reason, service, who, address } = refused;
+        let Refused { what, reason, service, who, certificate, address } = refused;
         let event = |what, reference| Happened {
             what,
             outcome: Outcome::Refused,
@@ -97,7 +102,7 @@ impl Door {
             who: who.clone(),
             transaction: None,
             reference: Some(reference),
-            personal: Personal::at(address),
+            personal: Personal { certificate: certificate.clone(), ..Personal::at(address) },
         };
         match self.failures.count(address, &reason, now, &self.random) {
             Writing::Counted(reference) => Ok(reference),
@@ -142,7 +147,14 @@ impl Door {
                 What::AuthenticationFailed { reason, detail: "the limit of this address".into() }
             }
         };
-        let refused = Refused { what, reason: reason.into(), service: service.cloned(), who: None, address };
+        let refused = Refused {
+            what,
+            reason: reason.into(),
+            service: service.cloned(),
+            who: None,
+            certificate: None,
+            address,
+        };
         let reference = self.record_refusal(refused, now).await?;
         Ok(Some(TooMany { wait_seconds: wait.as_secs().unsigned_abs().max(1), reference }))
     }

@@ -191,7 +191,8 @@ async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timest
                 door.failures.count_attempt(*address, Attempt::Exchange, now);
             }
             let reason = format!("exchange: {}", error.reason());
-            let refused = Refused { what, reason, service: None, who: None, address: *address };
+            let refused =
+                Refused { what, reason, service: None, who: None, certificate: None, address: *address };
             door.record_refusal(refused, now).await
         }
         From::Command(user) => {

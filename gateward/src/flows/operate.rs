@@ -118,7 +118,7 @@ async fn refuse(door: &Door, address: ClientAddress, now: Timestamp) -> Result<E
     let what =
         What::AuthenticationFailed { reason: "wrong-password", detail: "wrong user or password".into() };
     let reason = "operator: wrong-password".to_owned();
-    let refused = Refused { what, reason, service: None, who: None, address };
+    let refused = Refused { what, reason, service: None, who: None, certificate: None, address };
     Ok(Error::Wrong { reference: door.record_refusal(refused, now).await? })
 }
 

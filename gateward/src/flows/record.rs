@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 pub use self::backup::{BackupWhat, Earlier, MadeBackup};
 pub use self::words::{
     Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, KeyEnd, MadeAccessToken,
-    Outcome, Personal, What,
+    NodeChanged, Outcome, Personal, What,
 };
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;

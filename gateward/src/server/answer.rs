@@ -290,8 +290,8 @@ pub fn not_admitted(error: &admit::Error, challenges: impl Fn(bool) -> Vec<Strin
         admit::Error::NotUnderstood { why, reference } => not_understood(why, *reference),
         admit::Error::Unknown(unknown) => not_known(unknown, challenges),
         admit::Error::NotANode { why, reference } => {
-            let detail = format!("{}.", capitalised(&why.to_string()));
-            Problem::new(StatusCode::FORBIDDEN, why.reason(), detail).under(*reference)
+            let detail = format!("{}.", capitalised(why.told()));
+            Problem::new(StatusCode::FORBIDDEN, "node", detail).under(*reference)
         }
         admit::Error::NotAllowed { why, reference } => not_allowed(why, *reference),
         admit::Error::Store(error) => shut(error),

@@ -12,8 +12,8 @@ use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 
 use super::ckan::{Api, Asking, Known, Program, Unready};
 use super::htdigest;
-use super::tls::{self, NON_PRODUCTION};
 use super::oidc;
+use super::tls::{self, NON_PRODUCTION};
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::postgres_url::PostgresUrl;
@@ -27,6 +27,7 @@ use crate::flows::admit::Doubtful;
 use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
+use crate::flows::nodes::TrustCache;
 use crate::flows::oidc::OidcIssuers;
 use crate::flows::policy::{Extent, NotARule, PolicyCache, Rule, Subject, Whom};
 use crate::flows::record::Recorder;
@@ -327,6 +328,7 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         nonce_keys: keyring.nonce_keys(),
         keyring,
         policy: PolicyCache::load(store.reader.clone(), issuers, oidc).await?,
+        trust: TrustCache::default(),
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
         doubtful: Doubtful::default(),
         failures: Failures::default(),

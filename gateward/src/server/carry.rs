@@ -108,7 +108,7 @@ impl Carriage {
             method: self.head.method.as_str(),
             target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
             address: self.from.address,
-            certificate: self.from.other_end.certificate.as_deref(),
+            certificate: self.from.other_end.certificate.as_ref(),
             arrival: &self.arrival,
         };
         let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };

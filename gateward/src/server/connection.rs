@@ -46,7 +46,7 @@ impl Protocol {
 #[derive(Debug, Clone, Default)]
 pub struct OtherEnd {
     /// The certificate that they showed; it stood the handshake, and who that is each request asks anew.
-    pub certificate: Option<Arc<Presented>>,
+    pub certificate: Option<Presented>,
     /// The host that they asked for in the handshake (RFC 6066 section 3).
     pub server_name: Option<Arc<str>>,
     /// The user that they run as, where they came by our Unix socket.

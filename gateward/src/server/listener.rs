@@ -149,11 +149,9 @@ async fn connection<A: Answer>(
 
 /// Takes what the other end showed in the handshake.
 fn shown(session: &rustls::ServerConnection) -> OtherEnd {
-    let chain = |chain: &[CertificateDer<'_>]| chain.iter().map(|one| one.to_vec()).collect();
+    let chain = |chain: &[CertificateDer<'_>]| chain.iter().map(|one| one.clone().into_owned()).collect();
     OtherEnd {
-        certificate: session
-            .peer_certificates()
-            .map(|certificates| Arc::new(Presented { chain: chain(certificates) })),
+        certificate: session.peer_certificates().map(|certificates| Presented::new(chain(certificates))),
         server_name: session.server_name().map(Into::into),
         uid: None,
     }

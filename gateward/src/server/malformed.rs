@@ -36,6 +36,7 @@ pub async fn refuse(gate: &Gate, malformed: Malformed, address: ClientAddress) -
         reason: format!("request: {}", fault.reason()),
         service: None,
         who: None,
+        certificate: None,
         address,
     };
     answer::closing(match opened.door.record_refusal(refused, now).await {

@@ -5,15 +5,15 @@ use jiff::Timestamp;
 use super::reader::Query;
 use super::sql::{Row, Statement, Unfit, values};
 use super::{Error, Reader};
-use crate::base::identity::NodeName;
+use crate::base::identity::{NodeName, NodeRole};
 
 /// One node.
 #[derive(Debug, Clone)]
 pub struct NodeRow {
     /// Its name.
     pub name: NodeName,
-    /// What it may be besides a client: `proxy`, `openhim`.
-    pub roles: Vec<String>,
+    /// What it may be besides a client.
+    pub roles: Vec<NodeRole>,
     /// When it was enrolled.
     pub created_at: Timestamp,
     /// By whom.
@@ -31,11 +31,11 @@ pub struct CredentialRow {
     pub node: NodeName,
     /// SHA-256 of the certificate, in hex: it is trusted directly.
     pub fingerprint: Option<String>,
-    /// SHA-256 of the issuing authority's public key, in hex.
+    /// SHA-256 of the name and public key of the authority that vouches, both DER, in hex.
     pub issuer: Option<String>,
     /// The subject that the certificate has (RFC 4514).
     pub subject: Option<String>,
-    /// A subject alternative name that it has: `dns:`, `uri:`, `ip:` or `email:` and the name.
+    /// A subject alternative name that it has: `DNS:`, `URI:`, `IP:` or `email:` and the name.
     pub san: Option<String>,
     /// The certificate, DER, where it was given.
     pub certificate: Option<Vec<u8>>,
@@ -97,7 +97,7 @@ pub async fn credentials(reader: &Reader) -> Result<Vec<CredentialRow>, Error> {
     reader.all(Query::of("node_credential", sql, Vec::new()), credential).await
 }
 
-/// Enrolls a node; a name that is taken is refused.
+/// Enrolls a node; a name that is taken is refused, unless its node was revoked.
 #[derive(Debug)]
 pub struct Create {
     /// The node.
@@ -110,7 +110,9 @@ impl Create {
     pub(super) fn statement(&self) -> Statement<'_> {
         let node = &self.node;
         Statement::one(
-            "INSERT INTO node (name, roles, created_at, created_by) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            "INSERT INTO node (name, roles, created_at, created_by) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) \
+             DO UPDATE SET roles = ?2, created_at = ?3, created_by = ?4, revoked_at = NULL \
+             WHERE node.revoked_at IS NOT NULL",
             values![node.name.as_str(), &self.roles, node.created_at, &node.created_by],
         )
     }
@@ -158,6 +160,24 @@ impl Revoke {
         Statement::one(
             "UPDATE node SET revoked_at = ?2 WHERE name = ?1 AND revoked_at IS NULL",
             values![self.node.as_str(), self.at],
+        )
+    }
+}
+
+/// Lets end what a node is known by, where it does not end sooner.
+#[derive(Debug)]
+pub struct EndCredentials {
+    /// The node.
+    pub node: NodeName,
+    /// When.
+    pub ends_at: Timestamp,
+}
+
+impl EndCredentials {
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::any(
+            "UPDATE node_credential SET ends_at = ?2 WHERE node = ?1 AND (ends_at IS NULL OR ends_at > ?2)",
+            values![self.node.as_str(), self.ends_at],
         )
     }
 }

@@ -63,6 +63,8 @@ fn other_names_stay_others() {
 fn what_is_no_name_is_refused_with_the_reason() {
     assert_eq!(read("  "), Err(NotAName::Empty));
     assert_eq!(read(&format!("CN={}", "a".repeat(MAX_BYTES))), Err(NotAName::TooLong));
+    let short_here = format!("1.2.3=#0C8203E8{}", "61".repeat(1000));
+    assert_eq!(read(&format!("{short_here},1.2.3={}", "\u{1b}".repeat(1500))), Err(NotAName::TooLong));
     assert_eq!(read("moonshine=a"), Err(NotAName::Attribute("moonshine".into())));
     for text in ["openhim", "CN=", "CN=a,", "CN=\"a\"", "CN=a\\zz", "CN=a\\", "CN=#", "CN=#0C", "CN=\\FF"] {
         assert!(matches!(read(text), Err(NotAName::Form(_))), "{text}: {:?}", read(text));

@@ -166,6 +166,7 @@ async fn refuse_with(
         reason: format!("login: {}", wrong.reason),
         service: Some(service.clone()),
         who,
+        certificate: None,
         address: shown.address,
     };
     match door.record_refusal(refused, now).await {

@@ -13,6 +13,7 @@ use crate::base::ckan::CkanUser;
 use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
 use crate::base::identity::NodeName;
 use crate::base::name::ServiceName;
+use crate::flows::nodes::Offer;
 
 /// How it came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +111,32 @@ pub enum What {
         sha256: String,
         epochs: u64,
         restricted: u64,
+    },
+    /// A machine's certificate was not accepted, or it showed none where one is needed.
+    NodeAuthenticationFailed {
+        reason: &'static str,
+        detail: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        offer: Option<Offer>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
+    },
+    /// No connection came about.
+    HandshakeFailed {
+        reason: &'static str,
+        detail: String,
+        offer: Offer,
+    },
+    NodeEnrolled(NodeChanged),
+    NodeReplaced {
+        #[serde(flatten)]
+        node: NodeChanged,
+        previous_ends_at: String,
+    },
+    NodeRevoked {
+        node: NodeName,
     },
     RequestRefused {
         method: String,
@@ -350,6 +377,24 @@ pub struct Inspected {
     pub records_unlisted: u64,
 }
 
+/// What a node is known by from now on.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeChanged {
+    /// Its name.
+    pub node: NodeName,
+    /// The id of what it is known by.
+    pub credential: String,
+    /// SHA-256 of the certificate, in hex, where exactly this one is registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The authority that vouches for it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The certificate's end, where it was at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
+}
+
 /// A grant that was made or taken away.
 #[derive(Debug, Clone, Serialize)]
 pub struct Granted {
@@ -394,6 +439,9 @@ pub struct Personal {
     /// The name that somebody gave to the upstream, which nobody here has verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed: Option<String>,
+    /// The subject of the certificate that was shown or enrolled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 impl Personal {

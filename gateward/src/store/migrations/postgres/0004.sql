@@ -61,9 +61,9 @@ CREATE TABLE node_credential (
     id text COLLATE "C" PRIMARY KEY,
     node text NOT NULL,
     fingerprint text,  -- SHA-256 of the certificate, in hex: trusted directly
-    issuer text,  -- SHA-256 of the issuing authority's public key, in hex: then subject or san says which of its certificates
+    issuer text,  -- SHA-256 of the authority's name and public key, both DER, in hex: then subject or san says which of its certificates
     subject text,  -- RFC 4514
-    san text,  -- 'dns:...', 'uri:...', 'ip:...', 'email:...'
+    san text,  -- 'DNS:...', 'URI:...', 'IP:...', 'email:...'
     certificate bytea,  -- DER, where it was given
     not_after text,  -- the certificate's end, where it was given
     added_at text COLLATE "C" NOT NULL,

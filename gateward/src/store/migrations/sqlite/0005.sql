@@ -61,9 +61,9 @@ CREATE TABLE node_credential (
     id TEXT PRIMARY KEY,
     node TEXT NOT NULL,
     fingerprint TEXT,  -- SHA-256 of the certificate, in hex: trusted directly
-    issuer TEXT,  -- SHA-256 of the issuing authority's public key, in hex: then subject or san says which of its certificates
+    issuer TEXT,  -- SHA-256 of the authority's name and public key, both DER, in hex: then subject or san says which of its certificates
     subject TEXT,  -- RFC 4514
-    san TEXT,  -- 'dns:...', 'uri:...', 'ip:...', 'email:...'
+    san TEXT,  -- 'DNS:...', 'URI:...', 'IP:...', 'email:...'
     certificate BLOB,  -- DER, where it was given
     not_after TEXT,  -- the certificate's end, where it was given
     added_at TEXT NOT NULL,

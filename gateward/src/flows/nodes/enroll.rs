@@ -1,0 +1,252 @@
+//! Nodes are enrolled, renewed and revoked by command, with effect within a second.
+
+use jiff::{SignedDuration, Timestamp};
+use node_certificate::{Certificate, Key};
+
+use super::credential::{columns, row_id};
+use crate::base::identity::{NodeName, NodeRole};
+use crate::base::time::stored;
+use crate::flows::door::Door;
+use crate::flows::record::{Happened, NodeChanged, Personal, What};
+use crate::store::node::{self, CredentialRow, NodeRow};
+use crate::store::{self, Change, CommitError, revocation};
+
+/// What a node is to be known by.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// What it is found by.
+    pub key: Key,
+    /// The certificate itself, where it is at hand.
+    pub certificate: Option<Certificate>,
+    /// Who issues, as people read it, where an authority does.
+    pub issuer: Option<String>,
+}
+
+impl Credential {
+    fn row(&self, node: &NodeName, by: &str, now: Timestamp) -> CredentialRow {
+        let [fingerprint, issuer, subject, san] = columns(&self.key);
+        CredentialRow {
+            id: row_id(&self.key),
+            node: node.clone(),
+            fingerprint,
+            issuer,
+            subject,
+            san,
+            certificate: self.certificate.as_ref().map(|own| own.der().to_vec()),
+            not_after: self.certificate.as_ref().map(Certificate::not_after),
+            added_at: now,
+            added_by: by.to_owned(),
+            ends_at: None,
+        }
+    }
+}
+
+/// A node to be enrolled.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    /// Its name.
+    pub name: NodeName,
+    /// What it is believed to be besides a client.
+    pub roles: Vec<NodeRole>,
+    /// What it is known by.
+    pub credential: Credential,
+}
+
+/// What becomes of what a node was known by before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is good for so long beside the new one.
+    Overlaps(SignedDuration),
+    /// It ends at once.
+    Ends,
+}
+
+/// Why nodes stay as they are. The operator acts.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two would have one name.
+    #[error("there is a node {0} already: `gateward node replace` gives it another certificate")]
+    Taken(NodeName),
+    /// A certificate means one node, for good.
+    #[error("what node {wanted} is to be known by means node {node} already{}", if *ended { ", and has ended there: a certificate that was taken out stays out" } else { "" })]
+    Known {
+        /// Who wants it.
+        wanted: NodeName,
+        /// Whom it means.
+        node: NodeName,
+        /// It was replaced, or the node revoked.
+        ended: bool,
+    },
+    /// There is none, or no more.
+    #[error("there is no node {0}: `gateward node list` shows those there are")]
+    NoSuchNode(NodeName),
+    /// Somebody else changed nodes meanwhile.
+    #[error("somebody else has just changed nodes: look at `gateward node list` and try again")]
+    Changed,
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator's.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Enrolls all of `enrolled`, or none of them.
+///
+/// # Errors
+///
+/// [`Error`], one for each that stands against it; nothing was done then.
+pub async fn enroll(door: &Door, enrolled: &[Enrolled], by: &str, now: Timestamp) -> Result<(), Vec<Error>> {
+    let standing = Standing::read(door).await.map_err(|error| vec![error.into()])?;
+    let mut refused = Vec::new();
+    let (mut changes, mut happened) = (Vec::new(), Vec::new());
+    for (at, one) in enrolled.iter().enumerate() {
+        let before = &enrolled[..at];
+        if standing.lives(&one.name) || before.iter().any(|other| other.name == one.name) {
+            refused.push(Error::Taken(one.name.clone()));
+        }
+        let twice = before.iter().find(|other| other.credential.key == one.credential.key);
+        let known = twice.map(|other| (other.name.clone(), false));
+        if let Some((node, ended)) = known.or_else(|| standing.known(&one.credential.key, now)) {
+            refused.push(Error::Known { wanted: one.name.clone(), node, ended });
+        }
+        let roles = serde_json::to_string(&one.roles).expect("roles are text");
+        let node = NodeRow {
+            name: one.name.clone(),
+            roles: one.roles.clone(),
+            created_at: now,
+            created_by: by.to_owned(),
+            revoked_at: None,
+        };
+        let row = one.credential.row(&one.name, by, now);
+        happened.push(event(by, &row, &one.credential, What::NodeEnrolled));
+        changes.push(Change::EnrollNode(node::Create { node, roles }));
+        changes.push(Change::AddNodeCredential(Box::new(node::AddCredential(row))));
+    }
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    changes.push(Change::AdvanceRevocation(revocation::Advance));
+    // A crash leaves all of them with their events, or none.
+    commit(door, changes, &happened, now).await.map_err(|error| vec![error])
+}
+
+/// Gives a node something else to be known by; what it was known by before ends as `fate` says.
+///
+/// # Errors
+///
+/// [`Error`]; nothing was done then.
+pub async fn replace(
+    door: &Door,
+    name: &NodeName,
+    credential: &Credential,
+    (fate, by): (Fate, &str),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let standing = Standing::read(door).await?;
+    if !standing.lives(name) {
+        return Err(Error::NoSuchNode(name.clone()));
+    }
+    if let Some((node, ended)) = standing.known(&credential.key, now) {
+        return Err(Error::Known { wanted: name.clone(), node, ended });
+    }
+    let ends_at = match fate {
+        Fate::Overlaps(time) => crate::base::time::later(now, time),
+        Fate::Ends => now,
+    };
+    let row = credential.row(name, by, now);
+    let happened = Happened {
+        what: What::NodeReplaced { node: changed(&row, credential), previous_ends_at: stored(ends_at) },
+        ..event(by, &row, credential, What::NodeEnrolled)
+    };
+    let end = node::EndCredentials { node: name.clone(), ends_at };
+    let changes = vec![
+        Change::EndNodeCredentials(end),
+        Change::AddNodeCredential(Box::new(node::AddCredential(row))),
+        Change::AdvanceRevocation(revocation::Advance),
+    ];
+    // A crash leaves the old one alone, or both with their ends.
+    commit(door, changes, &[happened], now).await
+}
+
+/// Revokes a node: it cannot come in any more, and its connections end within a second.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn revoke(door: &Door, name: &NodeName, by: &str, now: Timestamp) -> Result<(), Error> {
+    let what = What::NodeRevoked { node: name.clone() };
+    let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };
+    let changes = vec![
+        Change::RevokeNode(node::Revoke { node: name.clone(), at: now }),
+        Change::EndNodeCredentials(node::EndCredentials { node: name.clone(), ends_at: now }),
+        Change::AdvanceRevocation(revocation::Advance),
+    ];
+    // A crash leaves the node as it was, or revoked with its event.
+    match commit(door, changes, &[happened], now).await {
+        Err(Error::Changed) => Err(Error::NoSuchNode(name.clone())),
+        done => done,
+    }
+}
+
+async fn commit(
+    door: &Door,
+    changes: Vec<Change>,
+    happened: &[Happened],
+    now: Timestamp,
+) -> Result<(), Error> {
+    match door.recorder.commit(None, changes, happened, now).await {
+        Err(CommitError::Precondition) => Err(Error::Changed),
+        done => Ok(done?),
+    }
+}
+
+/// Who there is before anything changes.
+struct Standing {
+    nodes: Vec<NodeRow>,
+    credentials: Vec<CredentialRow>,
+}
+
+impl Standing {
+    async fn read(door: &Door) -> Result<Self, store::Error> {
+        let reader = &door.store.reader;
+        Ok(Self { nodes: node::all(reader).await?, credentials: node::credentials(reader).await? })
+    }
+
+    fn lives(&self, name: &NodeName) -> bool {
+        self.nodes.iter().any(|node| node.name == *name && node.revoked_at.is_none())
+    }
+
+    /// Whom `key` means, and whether that has ended.
+    fn known(&self, key: &Key, now: Timestamp) -> Option<(NodeName, bool)> {
+        let id = row_id(key);
+        let row = self.credentials.iter().find(|row| row.id == id)?;
+        Some((row.node.clone(), row.ends_at.is_some_and(|end| end <= now)))
+    }
+}
+
+fn changed(row: &CredentialRow, credential: &Credential) -> NodeChanged {
+    NodeChanged {
+        node: row.node.clone(),
+        credential: row.id.clone(),
+        fingerprint: row.fingerprint.clone(),
+        issuer: credential.issuer.clone(),
+        not_after: row.not_after.map(stored),
+    }
+}
+
+/// A subject can name a person, so it goes into the personal part.
+fn event(
+    by: &str,
+    row: &CredentialRow,
+    credential: &Credential,
+    what: impl FnOnce(NodeChanged) -> What,
+) -> Happened {
+    let own = credential.certificate.as_ref().map(|own| own.subject().to_string());
+    let certificate = own.or_else(|| row.subject.clone()).or_else(|| row.san.clone());
+    Happened {
+        who: Some(by.to_owned()),
+        personal: Personal { certificate, ..Personal::default() },
+        ..Happened::done(what(changed(row, credential)))
+    }
+}
