@@ -3,7 +3,7 @@
 mod path;
 mod standing;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
 use crate::certificate::{Certificate, Purpose};
@@ -122,10 +122,10 @@ impl Trust {
         now: Timestamp,
     ) -> Result<Standing, Untrusted> {
         above.push(self.in_force(anchor, now)?.clone());
-        let mut until = own.not_after();
+        let mut until = end_of(&own);
         let mut below = &own;
         for (height, issuer) in above.iter().enumerate() {
-            until = until.min(issuer.not_after());
+            until = until.min(end_of(issuer));
             let what = if height == 0 { "the certificate" } else { below.subject().as_str() };
             if let Some(list_ends) = self.not_revoked(below, issuer, what, now)? {
                 until = until.min(list_ends);
@@ -138,7 +138,7 @@ impl Trust {
     /// Exactly this certificate is registered, and no path leads from it. An authority that is known by its
     /// name and key is heard all the same.
     fn by_itself(&self, own: Certificate, now: Timestamp) -> Result<Standing, Untrusted> {
-        let mut until = own.not_after();
+        let mut until = end_of(&own);
         for issuer in self.authorities.iter().filter(|issuer| issuer.subject_der == own.issuer_der) {
             for list in self.lists.iter().filter(|list| list.is_of(issuer) && list.speaks_of(&own)) {
                 if list.revokes(&own) {
@@ -208,6 +208,11 @@ fn in_its_time(certificate: &Certificate, what: &str, now: Timestamp) -> Result<
         return Err(Untrusted::NotYetValid { what: what(), from: certificate.not_before() });
     }
     Ok(())
+}
+
+/// The first moment after the last second.
+fn end_of(certificate: &Certificate) -> Timestamp {
+    certificate.not_after().saturating_add(SignedDuration::from_secs(1)).expect("a second has no calendar")
 }
 
 fn revoked(what: &str, by: &Certificate) -> Untrusted {

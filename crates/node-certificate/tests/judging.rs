@@ -338,7 +338,9 @@ fn a_judgement_stands_until_the_first_of_its_grounds_ends() {
     let node = ca.issue(&named("node"));
     let by_node = judge(&believing(&ca), &[&node]).unwrap();
     assert!(by_node.stands_at(now()));
-    assert!(!by_node.stands_at(now() + SignedDuration::from_hours(24 * 50)));
+    let end = now() + SignedDuration::from_hours(24 * 50);
+    assert!(by_node.stands_at(end + SignedDuration::from_millis(999)), "the whole of its last second");
+    assert!(!by_node.stands_at(end + SignedDuration::from_secs(1)));
     assert!(!by_node.stands_at(now() - SignedDuration::from_hours(24 * 51)), "a clock that was set back");
     let with_list = trust(&[&ca], vec![ca.list(&[], -1, 2)], Lists::Required);
     let by_list = judge(&with_list, &[&node]).unwrap();

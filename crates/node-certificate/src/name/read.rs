@@ -73,9 +73,6 @@ impl Rest<'_> {
             }
         }
         bytes.truncate(kept);
-        if bytes.is_empty() {
-            return Err(NotAName::Form("a value is empty"));
-        }
         String::from_utf8(bytes).map(Value::Text).map_err(|_| NotAName::Form("a value is no UTF-8"))
     }
 

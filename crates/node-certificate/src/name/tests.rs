@@ -23,6 +23,8 @@ fn the_examples_of_the_standard_are_read_and_written_alike() {
         "CN=J.  Smith+OU=Sales,DC=example,DC=net"
     );
     assert_eq!(read("CN=Lu\\C4\\8Di\\C4\\87").unwrap(), "CN=Lučić");
+    assert_eq!(read("CN=#0C00,O=b").unwrap(), "CN=,O=b");
+    assert_eq!(read("CN=,O=b").unwrap(), "CN=,O=b");
     assert_eq!(read("1.3.6.1.4.1.1466.0=#04024869").unwrap(), "1.3.6.1.4.1.1466.0=#04024869");
 }
 
@@ -66,7 +68,7 @@ fn what_is_no_name_is_refused_with_the_reason() {
     let short_here = format!("1.2.3=#0C8203E8{}", "61".repeat(1000));
     assert_eq!(read(&format!("{short_here},1.2.3={}", "\u{1b}".repeat(1500))), Err(NotAName::TooLong));
     assert_eq!(read("moonshine=a"), Err(NotAName::Attribute("moonshine".into())));
-    for text in ["openhim", "CN=", "CN=a,", "CN=\"a\"", "CN=a\\zz", "CN=a\\", "CN=#", "CN=#0C", "CN=\\FF"] {
+    for text in ["openhim", "CN=a,", "CN=\"a\"", "CN=a\\zz", "CN=a\\", "CN=#", "CN=#0C", "CN=\\FF"] {
         assert!(matches!(read(text), Err(NotAName::Form(_))), "{text}: {:?}", read(text));
     }
     // As openssl prints a subject by default: the other way round, and with a word before it.

@@ -48,6 +48,11 @@ impl Standing {
         now < self.until && now >= self.certificate.not_before()
     }
 
+    /// Returns when it ends by itself: the judgement stands until before then.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
     /// Returns what registrations may mean it by: itself first, then what each authority calls it.
     ///
     /// Names count only from a trusted authority: a certificate that is believed because it is registered
