@@ -26,6 +26,7 @@ mod exchange;
 mod grant;
 mod listen;
 mod nearest;
+mod nodes;
 mod oidc;
 pub mod origin;
 mod policy;
@@ -46,6 +47,7 @@ pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use grant::{Grant, OidcPerson};
 pub use listen::{Listen, TrustedProxies};
+pub use nodes::CrlPolicy;
 pub use oidc::Oidc;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
@@ -85,6 +87,14 @@ pub struct Config {
     pub listen: Option<Listen>,
     /// Certificate and key of the public listener; `None` behind somebody else's TLS.
     pub tls: Option<Tls>,
+    /// Whose certificates of machines are believed: files of authorities' certificates.
+    #[serde(default)]
+    pub node_ca: Vec<PathBuf>,
+    /// Their lists of revoked certificates (CRLs).
+    #[serde(default)]
+    pub node_crl: Vec<PathBuf>,
+    /// What is asked of those lists; every authority needs a current one where they are named and this is not.
+    pub crl: Option<CrlPolicy>,
     /// Who is believed about the address of a client, and about nothing else.
     #[serde(default)]
     pub trusted_proxies: TrustedProxies,
@@ -276,6 +286,8 @@ impl Config {
                 wrong("", format!("there is {what}, and no `listen`: nothing would be served"))
             })?,
         }
+        nodes::check(&self.node_ca, &self.node_crl, self.crl)
+            .map_err(|(what, reason)| Wrong { line: line_of_option(text, what), reason })?;
         if let Some(access_token) = &self.access_token {
             access_token.check().map_err(|(what, reason)| wrong(what, reason))?;
         }
@@ -350,7 +362,9 @@ impl Config {
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
         let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
-        let Self { access_token, ckan, backup, backup_state, oidc, .. } = self;
+        let Self { access_token, ckan, backup, backup_state, oidc, node_ca, node_crl, .. } = self;
+        nodes::anchor(folder, node_ca);
+        nodes::anchor(folder, node_crl);
         exchange.anchor(folder);
         if let Some(access_token) = access_token {
             access_token.anchor(folder);
@@ -397,6 +411,14 @@ fn line_of(text: &str, offset: usize) -> usize {
 fn line_mentioning(text: &str, what: &str) -> usize {
     let quoted = format!("\"{what}\"");
     text.lines().enumerate().filter(|(_, line)| line.contains(&quoted)).last().map_or(1, |(at, _)| at + 1)
+}
+
+/// The line of the option `name` before any table.
+fn line_of_option(text: &str, name: &str) -> usize {
+    let sets = |line: &str| {
+        line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    text.lines().position(sets).map_or(1, |at| at + 1)
 }
 
 /// The line of the table `name`.

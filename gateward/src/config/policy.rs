@@ -13,7 +13,7 @@ const LISTS: [(&str, &[&str]); 4] = [
 ];
 
 /// Options that decide.
-const OPTIONS: [&str; 3] = ["mode", "realm", "digest_sha256"];
+const OPTIONS: [&str; 4] = ["mode", "realm", "digest_sha256", "crl"];
 
 /// Takes from the text of a file what decides who may reach what, whatever its order and comments.
 ///

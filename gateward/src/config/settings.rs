@@ -11,7 +11,8 @@ use toml::Value;
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{HttpUpstream, Upstream};
 use super::{
-    AccessToken, Admin, Ckan, Config, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson, Resif, Tls,
+    AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson, Resif,
+    Tls,
 };
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
@@ -82,6 +83,9 @@ impl Config {
             mode,
             listen,
             tls,
+            node_ca,
+            node_crl,
+            crl,
             trusted_proxies,
             proxy_protocol,
             store,
@@ -108,6 +112,12 @@ impl Config {
             Some(tls) => certificate(tls, &mut all.below("tls")),
             None => all.unset("tls", "somebody else speaks TLS in front"),
         }
+        let paths = |paths: &[std::path::PathBuf]| -> Vec<String> {
+            paths.iter().map(|path| path.display().to_string()).collect()
+        };
+        all.set("node_ca", paths(node_ca));
+        all.set("node_crl", paths(node_crl));
+        all.optional("crl", crl.map(CrlPolicy::as_str), "required where node_crl names lists");
         all.set("trusted_proxies", trusted_proxies.texts());
         all.set("proxy_protocol", *proxy_protocol);
         all.text("store", store);

@@ -169,7 +169,9 @@ impl Caller {
 
     /// When what proved them ends; `None` where nothing does by itself.
     pub fn ends_at(&self) -> Option<Timestamp> {
-        self.person.as_ref().and_then(Person::ends_at)
+        let person = self.person.as_ref().and_then(Person::ends_at);
+        let node = self.node.as_ref().map(KnownNode::ends_at);
+        [person, node].into_iter().flatten().min()
     }
 
     /// Says for the operator who it was that nothing is granted to.

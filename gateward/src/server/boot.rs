@@ -102,6 +102,16 @@ pub enum Error {
         "this machine believes no authority: install Debian's ca-certificates, or name the certificate of {0} as ca"
     )]
     NoAuthorities(String),
+    /// The operator's: files of authorities, or of what they revoke.
+    #[error("{what}{}{}: {why}", if path.as_os_str().is_empty() { "" } else { " " }, path.display())]
+    Authorities {
+        /// Which option names it.
+        what: &'static str,
+        /// The file; empty where it is about all of them.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The operator's: a service that cannot be as it is written.
     #[error("service {service}: {why}")]
     Service {
@@ -156,6 +166,7 @@ impl Error {
             | Self::Certificate(_)
             | Self::Jwks { .. }
             | Self::NoAuthorities(_)
+            | Self::Authorities { .. }
             | Self::Service { .. }
             | Self::Issuer { .. }
             | Self::Resif(_)

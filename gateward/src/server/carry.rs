@@ -41,6 +41,8 @@ pub struct Carriage {
     pub from: CameFrom,
     /// What tells it from one that comes again.
     pub arrival: Arrival,
+    /// Which trust it was last decided under.
+    pub trust: u64,
     /// Ends when nobody waits for the answer any more.
     pub asker: oneshot::Receiver<Infallible>,
 }
@@ -113,6 +115,7 @@ impl Carriage {
         };
         let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };
         let ask = Ask { service: &service.service, request, shown };
+        self.trust = door.trust.current().generation();
         let permit = admit::admit(door, ask, now).await.map_err(|error| {
             answer::not_admitted(&error, |stale| {
                 let bearer = bearer_error(shown, &error);
@@ -226,6 +229,7 @@ impl Carriage {
             door: Arc::clone(&self.opened.door),
             clock: self.opened.clock.clone(),
             seen: self.opened.seen.clone(),
+            trust: self.trust,
             cutter: self.from.cutter.clone(),
             running: self.opened.running.clone(),
         }

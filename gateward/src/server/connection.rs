@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::cutter::Cutter;
 use super::listener::{Answer, until_true};
 use super::peer::Origin;
+use super::welcome::until_unwelcome;
 use crate::base::address::ClientAddress;
 use crate::flows::nodes::Presented;
 
@@ -90,9 +91,16 @@ pub async fn serve<A: Answer>(
     answer: Arc<A>,
     stop: watch::Receiver<bool>,
 ) {
-    match protocol {
-        Protocol::Http1 => http1::serve(stream, clients, answer, stop).await,
-        Protocol::Http2 => http2::serve(stream, clients, answer, stop).await,
+    let (gate, certificate) = (Arc::clone(answer.gate()), clients.other_end.certificate.clone());
+    let served = async {
+        match protocol {
+            Protocol::Http1 => http1::serve(stream, clients, answer, stop).await,
+            Protocol::Http2 => http2::serve(stream, clients, answer, stop).await,
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = until_unwelcome(&gate, certificate.as_ref()) => {}
     }
 }
 

@@ -1,26 +1,26 @@
 //! Accepts connections, bounded in number and time, and finds out whose each of them is.
 
-use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 
 use super::body::AnswerBody;
 use super::connection::{CameFrom, Clients, OtherEnd, Protocol, serve};
 use super::gate::Gate;
+use super::handshake;
 use super::peer::{Origin, Peer, Proxies, Told};
 use super::places::{Free, Place, Places};
 use super::proxy_protocol;
 use super::socket::{Socket, Wire};
-use crate::flows::nodes::Presented;
+use crate::flows::nodes::{FailedHandshake, Presented};
 
 /// How long everything before the first request may take: a PROXY header, the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub trait Answer: Send + Sync + 'static {
         from: CameFrom,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 
-    /// Where refusals are recorded that need no answer of its own.
+    /// Where refusals are recorded that need no answer of its own, and what is in force is known.
     fn gate(&self) -> &Arc<Gate>;
 }
 
@@ -106,33 +106,12 @@ async fn connection<A: Answer>(
     free: Free,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut wire = BufReader::with_capacity(FIRST_READ, wire);
-    let beginning = tokio::time::timeout(HANDSHAKE, async {
-        let Some((origin, place)) = whose(&shared, &mut wire, peer, free).await? else { return Ok(None) };
-        let begun = begin(shared.tls.as_ref(), wire).await?;
-        std::io::Result::Ok(begun.map(|begun| (begun, origin, place)))
-    });
+    let until = Instant::now() + HANDSHAKE;
     let begun = tokio::select! {
         () = until_true(&mut stop) => return,
-        begun = beginning => begun,
+        begun = beginning(&shared, wire, peer, free, until) => begun,
     };
-    let (begun, origin, _place) = match begun {
-        Ok(Ok(Some(begun))) => begun,
-        Ok(Ok(None)) => return,
-        Ok(Err(error)) if proxy_protocol::is_missing(&error) => {
-            // Only from a trusted proxy: the operator's to mend, there or here.
-            tracing::warn!(address = %peer.address(), %error, "a trusted proxy did not say whose connection it is");
-            return;
-        }
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a handshake failed");
-            return;
-        }
-        Err(_) => {
-            tracing::debug!("a handshake took too long");
-            return;
-        }
-    };
+    let Some((begun, origin, _place)) = begun else { return };
     let answer = Arc::clone(&shared.answer);
     match begun {
         Begun::Tls(stream) => {
@@ -143,6 +122,39 @@ async fn connection<A: Answer>(
         Begun::Plain(stream) => {
             let other_end = OtherEnd { uid: peer.uid(), ..OtherEnd::default() };
             serve(Protocol::Http1, stream, Clients { origin, other_end }, answer, stop).await;
+        }
+    }
+}
+
+/// Finds out whose connection it is and makes the handshake, by `until`; whoever fails that is recorded.
+async fn beginning<A: Answer>(
+    shared: &Shared<A>,
+    wire: Box<dyn Wire>,
+    peer: Peer,
+    free: Free,
+    until: Instant,
+) -> Option<(Begun, Origin, Place)> {
+    let mut wire = BufReader::with_capacity(FIRST_READ, wire);
+    let (origin, place) = match timeout_at(until, whose(shared, &mut wire, peer, free)).await {
+        Ok(Ok(whose)) => whose?,
+        Ok(Err(error)) if proxy_protocol::is_missing(&error) => {
+            // Only from a trusted proxy: the operator's to mend, there or here.
+            tracing::warn!(address = %peer.address(), %error, "a trusted proxy did not say whose connection it is");
+            return None;
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a connection ended before it began");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    match begin(shared.tls.as_ref(), wire, until).await {
+        Ok(begun) => Some((begun, origin, place)),
+        Err(NotBegun::Nobody) => None,
+        Err(NotBegun::Failed(failed)) => {
+            let address = origin.address(&HeaderMap::new());
+            handshake::record(shared.answer.gate(), failed, address).await;
+            None
         }
     }
 }
@@ -193,28 +205,44 @@ enum Begun {
     Plain(Timed),
 }
 
-/// Makes the handshake, if there is one; tells who speaks the wrong language, and returns `None`.
-async fn begin(tls: Option<&Arc<ServerConfig>>, mut wire: Buffered) -> std::io::Result<Option<Begun>> {
-    let first = *wire.fill_buf().await?.first().ok_or(Error::from(ErrorKind::UnexpectedEof))?;
+/// Why no requests come on a connection.
+enum NotBegun {
+    /// Nobody said anything, or not here.
+    Nobody,
+    /// Somebody tried to make a handshake.
+    Failed(FailedHandshake),
+}
+
+/// Makes the handshake, if there is one; tells who speaks the wrong language.
+async fn begin(
+    tls: Option<&Arc<ServerConfig>>,
+    mut wire: Buffered,
+    until: Instant,
+) -> Result<Begun, NotBegun> {
+    let first = match timeout_at(until, wire.fill_buf()).await {
+        Ok(Ok(first)) if !first.is_empty() => first.to_vec(),
+        Ok(Ok(_) | Err(_)) | Err(_) => return Err(NotBegun::Nobody),
+    };
     let timed = |wire| {
         let mut stream = TimeoutStream::new(wire);
         stream.set_write_timeout(Some(STALLED));
         Box::pin(stream)
     };
     match tls {
-        Some(_) if first.is_ascii_alphabetic() => {
-            explain_tls(wire).await?;
-            Ok(None)
+        Some(_) if first[0].is_ascii_alphabetic() => {
+            drop(timeout_at(until, explain_tls(wire)).await);
+            Err(NotBegun::Failed(handshake::because(&first, "plain-http", "HTTP where TLS is spoken")))
         }
-        Some(tls) => {
-            let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(timed(wire)).await?;
-            Ok(Some(Begun::Tls(Box::new(accepted))))
-        }
-        None if first == TLS_HANDSHAKE => {
+        Some(tls) => match timeout_at(until, handshake::accept(tls, timed(wire), &first)).await {
+            Ok(Ok(accepted)) => Ok(Begun::Tls(Box::new(accepted))),
+            Ok(Err(failed)) => Err(NotBegun::Failed(failed)),
+            Err(_) => Err(NotBegun::Failed(handshake::because(&first, "timeout", "it took too long"))),
+        },
+        None if first[0] == TLS_HANDSHAKE => {
             tracing::debug!("a client speaks TLS to a listener for plain HTTP");
-            Ok(None)
+            Err(NotBegun::Nobody)
         }
-        None => Ok(Some(Begun::Plain(timed(wire)))),
+        None => Ok(Begun::Plain(timed(wire))),
     }
 }
 

@@ -120,7 +120,7 @@ impl Public {
         let Held { bytes: read, room } = read;
         let arrival = Arrival::default();
         let (listening, asker) = oneshot::channel();
-        let mut carriage = Carriage { opened, head, read, streamed, from, arrival, asker };
+        let mut carriage = Carriage { opened, head, read, streamed, from, arrival, trust: 0, asker };
         // A task of its own: a client who leaves takes the connection along and nothing else, so that
         // what is being recorded as admitted still finds its end.
         let services = Arc::clone(&services);

@@ -33,6 +33,8 @@ pub struct Pump {
     pub clock: Clock,
     /// What is known of the revocation counter.
     pub seen: watch::Receiver<Seen>,
+    /// Which trust it was decided under.
+    pub trust: u64,
     /// Closes the connection that the answer runs on.
     pub cutter: Cutter,
     /// Counts answers whose end is not recorded yet; dropped when this one's is.
@@ -215,9 +217,12 @@ async fn is_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Option<bool> 
     if admitted.ends_at().is_some_and(|end| end <= now) {
         return Some(false);
     }
-    if seen.revision == admitted.decided_under() {
+    let trust = pump.door.trust.current().generation();
+    if seen.revision == admitted.decided_under() && trust == pump.trust {
         return Some(true);
     }
     let policy = pump.door.policy.up_to_date().await.ok()?;
-    admitted.is_still_permitted(&pump.door, &policy, now).await.ok()
+    let permitted = admitted.is_still_permitted(&pump.door, &policy, now).await.ok()?;
+    pump.trust = trust;
+    Some(permitted)
 }

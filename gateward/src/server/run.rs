@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::access_tokens;
 use super::admin::Admin;
+use super::authorities;
 use super::backup::recording;
 use super::backup::spool::Spool;
 use super::boot;
@@ -22,6 +23,7 @@ use super::listener::{Listener, listen};
 use super::oidc;
 use super::peer::Proxies;
 use super::public::{Public, Version};
+use super::reload::Reload;
 use super::request_body::LargeBodies;
 use super::services;
 use super::socket::Socket;
@@ -79,10 +81,8 @@ pub struct Stop(pub &'static str);
 pub struct Running {
     /// Where it listens.
     pub bound: Bound,
-    config: Config,
-    admin_tls: Tls,
-    public_shown: Option<Arc<Shown>>,
-    admin_shown: Arc<Shown>,
+    reload: Arc<Reload>,
+    reloading: AbortHandle,
     gate: Arc<Gate>,
     stop: watch::Sender<bool>,
     connections: mpsc::Receiver<()>,
@@ -138,7 +138,7 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     let admin_shown = certificate(&admin_tls, config.mode, &gate).await?;
     let admin = Listener {
         socket: admin,
-        tls: Some(tls::server_config(Arc::clone(&admin_shown))),
+        tls: Some(tls::server_config(Arc::clone(&admin_shown), None)),
         proxies: Proxies::default(),
         answer: Arc::new(Admin::new(Arc::clone(&gate))),
     };
@@ -150,9 +150,10 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     if public_shown.is_none() && config.trusted_proxies.is_empty() {
         tracing::warn!("trusted_proxies names nobody: limits and events take every client for the proxy");
     }
+    let clients = authorities::are_asked_for(&config).then(|| tls::nodes::Nodes::new(Arc::clone(&gate)));
     let public = Listener {
         socket: public,
-        tls: public_shown.clone().map(tls::server_config),
+        tls: public_shown.clone().map(|shown| tls::server_config(shown, clients)),
         proxies: Proxies::new(config.trusted_proxies.clone(), config.proxy_protocol),
         answer: Arc::new(Public {
             gate: Arc::clone(&gate),
@@ -165,18 +166,14 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     tokio::spawn(listen(public, stopped, connection));
 
     let opening = tokio::spawn(open(config.clone(), clock, random, Arc::clone(&gate), answer));
-    Ok(Running {
-        bound,
+    let reload = Arc::new(Reload {
+        public: config.tls.clone().zip(public_shown),
+        admin: (admin_tls, admin_shown),
+        gate: Arc::clone(&gate),
         config,
-        admin_tls,
-        public_shown,
-        admin_shown,
-        gate,
-        stop,
-        connections,
-        answers,
-        opening,
-    })
+    });
+    let reloading = tokio::spawn(Arc::clone(&reload).keep()).abort_handle();
+    Ok(Running { bound, reload, reloading, gate, stop, connections, answers, opening })
 }
 
 /// Opens the door, waiting for what may come.
@@ -219,6 +216,10 @@ async fn try_open(
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random).await?);
     let clock = &door.store.clock;
     let now = clock.now()?;
+    door.trust.exchange(authorities::load(config)?);
+    for doubt in authorities::doubts(door.trust.current().trust(), config, now) {
+        tracing::warn!("{doubt}");
+    }
     boot::check_keys_in_use(config, &door).await?;
     boot::check_resif(&door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
@@ -236,7 +237,11 @@ async fn try_open(
     let inventories = inventory::keep(&services, &door, clock).await;
     let issuers = oidc::keep(config, &door.policy.current().oidc, clock).await?;
     let policy = door.policy.refresh().await?;
-    let (seen_sender, seen) = watch::channel(Seen { revision: policy.revision, unreadable_since: None });
+    let (seen_sender, seen) = watch::channel(Seen {
+        revision: policy.revision,
+        unreadable_since: None,
+        trust: door.trust.current().generation(),
+    });
     let htdigest = config.exchange.htdigest.as_ref().map(|file| Htdigest::new(file.path.clone()));
     if let Some(htdigest) = &htdigest {
         htdigest.refresh(&door, now).await?;
@@ -319,27 +324,19 @@ impl Running {
         }
     }
 
-    /// Loads both certificates again; connections that run keep theirs.
+    /// Reads certificates, authorities and lists again; connections that run keep the certificate that they saw.
     ///
     /// # Errors
     ///
-    /// [`tls::Error`]; the old one of that listener stays.
-    pub fn reload_certificates(&self) -> Result<(), tls::Error> {
-        let reload = |shown: &Shown, tls: &Tls| {
-            let certified = tls::load(&tls.certificate, &tls.key, strictness(self.config.mode))?;
-            shown.exchange(certified);
-            Ok(())
-        };
-        // Both are tried: a broken one of one listener does not keep the other's.
-        let public = self.public_shown.as_deref().zip(self.config.tls.as_ref());
-        let public = public.map_or(Ok(()), |(shown, tls)| reload(shown, tls));
-        let admin = reload(&self.admin_shown, &self.admin_tls);
-        public.and(admin)
+    /// [`Error::Tls`], [`Error::Boot`]: the old one stays, of each that cannot be read.
+    pub fn reload_certificates(&self) -> Result<(), Error> {
+        self.reload.everything()
     }
 
     /// Stops: no new connections, running requests end (for at most 30 s), the end is recorded.
     pub async fn stop(mut self, why: Stop) {
         self.stop.send_replace(true);
+        self.reloading.abort();
         // Each connection holds a sender, and none lasts longer than the listener lets it; the last one
         // gone closes the channel.
         while self.connections.recv().await.is_some() {}

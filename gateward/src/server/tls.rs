@@ -1,5 +1,7 @@
 //! Certificates and keys: loading, judging, and exchanging them while connections run.
 
+pub mod nodes;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -147,18 +149,23 @@ impl ResolvesClientCert for Shown {
     }
 }
 
-/// Makes the configuration of a listener: TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 and HTTP/1.1.
+/// Makes the configuration of a listener: TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 and HTTP/1.1;
+/// `clients` judges their certificates, where they are asked for one.
 ///
 /// # Panics
 ///
 /// Never: the provider knows both versions.
-pub fn server_config(shown: Arc<Shown>) -> Arc<ServerConfig> {
+pub fn server_config(shown: Arc<Shown>, clients: Option<Arc<nodes::Nodes>>) -> Arc<ServerConfig> {
     let provider: Arc<CryptoProvider> = Arc::new(provider::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .expect("the provider knows TLS 1.2 and 1.3")
-        .with_no_client_auth()
-        .with_cert_resolver(shown);
+        .expect("the provider knows TLS 1.2 and 1.3");
+    let config = match clients {
+        Some(clients) => config.with_client_cert_verifier(clients),
+        None => config.with_no_client_auth(),
+    };
+    // What a client sends before the handshake is over is not taken (0-RTT): it could be sent again.
+    let mut config = config.with_cert_resolver(shown);
     config.alpn_protocols = Protocol::OFFERED.map(<[u8]>::to_vec).to_vec();
     Arc::new(config)
 }

@@ -24,6 +24,8 @@ pub struct Seen {
     pub revision: Revision,
     /// Since when it cannot be read; `None` while it can.
     pub unreadable_since: Option<Instant>,
+    /// Which trust is in force: whose certificates are believed.
+    pub trust: u64,
 }
 
 /// Reads the counter for ever, refreshing the policy when it has moved.
@@ -37,10 +39,10 @@ pub async fn watch(door: Arc<Door>, seen: watch::Sender<Seen>) {
         let read = if let Ok(read) = tokio::time::timeout(SOON, &mut read).await {
             read
         } else {
-            note(&seen, Err(&format!("no answer within {} ms", SOON.as_millis())));
+            note(&seen, &door, Err(&format!("no answer within {} ms", SOON.as_millis())));
             read.await
         };
-        note(&seen, read.as_ref().map(|revision| *revision).map_err(|error| error as &dyn Display));
+        note(&seen, &door, read.as_ref().map(|revision| *revision).map_err(|error| error as &dyn Display));
     }
 }
 
@@ -51,16 +53,20 @@ async fn read(door: &Door, known: Revision) -> Result<Revision, store::Error> {
 }
 
 /// Says what was read, or why nothing was, to those who wait for a change.
-fn note(seen: &watch::Sender<Seen>, read: Result<Revision, &dyn Display>) {
+fn note(seen: &watch::Sender<Seen>, door: &Door, read: Result<Revision, &dyn Display>) {
+    let trust = door.trust.current().generation();
     seen.send_if_modified(|seen| {
         let before = *seen;
         *seen = match read {
-            Ok(revision) => Seen { revision, unreadable_since: None },
-            Err(_) => Seen { unreadable_since: before.unreadable_since.or(Some(Instant::now())), ..before },
+            Ok(revision) => Seen { revision, unreadable_since: None, trust },
+            Err(_) => {
+                Seen { unreadable_since: before.unreadable_since.or(Some(Instant::now())), trust, ..before }
+            }
         };
-        let changed = seen.revision != before.revision || seen.unreadable_since != before.unreadable_since;
+        let blind = seen.unreadable_since != before.unreadable_since;
+        let changed = blind || seen.revision != before.revision || seen.trust != before.trust;
         if let Err(error) = read
-            && changed
+            && blind
         {
             tracing::error!(%error, "the revocation counter cannot be read: running answers pause");
         }

@@ -19,7 +19,7 @@ use crate::flows::access_token::{Envelope, Packing};
 use crate::flows::inventory;
 use crate::server::backup::programs::Programs;
 use crate::server::backup::ready::Around;
-use crate::server::{backup, boot, services, system, tls};
+use crate::server::{authorities, backup, boot, services, system, tls};
 use crate::store::resif;
 
 pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
@@ -108,6 +108,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
             .extend(tls::load(&tls.certificate, &tls.key, strictness).err().map(|error| error.to_string()));
     }
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
+    findings.extend(authorities::load(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
     findings.extend(access_token(config));

@@ -82,7 +82,7 @@ pub struct KnownNode {
     credential: String,
     roles: Arc<[NodeRole]>,
     presented: Presented,
-    ends_at: Option<Timestamp>,
+    ends_at: Timestamp,
 }
 
 impl KnownNode {
@@ -101,8 +101,8 @@ impl KnownNode {
         self.roles.contains(&role)
     }
 
-    /// When what it was known by was replaced; `None` where nothing ends it but its certificate.
-    pub fn ends_at(&self) -> Option<Timestamp> {
+    /// When it ends by itself: its certificate, its authority, a list that was asked, or an overlap.
+    pub fn ends_at(&self) -> Timestamp {
         self.ends_at
     }
 }
@@ -198,7 +198,7 @@ impl Nodes {
             credential: known.id.clone(),
             roles: Arc::clone(&known.roles),
             presented: presented.clone(),
-            ends_at: known.ends_at,
+            ends_at: known.ends_at.map_or(standing.until(), |end| end.min(standing.until())),
         })
     }
 

@@ -1,0 +1,82 @@
+//! The authorities that vouch for machines, and their lists, from the files of the configuration.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use node_certificate::{FileError, Lists, RevocationList, Trust, certificates, revocation_lists};
+
+use super::boot::{self, Error};
+use crate::config::{Config, CrlPolicy};
+
+/// Reads whom the configuration believes about machines.
+///
+/// # Errors
+///
+/// [`Error::File`] for what may come; [`Error::Authorities`] for what is no such file.
+pub fn load(config: &Config) -> Result<Trust, Error> {
+    let authorities = each(&config.node_ca, "node_ca", certificates)?;
+    let lists = each(&config.node_crl, "node_crl", revocation_lists)?;
+    let asked = match config.crl {
+        _ if config.node_crl.is_empty() => Lists::NotAsked,
+        Some(CrlPolicy::Optional) => Lists::Optional,
+        Some(CrlPolicy::Required) | None => Lists::Required,
+    };
+    Trust::new(authorities, lists, asked).map_err(|why| Error::Authorities {
+        what: "node_ca",
+        path: PathBuf::new(),
+        why: why.to_string(),
+    })
+}
+
+fn each<T>(
+    paths: &[PathBuf],
+    what: &'static str,
+    read: impl Fn(&[u8]) -> Result<Vec<T>, FileError>,
+) -> Result<Vec<T>, Error> {
+    let mut all = Vec::new();
+    for path in paths {
+        let wrong = |why: FileError| Error::Authorities { what, path: path.clone(), why: why.to_string() };
+        all.extend(read(&boot::read(what, path)?).map_err(wrong)?);
+    }
+    Ok(all)
+}
+
+/// What is allowed and not as it should be, or soon will not be, one sentence each.
+pub fn doubts(trust: &Trust, config: &Config, now: Timestamp) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if config.crl == Some(CrlPolicy::Optional) {
+        doubts.push(
+            "crl = \"optional\": a machine is let in though nobody knows whether it was revoked".into(),
+        );
+    }
+    for authority in trust.authorities() {
+        let name = authority.subject();
+        if authority.not_after() < now {
+            doubts.push(format!("the authority {name} has ended: its machines are refused"));
+        }
+        let newest =
+            trust.lists().iter().filter(|list| list.is_of(authority)).map(RevocationList::next_update).max();
+        match newest {
+            Some(end) if end <= now => {
+                doubts.push(format!("the list of revoked certificates of {name} ended at {end:.0}"));
+            }
+            None if !config.node_crl.is_empty() => {
+                doubts.push(format!("there is no list of revoked certificates of {name} in node_crl"));
+            }
+            _ => {}
+        }
+    }
+    doubts
+}
+
+/// All files that [`load`] reads.
+pub fn files(config: &Config) -> impl Iterator<Item = &Path> {
+    config.node_ca.iter().chain(&config.node_crl).map(PathBuf::as_path)
+}
+
+/// Whether clients are asked for certificates: some service wants one, or an authority vouches for proxies.
+pub fn are_asked_for(config: &Config) -> bool {
+    use crate::config::service::Requirement::{Either, Node};
+    let wants = |required: &[_]| required.iter().any(|required| matches!(required, Node | Either));
+    !config.node_ca.is_empty() || config.service.iter().any(|service| wants(&service.require))
+}

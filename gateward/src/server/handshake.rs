@@ -1,0 +1,79 @@
+//! The handshake: who fails it, with what they offered, is recorded.
+
+mod offer;
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::{AlertDescription, Error as TlsError, PeerIncompatible, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::gate::Gate;
+use super::tls::nodes::{Noted, noting};
+use crate::base::address::ClientAddress;
+use crate::flows::nodes::{FailedHandshake, record_failed_handshake};
+
+/// Makes a handshake on `wire`, which begins with the bytes `first`, as far as they are there.
+///
+/// # Errors
+///
+/// [`FailedHandshake`].
+pub async fn accept<W: AsyncRead + AsyncWrite + Unpin>(
+    tls: &Arc<ServerConfig>,
+    wire: W,
+    first: &[u8],
+) -> Result<TlsStream<W>, FailedHandshake> {
+    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(wire);
+    let (accepted, Noted(refused)) = noting(accepting).await;
+    accepted.map_err(|error| FailedHandshake { refused, ..failed(first, &error) })
+}
+
+/// Says in one word why a handshake came to nothing.
+fn failed(first: &[u8], error: &io::Error) -> FailedHandshake {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>());
+    let reason = match tls {
+        Some(TlsError::PeerIncompatible(incompatible)) => match incompatible {
+            PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::SupportedVersionsExtensionRequired => "too-old",
+            _ => "no-common-suite",
+        },
+        Some(TlsError::AlertReceived(AlertDescription::ProtocolVersion)) => "too-old",
+        Some(TlsError::AlertReceived(_)) => "refused-by-client",
+        Some(
+            TlsError::InvalidMessage(_)
+            | TlsError::InappropriateMessage { .. }
+            | TlsError::InappropriateHandshakeMessage { .. }
+            | TlsError::PeerMisbehaved(_)
+            | TlsError::PeerSentOversizedRecord
+            | TlsError::DecryptError,
+        ) => "garbage",
+        Some(_) => "other",
+        None => "closed",
+    };
+    because(first, reason, error.to_string())
+}
+
+/// A handshake that came to nothing for `reason`.
+pub fn because(first: &[u8], reason: &'static str, detail: impl Into<String>) -> FailedHandshake {
+    FailedHandshake { reason, detail: detail.into(), offer: offer::read(first), refused: None }
+}
+
+/// Records a handshake that came to nothing. While nothing can be recorded, nobody is let in either.
+pub async fn record(gate: &Gate, failed: FailedHandshake, address: ClientAddress) {
+    tracing::debug!(%address, reason = failed.reason, detail = failed.detail, "a handshake failed");
+    let Ok(opened) = gate.opened() else { return };
+    let recorded = match opened.clock.now() {
+        Ok(now) => record_failed_handshake(&opened.door, failed, address, now).await.map(drop),
+        Err(unbelieved) => {
+            opened.door.recorder.note_failure(unbelieved.nearest(), &unbelieved.to_string());
+            return;
+        }
+    };
+    if let Err(error) = recorded {
+        tracing::warn!(%error, "a handshake that failed is not recorded");
+    }
+}

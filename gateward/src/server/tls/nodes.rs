@@ -1,0 +1,146 @@
+//! Certificates of clients in the handshake: asked for, and refused where they would never be believed.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use node_certificate::Untrusted;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+use crate::flows::nodes::{NotANode, Presented};
+use crate::server::gate::Gate;
+
+/// Judges what clients show, by the trust and the registrations in force.
+///
+/// Nobody has to show one: whether one is needed, each service says. While the door is not open, all pass:
+/// whatever they ask for is refused.
+pub struct Nodes {
+    gate: Arc<Gate>,
+    signatures: WebPkiSupportedAlgorithms,
+}
+
+impl Nodes {
+    /// Asks `gate` what is in force.
+    pub fn new(gate: Arc<Gate>) -> Arc<Self> {
+        let signatures = provider::default_provider().signature_verification_algorithms;
+        Arc::new(Self { gate, signatures })
+    }
+
+    fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), NotANode> {
+        let Ok(opened) = self.gate.opened() else { return Ok(()) };
+        let now = opened.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
+        let door = &opened.door;
+        door.policy.current().nodes.judge(chain, &door.trust.current(), now)?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Nodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nodes")
+    }
+}
+
+impl ClientCertVerifier for Nodes {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    /// No hint: a machine whose certificate signed itself would then show none.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let chain: Vec<CertificateDer<'static>> =
+            std::iter::once(own).chain(between).map(|one| one.clone().into_owned()).collect();
+        self.judge(&chain).map_err(|why| {
+            let alert = alert(&why.0);
+            note(why, Presented::new(chain));
+            alert
+        })?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.signatures)
+            .inspect_err(|_| stolen(certificate))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.signatures)
+            .inspect_err(|_| stolen(certificate))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.signatures.supported_schemes()
+    }
+}
+
+/// Whoever showed it has not its key.
+fn stolen(certificate: &CertificateDer<'_>) {
+    let why = Untrusted::BadSignature("whoever showed the certificate has not proven to have its key");
+    note(why.into(), Presented::new(vec![certificate.clone().into_owned()]));
+}
+
+/// Which alert a client is sent (RFC 8446 section 6.2).
+fn alert(why: &Untrusted) -> Error {
+    let error = match why {
+        Untrusted::NoCertificate => return Error::NoCertificatesPresented,
+        Untrusted::Unreadable(_) => CertificateError::BadEncoding,
+        Untrusted::UnknownCa(_) | Untrusted::NotRegistered => CertificateError::UnknownIssuer,
+        Untrusted::NotYetValid { .. } => CertificateError::NotValidYet,
+        Untrusted::Expired { .. } => CertificateError::Expired,
+        Untrusted::Revoked { .. } => CertificateError::Revoked,
+        Untrusted::WrongEku => CertificateError::InvalidPurpose,
+        Untrusted::CrlOutdated { .. } => CertificateError::ExpiredRevocationList,
+        Untrusted::CrlMissing { .. } => CertificateError::UnknownRevocationStatus,
+        Untrusted::BadSignature(_) => CertificateError::BadSignature,
+    };
+    Error::InvalidCertificate(error)
+}
+
+/// What was refused during a handshake.
+#[derive(Debug)]
+pub struct Noted(pub Option<(NotANode, Presented)>);
+
+tokio::task_local! {
+    /// The library tells nobody whose certificate it was that it refused.
+    static NOTED: RefCell<Option<(NotANode, Presented)>>;
+}
+
+/// Runs a handshake, and says which certificate was refused in it.
+pub async fn noting<F: Future>(handshake: F) -> (F::Output, Noted) {
+    NOTED
+        .scope(RefCell::default(), async {
+            let output = handshake.await;
+            (output, Noted(NOTED.with(RefCell::take)))
+        })
+        .await
+}
+
+fn note(why: NotANode, presented: Presented) {
+    // Outside of a handshake that is noted nobody asks.
+    drop(NOTED.try_with(|noted| noted.replace(Some((why, presented)))));
+}
