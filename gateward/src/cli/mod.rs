@@ -18,6 +18,7 @@ mod init;
 mod issuer;
 mod key;
 mod login;
+mod node;
 mod serve;
 mod server_user;
 mod shell;
@@ -147,6 +148,9 @@ enum Command {
     /// Look at grants and change them.
     #[command(subcommand)]
     Grant(grant::Grant),
+    /// Look at machines that may come in, enroll and revoke them.
+    #[command(subcommand)]
+    Node(node::Node),
     /// Look at issuers of signed tokens and JWTs and take one out.
     #[command(subcommand)]
     Issuer(issuer::Issuer),
@@ -210,6 +214,7 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         Command::AccessToken(access_token) => access_token.run(&context, out),
         Command::Backup(backup) => backup.run(&context, out),
         Command::Grant(grant) => grant.run(&context, out),
+        Command::Node(node) => node.run(&context, out),
         Command::Issuer(issuer) => issuer.run(&context, out),
         Command::Audit(audit) => audit.run(&context, out),
         Command::Store(store) => store.run(&context, out),
