@@ -54,7 +54,11 @@ fn failed(first: &[u8], error: &io::Error) -> FailedHandshake {
         Some(_) => "other",
         None => "closed",
     };
-    because(first, reason, error.to_string())
+    let failed = because(first, reason, error.to_string());
+    // Of a client that is too old, something else is often missed first.
+    let is_too_old =
+        failed.offer.versions.first().is_some_and(|newest| !matches!(newest.as_str(), "1.2" | "1.3"));
+    if is_too_old { FailedHandshake { reason: "too-old", ..failed } } else { failed }
 }
 
 /// A handshake that came to nothing for `reason`.

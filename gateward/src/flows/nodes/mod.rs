@@ -138,7 +138,7 @@ impl NotANode {
     }
 }
 
-/// All nodes that may come in, by what they are known by.
+/// All nodes, by what they are known by; also what has ended, so that the record can say so.
 #[derive(Debug, Default)]
 pub struct Nodes(HashMap<Key, Vec<Known>>);
 
@@ -149,13 +149,14 @@ impl Nodes {
     ///
     /// [`store::Error`].
     pub async fn read(reader: &Reader) -> Result<Self, store::Error> {
-        let living = node::all(reader).await?.into_iter().filter(|node| node.revoked_at.is_none());
-        let roles: HashMap<NodeName, Arc<[NodeRole]>> =
-            living.map(|node| (node.name, node.roles.into())).collect();
+        let all = node::all(reader).await?.into_iter();
+        let all: HashMap<NodeName, (Arc<[NodeRole]>, Option<Timestamp>)> =
+            all.map(|node| (node.name, (node.roles.into(), node.revoked_at))).collect();
         let mut nodes = Self::default();
         for row in node::credentials(reader).await? {
-            let Some(roles) = roles.get(&row.node) else { continue };
-            let (key, known) = Known::read(&row, Arc::clone(roles))?;
+            let Some((roles, revoked_at)) = all.get(&row.node) else { continue };
+            let (key, mut known) = Known::read(&row, Arc::clone(roles))?;
+            known.ends_at = [known.ends_at, *revoked_at].into_iter().flatten().min();
             nodes.0.entry(key).or_default().push(known);
         }
         Ok(nodes)
@@ -172,11 +173,21 @@ impl Nodes {
         trust: &InForce,
         now: Timestamp,
     ) -> Result<Standing, Untrusted> {
-        let is_registered = |shown: &Fingerprint| {
-            let known = self.0.get(&Key::Certificate(*shown));
-            known.is_some_and(|known| known.iter().any(|known| known.is_in_force(now)))
-        };
-        trust.trust().judge(chain, is_registered, now)
+        let is_registered =
+            |shown: &Fingerprint| self.means(&Key::Certificate(*shown)).any(|known| known.is_in_force(now));
+        trust.trust().judge(chain, is_registered, now).map_err(|why| {
+            let own = chain.first().map(|own| Key::Certificate(Fingerprint::of(own)));
+            match why {
+                Untrusted::UnknownCa(_) if own.is_some_and(|own| self.means(&own).next().is_some()) => {
+                    ended()
+                }
+                why => why,
+            }
+        })
+    }
+
+    fn means(&self, key: &Key) -> impl Iterator<Item = &Known> {
+        self.0.get(key).into_iter().flatten()
     }
 
     /// Finds out which node shows `presented`.
@@ -192,7 +203,10 @@ impl Nodes {
     ) -> Result<KnownNode, NotANode> {
         let presented = presented.ok_or(Untrusted::NoCertificate)?;
         let standing = presented.standing(self, trust, now)?;
-        let known = self.meant_by(&standing, now).ok_or(Untrusted::NotRegistered)?;
+        let known = self.meant_by(&standing, now).ok_or_else(|| {
+            let meant = standing.keys().any(|key| self.means(&key).any(|known| !known.is_in_force(now)));
+            if meant { ended() } else { Untrusted::NotRegistered }
+        })?;
         Ok(KnownNode {
             name: known.node.clone(),
             credential: known.id.clone(),
@@ -207,7 +221,7 @@ impl Nodes {
     fn meant_by(&self, standing: &Standing, now: Timestamp) -> Option<&Known> {
         let mut found: Option<&Known> = None;
         for key in standing.keys() {
-            for known in self.0.get(&key).into_iter().flatten().filter(|known| known.is_in_force(now)) {
+            for known in self.means(&key).filter(|known| known.is_in_force(now)) {
                 if matches!(key, Key::Certificate(_)) {
                     return Some(known);
                 }
@@ -224,6 +238,11 @@ impl Nodes {
     pub fn look_again(&self, node: &KnownNode, trust: &InForce, now: Timestamp) -> bool {
         self.find(Some(&node.presented), trust, now).is_ok_and(|again| again.name == node.name)
     }
+}
+
+/// A command took out what it is registered by.
+fn ended() -> Untrusted {
+    Untrusted::Revoked { what: "the certificate".into(), by: "whoever registers machines here".into() }
 }
 
 #[cfg(test)]

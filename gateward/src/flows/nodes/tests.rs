@@ -134,7 +134,7 @@ fn what_was_replaced_is_good_until_its_overlap_ends() {
     let ca = Ca::new();
     let own = ca.issue("lab");
     let ends_at = |offset| Some(now() + SignedDuration::from_secs(offset));
-    for (offset, expected) in [(1, "lab"), (0, "unknown-ca")] {
+    for (offset, expected) in [(1, "lab"), (0, "revoked")] {
         let nodes = nodes(&[(Key::Certificate(own.fingerprint()), "lab", ends_at(offset))]);
         assert_eq!(who(&nodes, &shown(&own), &TrustCache::default()), expected);
     }
