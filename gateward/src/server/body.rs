@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::sync::mpsc;
@@ -36,8 +37,8 @@ impl AnswerBody {
 pub enum Sent {
     /// A piece.
     Piece(Bytes),
-    /// There is no more: the answer is complete.
-    End,
+    /// There is no more than these fields behind it: the answer is complete.
+    End(Option<HeaderMap>),
     /// There is more, and it will never come.
     Cut,
 }
@@ -119,13 +120,13 @@ impl Body for AnswerBody {
                 let next = std::task::ready!(pieces.receiver.poll_recv(context));
                 Poll::Ready(match next {
                     Some(Sent::Piece(piece)) => Some(pieces.take(piece)),
-                    Some(Sent::End) if pieces.length.is_none() => {
+                    Some(Sent::End(trailers)) if pieces.length.is_none() => {
                         pieces.taken.all.store(true, Ordering::Release);
-                        None
+                        trailers.map(|trailers| Ok(Frame::trailers(trailers)))
                     }
                     // The end of what has a length is where that length is reached.
-                    Some(Sent::End) | None if pieces.taken.is_all() => None,
-                    Some(Sent::End | Sent::Cut) | None => Some(Err(Cut)),
+                    Some(Sent::End(_)) | None if pieces.taken.is_all() => None,
+                    Some(Sent::End(_) | Sent::Cut) | None => Some(Err(Cut)),
                 })
             }
         }

@@ -15,6 +15,7 @@ use super::found::{Content, Failed, Found};
 use super::gate::Opened;
 use super::pump::Pump;
 use super::services::{Protected, Source};
+use super::upstream::Said;
 use crate::flows::admit::{self, Admitted, Ask, Ending, Permit, Service};
 use crate::flows::authenticate::{self, Challenge, Shown};
 use crate::flows::door::Door;
@@ -142,8 +143,9 @@ impl Carriage {
             }
             Source::Server(upstream) => {
                 let order = permit.order();
+                let said = said(&self.head, &self.from);
                 tokio::select! {
-                    found = upstream.ask(&order, &self.head.headers, None) => found,
+                    found = upstream.ask(&order, said, None) => found,
                     // Nothing is recorded and nothing left: who does not wait needs no answer.
                     _ = &mut self.asker => {
                         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "left", "Nobody waits.").into());
@@ -187,9 +189,10 @@ impl Carriage {
         let mut admitted = permit.open(&self.opened.door, now).await?;
         let mut pump = self.pump();
         let streamed = self.streamed.take();
+        let said = said(&self.head, &self.from);
         // From here on it is done or failed, never decided again: its body is on its way.
         let found = tokio::select! {
-            found = upstream.ask(&order, &self.head.headers, streamed) => found,
+            found = upstream.ask(&order, said, streamed) => found,
             // A body may be on its way for long: whoever lost the right to send it is not heard on.
             delivery = pump.until_not_permitted(&mut admitted) => {
                 self.from.cutter.cut();
@@ -253,6 +256,11 @@ fn bearer_error(shown: Shown<'_>, error: &admit::Error) -> Option<String> {
     let admit::Error::Unknown(authenticate::Error::Failed { detail, .. }) = error else { return None };
     let said = || format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
     scheme.eq_ignore_ascii_case("bearer").then(said)
+}
+
+/// What the client said beside what it asks.
+fn said<'a>(head: &'a request::Parts, from: &CameFrom) -> Said<'a> {
+    Said { fields: &head.headers, is_secure: from.is_secure }
 }
 
 /// Returns the value of `Authorization` if there is exactly one that is text; several are nobody's.

@@ -61,6 +61,8 @@ pub struct CameFrom {
     pub address: ClientAddress,
     /// Who is at the other end of the connection.
     pub other_end: OtherEnd,
+    /// Nobody could read along: it came over TLS, to us or to a proxy that is believed.
+    pub is_secure: bool,
     /// Closes the connection, or resets the request's stream where others share the connection.
     pub cutter: Cutter,
 }
@@ -72,12 +74,19 @@ pub struct Clients {
     pub origin: Origin,
     /// Who is at the other end.
     pub other_end: OtherEnd,
+    /// The connection is encrypted.
+    pub tls: bool,
 }
 
 impl Clients {
     /// Says where a request with these `fields` comes from.
     fn from(&self, fields: &HeaderMap, cutter: Cutter) -> CameFrom {
-        CameFrom { address: self.origin.address(fields), other_end: self.other_end.clone(), cutter }
+        CameFrom {
+            address: self.origin.address(fields),
+            other_end: self.other_end.clone(),
+            is_secure: self.tls || self.origin.says_secure(fields),
+            cutter,
+        }
     }
 }
 

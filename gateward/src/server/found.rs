@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 
+use super::upstream::fields;
 use crate::flows::admit::Failure;
 use crate::flows::kind::{Alarm, Inspected, Inspector};
 
@@ -155,6 +156,14 @@ impl Source {
         }
     }
 
+    /// Takes the fields that came behind it; there are none before its end.
+    pub fn trailers(&mut self) -> Option<HeaderMap> {
+        match self {
+            Self::File { .. } | Self::Held(_) => None,
+            Self::Flow(flow) => flow.trailers.take(),
+        }
+    }
+
     /// Returns what was found in what has passed, where it was looked into.
     pub fn inspected(&self) -> Option<Inspected> {
         match self {
@@ -172,6 +181,7 @@ pub struct Flow {
     ready: VecDeque<Bytes>,
     silence: Duration,
     length: Option<u64>,
+    trailers: Option<HeaderMap>,
     ended: bool,
 }
 
@@ -179,7 +189,7 @@ impl Flow {
     /// Takes the body of an answer; `silence` is how long it may say nothing.
     pub fn new(incoming: Incoming, inspector: Option<Inspector>, silence: Duration) -> Self {
         let length = if inspector.is_none() { incoming.size_hint().exact() } else { None };
-        Self { incoming, inspector, ready: VecDeque::new(), silence, length, ended: false }
+        Self { incoming, inspector, ready: VecDeque::new(), silence, length, trailers: None, ended: false }
     }
 
     /// Returns the next piece that may leave; `None` at the end.
@@ -211,7 +221,15 @@ impl Flow {
             }
             (Some(Err(error)), _) => Err(Broken::Upstream(format!("it broke off: {error}"))),
             (Some(Ok(frame)), inspector) => {
-                let Ok(piece) = frame.into_data() else { return Ok(()) };
+                let piece = match frame.into_data() {
+                    Ok(piece) => piece,
+                    Err(frame) => {
+                        // What is looked into passes as its kind knows it, and nothing behind it.
+                        let good = frame.trailers_ref().filter(|_| inspector.is_none()).map(fields::trailers);
+                        self.trailers = good.filter(|good| !good.is_empty());
+                        return Ok(());
+                    }
+                };
                 match inspector {
                     None => self.ready.push_back(piece),
                     Some(inspector) => {
@@ -233,6 +251,10 @@ impl Flow {
         let mut size = 0;
         while size <= WHOLE {
             let Some(piece) = self.next().await else {
+                if self.trailers.is_some() {
+                    // They come behind a body that runs.
+                    break;
+                }
                 let inspected = self.inspector.as_ref().map(Inspector::inspected);
                 let whole = if held.len() == 1 { held.swap_remove(0) } else { held.concat().into() };
                 return Ok(Content::Whole(whole, inspected));

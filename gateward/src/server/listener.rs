@@ -117,11 +117,11 @@ async fn connection<A: Answer>(
         Begun::Tls(stream) => {
             let other_end = shown(stream.get_ref().1);
             let protocol = Protocol::chosen(stream.get_ref().1.alpn_protocol());
-            serve(protocol, *stream, Clients { origin, other_end }, answer, stop).await;
+            serve(protocol, *stream, Clients { origin, other_end, tls: true }, answer, stop).await;
         }
         Begun::Plain(stream) => {
             let other_end = OtherEnd { uid: peer.uid(), ..OtherEnd::default() };
-            serve(Protocol::Http1, stream, Clients { origin, other_end }, answer, stop).await;
+            serve(Protocol::Http1, stream, Clients { origin, other_end, tls: false }, answer, stop).await;
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::config::TrustedProxies;
 /// Appended to by each proxy on the way, the nearest last.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// Set by a proxy that a client came to over TLS.
+const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
+
 /// Who connected to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
@@ -102,6 +105,13 @@ impl Origin {
             Self::Client(address) => *address,
             Self::Proxy(proxy, trusted) => farthest_believed(*proxy, trusted, fields),
         }
+    }
+
+    /// Tells whether a proxy that is believed says that its client came over TLS.
+    pub fn says_secure(&self, fields: &HeaderMap) -> bool {
+        let mut said = fields.get_all(X_FORWARDED_PROTO).iter();
+        let only = said.next().filter(|_| said.next().is_none());
+        matches!(self, Self::Proxy(..)) && only.is_some_and(|proto| proto == "https")
     }
 }
 

@@ -13,7 +13,7 @@ use super::carry::Carriage;
 use super::connection::CameFrom;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
-use super::request_body::{self, Held, LargeBodies, dropping};
+use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
 use super::services::Protected;
 use crate::base::name::UrlPath;
@@ -59,10 +59,10 @@ impl Answer for Public {
                     resif_style::version(*mode, contact.as_deref())
                 }
             };
-            return dropping(body, head.version, answered).await;
+            return dropping(body, Unwanted::of(&head), answered).await;
         }
         let Ok(opened) = self.gate.opened() else {
-            return dropping(body, head.version, Problem::shut(answer::NOT_READY).answer()).await;
+            return dropping(body, Unwanted::of(&head), Problem::shut(answer::NOT_READY).answer()).await;
         };
         let path = head.uri.path().to_owned();
         let services = Arc::clone(&opened.services);
@@ -71,7 +71,7 @@ impl Answer for Public {
         let Some((at, rest)) = found else {
             let said = "There is no service at this path.";
             let problem = Problem::new(StatusCode::NOT_FOUND, "no-service", said);
-            return dropping(body, head.version, problem.answer()).await;
+            return dropping(body, Unwanted::of(&head), problem.answer()).await;
         };
         if services[at].service.kind.is_exchange(&rest) {
             return self.exchange(&head, body, address).await;
@@ -98,20 +98,25 @@ impl Public {
         let Arrived { head, body, from } = arrived;
         let services = Arc::clone(&opened.services);
         let interpreter = &services[at].service.kind;
-        let (path, version) = (head.uri.path().to_owned(), head.version);
+        let (path, unwanted) = (head.uri.path().to_owned(), Unwanted::of(&head));
         let form = Form::of(interpreter.error_form(), &path, self.gate.now().0);
         if head.version == http::Version::HTTP_10 && services[at].is_server() {
             let said = "HTTP/1.0 cannot tell an answer that was cut from a complete one: use HTTP/1.1 (in nginx, \
                         proxy_http_version 1.1).";
             let status = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
-            return dropping(body, head.version, Problem::new(status, "version", said).answer_in(form)).await;
+            return dropping(
+                body,
+                Unwanted::of(&head),
+                Problem::new(status, "version", said).answer_in(form),
+            )
+            .await;
         }
         // Nothing is held for somebody who is asked first who they are.
         let unknown = !head.headers.contains_key(AUTHORIZATION) && interpreter.challenges_first(&rest);
         let wanted = if unknown { BodyWanted::Nothing } else { interpreter.body(&head.method, &rest) };
         let (read, streamed, whole) = match wanted {
             BodyWanted::Streamed => (Held::default(), Some(body), true),
-            BodyWanted::Nothing => (Held::default(), None, request_body::drop_all(body, head.version).await),
+            BodyWanted::Nothing => (Held::default(), None, request_body::drop_all(body, unwanted).await),
             BodyWanted::Whole(most) => match request_body::read(body, most, &self.large).await {
                 Ok(read) => (read, None, true),
                 Err(problem) => return answer::closing(problem.answer_in(form)),
@@ -134,7 +139,7 @@ impl Public {
         drop::<oneshot::Sender<Infallible>>(listening);
         if let Some(body) = unread {
             // It was refused before any of its body was asked for.
-            return dropping(body, version, answered).await;
+            return dropping(body, unwanted, answered).await;
         }
         if whole { answered } else { answer::closing(answered) }
     }

@@ -105,7 +105,7 @@ impl Carried {
                 () = self.sender.closed() => return self.left(),
             };
             let sent = match next {
-                None => Sent::End,
+                None => Sent::End(source.trailers()),
                 Some(Ok(piece)) => Sent::Piece(piece),
                 Some(Err(broken)) => {
                     tracing::error!(%broken, transaction = %self.admitted.transaction(), "an upstream failed");
@@ -113,7 +113,7 @@ impl Carried {
                     return Delivery::UpstreamFailed;
                 }
             };
-            let last = matches!(sent, Sent::End);
+            let last = matches!(sent, Sent::End(_));
             match self.room().await {
                 Ok(permit) => drop(permit.send(sent)),
                 Err(delivery) => return delivery,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{StatusCode, Version};
+use http::header::{EXPECT, RETRY_AFTER};
+use http::{HeaderValue, StatusCode, Version, request};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{self, Answered, Problem};
@@ -99,17 +99,43 @@ async fn read_up_to(mut body: Incoming, most: usize, large: &LargeBodies) -> Res
     Ok(Held { bytes: kept.into(), room })
 }
 
-/// Drops the body of a request that is answered without it.
-pub async fn dropping(body: Incoming, version: Version, answered: Answered) -> Answered {
-    if drop_all(body, version).await { answered } else { answer::closing(answered) }
+/// What becomes of a body that nobody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwanted {
+    /// It is read and dropped, so that the client sees the answer and the connection goes on.
+    Read,
+    /// The client is told to stop, and others go on beside it (HTTP/2: RFC 9113 section 8.1).
+    Stopped,
+    /// The client keeps it back until it is asked for, which it never is (RFC 9110 section 10.1.1).
+    KeptBack,
 }
 
-/// Reads a body that nobody wants; `false` when something of it is left.
-///
-/// In HTTP/2 nothing has to be read for what comes after it: the client is told to stop (RFC 9113 section
-/// 8.1).
-pub async fn drop_all(body: Incoming, version: Version) -> bool {
-    version == Version::HTTP_2 || matches!(tokio::time::timeout(PATIENCE, drop_body(body)).await, Ok(true))
+impl Unwanted {
+    /// Tells what becomes of the body of the request with this head.
+    pub fn of(head: &request::Parts) -> Self {
+        let is_kept = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        if head.version == Version::HTTP_2 {
+            Self::Stopped
+        } else if head.headers.get(EXPECT).is_some_and(is_kept) {
+            Self::KeptBack
+        } else {
+            Self::Read
+        }
+    }
+}
+
+/// Drops the body of a request that is answered without it.
+pub async fn dropping(body: Incoming, unwanted: Unwanted, answered: Answered) -> Answered {
+    if drop_all(body, unwanted).await { answered } else { answer::closing(answered) }
+}
+
+/// Drops a body that nobody wants; `false` when the connection must close on it.
+pub async fn drop_all(body: Incoming, unwanted: Unwanted) -> bool {
+    match unwanted {
+        Unwanted::Stopped => true,
+        Unwanted::KeptBack => body.is_end_stream(),
+        Unwanted::Read => matches!(tokio::time::timeout(PATIENCE, drop_body(body)).await, Ok(true)),
+    }
 }
 
 async fn drop_body(mut body: Incoming) -> bool {

@@ -1,10 +1,11 @@
 //! Upstream `http://`, `https://` and `unix:`: asks another server what an order permits, and nothing else.
 //!
-//! The request is written here from what the kind parsed; of the client's own header fields only a
-//! few pass, and none that names somebody. Connections are kept alive and pooled.
+//! The request is written here from what the kind parsed; of the client's own header fields none
+//! passes that names somebody. Connections are kept alive and pooled.
 
 mod answer;
 mod credential;
+pub mod fields;
 mod health;
 mod request;
 mod road;
@@ -13,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 
 use self::credential::Credential;
 use self::health::Health;
+pub use self::request::Said;
 use self::road::{Road, Used};
 use super::boot;
 use super::found::{Failed, Found};
@@ -89,18 +91,19 @@ impl Upstream {
         })
     }
 
-    /// Asks what `order` permits; `fields` are the client's.
+    /// Asks what `order` permits; `said` is what the client said beside it.
     ///
     /// # Errors
     ///
     /// [`Failed`]: there is no answer to give.
-    pub async fn ask(
-        &self,
-        order: &Order,
-        fields: &HeaderMap,
-        body: Option<Incoming>,
-    ) -> Result<Found, Failed> {
-        let asked = request::Asked { order, fields, origin: &self.origin, path: &self.path };
+    pub async fn ask(&self, order: &Order, said: Said<'_>, body: Option<Incoming>) -> Result<Found, Failed> {
+        let asked = request::Asked {
+            order,
+            said,
+            identify_as: self.identify_as.as_ref(),
+            origin: &self.origin,
+            path: &self.path,
+        };
         let response = match body {
             Some(body) => {
                 self.rehearse(order, &asked).await?;

@@ -9,6 +9,7 @@
 mod http2;
 mod smuggling;
 mod things;
+mod upstreams;
 
 #[path = "../faults/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]

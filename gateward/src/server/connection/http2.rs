@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_framing::{Fault, is_authority};
 use hyper::body::Incoming;
@@ -97,7 +97,7 @@ pub(super) async fn serve<A: Answer>(
 
 /// Answers one request, unless it has no one reading.
 async fn one<A: Answer>(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     clients: &Clients,
     answer: Arc<A>,
     cutter: Cutter,
@@ -107,6 +107,11 @@ async fn one<A: Answer>(
     if let Some(fault) = fault(&request) {
         let (method, target) = (request.method().to_string(), request.uri().path().to_owned());
         return malformed::refuse(answer.gate(), Malformed { fault, method, target }, address).await;
+    }
+    // Which host is meant stands in one place from here on.
+    let host = request.uri().authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
     }
     answer.answer(request, from).await
 }
@@ -124,7 +129,7 @@ fn fault(request: &Request<Incoming>) -> Option<Fault> {
     if !path.starts_with('/') && !(path == "*" && request.method() == Method::OPTIONS) {
         return Some(Fault::Target);
     }
-    let mut hosts = request.headers().get_all(HOST).iter().map(http::HeaderValue::as_bytes);
+    let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     let (host, another) = (hosts.next(), hosts.next());
     let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     if another.is_some() || !named.or(host).is_some_and(is_authority) {

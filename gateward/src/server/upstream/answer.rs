@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, RETRY_AFTER, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
-};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 
+use super::fields;
 use crate::flows::admit::Order;
 use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Inspector};
 use crate::server::found::{Broken, Content, Failed, Flow, Found};
@@ -27,7 +25,7 @@ pub(super) async fn found(
     silence: Duration,
 ) -> Result<Found, Failed> {
     let (head, incoming) = response.into_parts();
-    let mut fields = passed(&head.headers, order.upstream_asks);
+    let mut fields = fields::of_upstream(&head.headers, order.upstream_asks);
     if order.told.is_some() {
         keep_private(&mut fields);
     }
@@ -123,33 +121,6 @@ async fn gather(flow: Flow) -> Result<Content, Failed> {
             Failed { said: said.into(), alarm: Some(alarm), ..Failed::bad_gateway(detail) }
         }
     })
-}
-
-/// The fields of an answer that pass: all but those of the connection (RFC 9110 section 7.6.1), the
-/// upstream's name, and its question who asks where we ask ourselves.
-fn passed(fields: &HeaderMap, upstream_asks: bool) -> HeaderMap {
-    let named: Vec<HeaderName> = fields
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    let stays = |name: &HeaderName| {
-        let of_connection =
-            [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]
-                .contains(name)
-                || ["keep-alive", "proxy-connection"].contains(&name.as_str());
-        let of_login = [WWW_AUTHENTICATE.as_str(), "authentication-info"].contains(&name.as_str());
-        of_connection || *name == SERVER || (of_login && !upstream_asks) || named.contains(name)
-    };
-    let mut passed = HeaderMap::new();
-    for (name, value) in fields {
-        if !stays(name) {
-            passed.append(name.clone(), value.clone());
-        }
-    }
-    passed
 }
 
 /// Reads what the upstream says about an error, as one line of plain text.

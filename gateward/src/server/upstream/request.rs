@@ -1,5 +1,6 @@
-//! What goes upstream: the request that we wrote, and those few fields of the client's that pass.
+//! What goes upstream: the request that we wrote, and those fields of the client's that pass.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -7,45 +8,41 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING,
-    CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, HeaderName, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::Upward;
+use super::{Upward, fields};
 use crate::flows::admit::Order;
 use crate::server::found::Failed;
 
-/// The client's fields that say what it takes and what it has. None of them names anybody: those
-/// that do (`Authorization`, `Cookie`, `Forwarded`, `X-Remote-User` and whatever else is believed
-/// somewhere) stay here, and hop-by-hop fields (RFC 9110 section 7.6.1) with them.
-const CONDITIONS: [HeaderName; 13] = [
-    ACCEPT,
-    ACCEPT_ENCODING,
-    ACCEPT_LANGUAGE,
-    CACHE_CONTROL,
-    CONTENT_ENCODING,
-    CONTENT_LANGUAGE,
-    CONTENT_TYPE,
-    IF_MATCH,
-    IF_MODIFIED_SINCE,
-    IF_NONE_MATCH,
-    IF_RANGE,
-    IF_UNMODIFIED_SINCE,
-    RANGE,
-];
-
 /// How the upstream is told from where the request came.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// How the upstream is told by what protocol the request came.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// How the upstream is told for which host the request came.
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What the client said beside what is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// Its header fields.
+    pub fields: &'a HeaderMap,
+    /// Nobody could read along on its way to us, or to a proxy of ours.
+    pub is_secure: bool,
+}
 
 /// What is asked of an upstream.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) order: &'a Order,
-    pub(super) fields: &'a HeaderMap,
+    pub(super) said: Said<'a>,
+    /// The name by which the upstream is told who asks.
+    pub(super) identify_as: Option<&'a HeaderName>,
     pub(super) origin: &'a str,
     pub(super) path: &'a str,
 }
@@ -57,7 +54,8 @@ impl Asked<'_> {
     ///
     /// [`Failed`]: it cannot be written as a URL.
     pub(super) fn write(&self, body: Upward) -> Result<Request<Upward>, Failed> {
-        let Self { order, fields, origin, path } = self;
+        let Self { order, said, identify_as, origin, path } = self;
+        let fields = said.fields;
         let forward = &order.forward;
         let mut request = Request::builder()
             .method(&forward.method)
@@ -65,15 +63,13 @@ impl Asked<'_> {
             .body(body)
             .map_err(|error| Failed::bad_gateway(error.to_string()))?;
         let own = request.headers_mut();
-        let mut pass = |name: &HeaderName| {
-            for value in fields.get_all(name) {
-                own.append(name.clone(), value.clone());
-            }
-        };
-        pass(&USER_AGENT);
         if forward.with_conditions {
-            CONDITIONS.iter().for_each(&mut pass);
+            *own = fields::of_client(fields, *identify_as);
+            self.tell_the_way(own);
         } else {
+            if let Some(program) = fields.get(USER_AGENT) {
+                own.insert(USER_AGENT, program.clone());
+            }
             own.insert(ACCEPT, HeaderValue::from_static("*/*"));
             // What is looked into must not be packed (RFC 9110 section 12.5.3).
             own.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -91,6 +87,27 @@ impl Asked<'_> {
         let address = order.address.to_string().try_into().expect("an address is letters, digits and points");
         own.insert(FORWARDED_FOR, address);
         Ok(request)
+    }
+
+    /// Says from where, for which host and by what protocol the request came: once, and by us (RFC 7239).
+    fn tell_the_way(&self, own: &mut HeaderMap) {
+        let proto = if self.said.is_secure { "https" } else { "http" };
+        let address = match self.order.address.ip() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("\"[{address}]\""),
+        };
+        let host = self.said.fields.get(HOST).and_then(|host| host.to_str().ok());
+        let forwarded = match host {
+            Some(host) => format!("for={address};host=\"{host}\";proto={proto}"),
+            None => format!("for={address};proto={proto}"),
+        };
+        own.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
+        if let Some(host) = self.said.fields.get(HOST) {
+            own.insert(FORWARDED_HOST, host.clone());
+        }
+        if let Ok(forwarded) = forwarded.try_into() {
+            own.insert(FORWARDED, forwarded);
+        }
     }
 }
 
@@ -171,9 +188,11 @@ impl Body for Streamed {
             return Poll::Pending;
         };
         self.moved.now(if matches!(next, Some(Err(_))) { Sender::IsGone } else { Sender::Sends });
-        // Trailers are hop-by-hop for us: nobody here reads them.
         Poll::Ready(next.map(|frame| {
-            frame.map(|frame| frame.into_data().map_or_else(|_| Frame::data(Bytes::new()), Frame::data))
+            frame.map(|frame| match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(fields::trailers(&trailers)),
+                Err(data) => data,
+            })
         }))
     }
 

@@ -14,6 +14,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
@@ -55,7 +56,9 @@ impl Road {
                         let (certificate, key) = (certificate.clone(), key.clone());
                         let ours = Ours::load(certificate, key, strictness)?;
                         let shown = Arc::clone(&ours.shown);
-                        let tls = believing.with_client_cert_resolver(shown);
+                        let mut tls = believing.with_client_cert_resolver(shown);
+                        // A session that is resumed goes on with the certificate that it began with.
+                        tls.resumption = Resumption::disabled();
                         Way::Tls(outwards::tcp(), Arc::new(tls), Some(ours))
                     }
                 }
