@@ -7,6 +7,7 @@ mod dcor;
 mod eida;
 mod plain;
 mod public;
+mod tuning;
 
 use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
@@ -29,9 +30,10 @@ use crate::base::secret::Secret;
 use crate::base::store_address::StoreAddress;
 use crate::config::{Config, Listen};
 use crate::flows::keyring;
+use crate::flows::passwords::{Cost, NewPassword};
 use crate::flows::record::Recorder;
 use crate::flows::users::{self, Role};
-use crate::server::system;
+use crate::server::{boot, system};
 use crate::store::{self, Store, event};
 
 /// Write a configuration file, a keyring and the first operator.
@@ -166,8 +168,12 @@ impl Init {
             bail!("{} is there already: nothing was changed", there.display());
         }
         // Whatever is wrong with what was asked for is found before the first file is made.
-        let configuration = self.text(&store)?;
-        let parsed = Config::parse(&configuration, &dir).map_err(|wrong| anyhow!("{wrong}"))?;
+        let mut configuration = self.text(&store)?;
+        let mut parsed = Config::parse(&configuration, &dir).map_err(|wrong| anyhow!("{wrong}"))?;
+        if parsed.listeners().is_some() {
+            parsed.passwords = tuning::measure();
+            configuration.push_str(&tuning::text(parsed.passwords));
+        }
         if self.purpose.is_some() {
             match super::config::others(&parsed).as_slice() {
                 [] => {}
@@ -183,7 +189,7 @@ impl Init {
             let admin = certificates::for_admin(now)?;
             create(&dir.join("admin.pem"), &admin.certificate, Readable::ByAll)?;
             create(&dir.join("admin.key"), &admin.key, Readable::OnlyBy(server))?;
-            Some(server.act(|| first_operator(&store, &self.operator, now))?)
+            Some(server.act(|| first_operator(&store, &self.operator, boot::cost(&parsed), now))?)
         } else {
             server.act(|| Ok(block_on(Store::create(&store, system::clock()))?.map(drop)?))?;
             None
@@ -292,12 +298,17 @@ fn check_database(address: &StoreAddress) -> anyhow::Result<()> {
 }
 
 /// Makes the database and its first operator.
-pub(super) fn first_operator(store: &StoreAddress, name: &str, now: Timestamp) -> anyhow::Result<Secret> {
+pub(super) fn first_operator(
+    store: &StoreAddress,
+    name: &str,
+    cost: Cost,
+    now: Timestamp,
+) -> anyhow::Result<Secret> {
     let random = system::random();
-    let password = users::generate_password(&random);
-    let hash = users::hash(&password, &random);
+    let password = NewPassword::generate(&random);
+    let hash = cost.hash(password.secret(), &random);
     let store = block_on(Store::create(store, system::clock()))??;
     let recorder = Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, &random));
     block_on(users::create(&recorder, name, hash, Role::Admin, &operating_system_user(), now))??;
-    Ok(password)
+    Ok(password.secret().clone())
 }

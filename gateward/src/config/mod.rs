@@ -29,6 +29,7 @@ mod nearest;
 mod nodes;
 mod oidc;
 pub mod origin;
+mod passwords;
 mod policy;
 pub mod service;
 pub mod settings;
@@ -49,6 +50,7 @@ pub use grant::{Grant, OidcPerson};
 pub use listen::{Listen, TrustedProxies};
 pub use nodes::CrlPolicy;
 pub use oidc::Oidc;
+pub use passwords::Passwords;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
 
@@ -113,6 +115,9 @@ pub struct Config {
     /// client can do better. MD5 stays the first challenge, because the clients of EIDA speak it alone.
     #[serde(default)]
     pub digest_sha256: bool,
+    /// What the passwords of users cost.
+    #[serde(default)]
+    pub passwords: Passwords,
     /// The exchange.
     #[serde(default)]
     pub exchange: Exchange,
@@ -309,6 +314,7 @@ impl Config {
                 .and_then(|()| oidc.check())
                 .map_err(|reason| wrong(issuer, format!("{issuer}: {reason}")))?;
         }
+        self.passwords.check().map_err(|reason| Wrong { line: line_of_table(text, "passwords"), reason })?;
         for (at, service) in self.service.iter().enumerate() {
             let name = service.name();
             if self.service[..at].iter().any(|other| other.name() == name) {

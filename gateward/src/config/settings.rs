@@ -11,8 +11,8 @@ use toml::Value;
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{HttpUpstream, Upstream};
 use super::{
-    AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson, Resif,
-    Tls,
+    AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
+    Passwords, Resif, Tls,
 };
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
@@ -92,6 +92,7 @@ impl Config {
             keyring,
             realm,
             digest_sha256,
+            passwords,
             exchange,
             admin,
             issuer,
@@ -126,6 +127,10 @@ impl Config {
         all.set("drill_signers", drill_signers.iter().map(|key| key.0.to_string()).collect::<Vec<_>>());
         all.text("realm", &realm.0);
         all.set("digest_sha256", *digest_sha256);
+        let Passwords { memory_mib, passes, at_once } = passwords;
+        for (name, value) in [("memory_mib", memory_mib), ("passes", passes), ("at_once", at_once)] {
+            all.below("passwords").set(name, i64::from(*value));
+        }
         list_exchange(exchange, &mut all.below("exchange"));
         match admin {
             Some(Admin { listen, tls }) => {

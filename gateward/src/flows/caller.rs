@@ -6,6 +6,7 @@ use super::authenticate::{IdTokenHolder, Login};
 use super::door::Door;
 use super::nodes::KnownNode;
 use super::policy::{Policy, Subject};
+use super::users::KnownUser;
 use crate::store;
 
 /// Whoever sent a request; what is in it was proven, but for the name that they only claimed.
@@ -23,6 +24,8 @@ pub enum Person {
     Login(Box<Login>),
     /// Somebody with a JWT of an OIDC issuer.
     IdToken(Box<IdTokenHolder>),
+    /// Somebody with an account here.
+    User(Box<KnownUser>),
 }
 
 impl Person {
@@ -30,6 +33,7 @@ impl Person {
     pub fn name(&self) -> String {
         match self {
             Self::Login(login) => login.login().to_string(),
+            Self::User(user) => user.name().to_string(),
             Self::IdToken(holder) => format!("jwt:{}", holder.token().id()),
         }
     }
@@ -37,7 +41,7 @@ impl Person {
     /// What an upstream is told that asks who comes.
     fn told(&self) -> String {
         match self {
-            Self::Login(_) => self.name(),
+            Self::Login(_) | Self::User(_) => self.name(),
             // No user here has such a name, so that nobody can be taken for another.
             Self::IdToken(holder) => format!("{}#{}", holder.token().issuer(), holder.token().subject()),
         }
@@ -48,6 +52,7 @@ impl Person {
         match self {
             Self::Login(login) => Some(login.subject()),
             Self::IdToken(holder) => Some(holder.subject()),
+            Self::User(user) => Some(user.subject()),
         }
     }
 
@@ -56,6 +61,7 @@ impl Person {
         match self {
             Self::Login(_) => "digest",
             Self::IdToken(_) => "jwt",
+            Self::User(user) => user.by(),
         }
     }
 
@@ -64,6 +70,7 @@ impl Person {
         match self {
             Self::Login(login) => login.subjects(),
             Self::IdToken(holder) => holder.subjects(),
+            Self::User(user) => vec![Subject::User(user.name().clone())],
         }
     }
 
@@ -72,6 +79,7 @@ impl Person {
         match self {
             Self::Login(login) => Some(login.valid_until()),
             Self::IdToken(holder) => Some(holder.token().expires()),
+            Self::User(_) => None,
         }
     }
 
@@ -80,6 +88,7 @@ impl Person {
         let groups = match self {
             Self::Login(login) => login.groups(),
             Self::IdToken(holder) => holder.groups(),
+            Self::User(user) => return format!("it is the user {}", user.name()),
         };
         if groups.is_empty() {
             return "the token lists no group".to_owned();
@@ -104,6 +113,7 @@ impl Person {
                 let again = holder.look_again(door, policy, now).await?;
                 Ok(again.map(|holder| Self::IdToken(Box::new(holder))))
             }
+            Self::User(user) => Ok(user.look_again(door).await?.map(|user| Self::User(Box::new(user)))),
         }
     }
 }

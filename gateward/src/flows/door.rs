@@ -7,6 +7,7 @@ use super::admit::Doubtful;
 use super::failures::{Attempt, Failures, Summary, WINDOW, Writing};
 use super::keyring::Keyring;
 use super::nodes::TrustCache;
+use super::passwords::Passwords;
 use super::policy::PolicyCache;
 use super::record::{Happened, Outcome, Personal, Recorder, What};
 use super::replays::Replays;
@@ -45,6 +46,8 @@ pub struct Door {
     pub doubtful: Doubtful,
     /// What failed lately, and from where.
     pub failures: Failures,
+    /// Where passwords of users are proven.
+    pub passwords: Passwords,
     /// Which right answers came before.
     pub replays: Replays,
     /// Fresh bytes.
@@ -143,7 +146,7 @@ impl Door {
                 detail: "the limit of this address".into(),
                 token_id: None,
             },
-            Attempt::Login | Attempt::Operator => {
+            Attempt::Login | Attempt::Password | Attempt::Operator => {
                 What::AuthenticationFailed { reason, detail: "the limit of this address".into() }
             }
         };

@@ -5,6 +5,8 @@
 //! are given, and the count when the minute is over. A crash in between loses the count, and the
 //! recorded beginning says that there was more.
 
+mod guesses;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::address::{AddressBlock, ClientAddress};
 use crate::base::id::Reference;
 use crate::base::random::Random;
+
+pub use self::guesses::{Guess, Guesser, Guesses, NotNow};
 
 /// How many failures of one address and reason are recorded one by one in a window.
 pub const RECORDED_SINGLY: u64 = 10;
@@ -41,7 +45,9 @@ pub enum Attempt {
     Exchange,
     /// A Digest answer.
     Login,
-    /// An operator's password; apart, so that strangers at the public listener lock nobody out.
+    /// A password of a user at the public listener; counted by [`Guesses`].
+    Password,
+    /// An operator's password; apart, so that strangers at the public listener lock nobody out. Counted as theirs.
     Operator,
 }
 
@@ -108,7 +114,11 @@ struct Tables {
 
 /// Counts failures.
 #[derive(Debug, Default)]
-pub struct Failures(Mutex<Tables>);
+pub struct Failures {
+    tables: Mutex<Tables>,
+    /// Guesses at passwords of users.
+    pub guesses: Guesses,
+}
 
 /// A window does not end because somebody read the clock before it began and finishes only now.
 fn is_over(since: Timestamp, now: Timestamp) -> bool {
@@ -118,10 +128,10 @@ fn is_over(since: Timestamp, now: Timestamp) -> bool {
 impl Failures {
     /// Tells how long `address` has to wait before it may attempt this again; `None`: it may.
     pub fn wait(&self, address: ClientAddress, attempt: Attempt, now: Timestamp) -> Option<SignedDuration> {
-        let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = match attempt {
             Attempt::Exchange => FAILED_EXCHANGES,
-            Attempt::Login | Attempt::Operator => WRONG_ANSWERS,
+            Attempt::Login | Attempt::Password | Attempt::Operator => WRONG_ANSWERS,
         };
         // Its own window only: a flood from everywhere else refuses nobody who did not take part.
         let (since, count) = tables.attempts.get(&(Some(address.block()), attempt))?;
@@ -130,7 +140,7 @@ impl Failures {
 
     /// Counts a failed attempt against the limit of `address`.
     pub fn count_attempt(&self, address: ClientAddress, attempt: Attempt, now: Timestamp) {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts = &mut tables.attempts;
         let own = (Some(address.block()), attempt);
         let key = if attempts.len() < WINDOWS || attempts.contains_key(&own) { own } else { (None, attempt) };
@@ -143,7 +153,7 @@ impl Failures {
 
     /// Counts a failure for `reason` and says how it is to be written down.
     pub fn count(&self, address: ClientAddress, reason: &str, now: Timestamp, random: &Random) -> Writing {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let Tables { reasons, singly, .. } = &mut *tables;
         let (since, recorded) = singly.get_or_insert((now, 0));
         if is_over(*since, now) {
@@ -176,7 +186,7 @@ impl Failures {
 
     /// Notes that the beginning of the summary `reference` is on the disk.
     pub fn summary_is_recorded(&self, reference: Reference) {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let summaries = tables.reasons.values_mut().filter_map(|window| window.summary.as_mut());
         for summary in summaries.filter(|summary| summary.reference == reference) {
             summary.is_recorded = true;
@@ -195,7 +205,7 @@ impl Failures {
 
     /// Puts a summary back that could not be written, to be tried again.
     pub fn put_back(&self, summary: &Summary) {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let Summary { block, reason, reference, count, since, is_recorded, .. } = summary;
         let key = (*block, reason.clone());
         let window = tables.reasons.entry(key).or_insert(Window::beginning(*since));
@@ -206,7 +216,7 @@ impl Failures {
     }
 
     fn take(&self, is_due: impl Fn(Timestamp) -> bool, now: Timestamp) -> Vec<Summary> {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.attempts.retain(|_, (since, _)| !is_over(*since, now));
         let due = tables.reasons.extract_if(|_, window| is_due(window.since));
         due.filter_map(|((block, reason), window)| {

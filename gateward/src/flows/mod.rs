@@ -25,6 +25,7 @@ pub mod logins;
 pub mod nodes;
 pub mod oidc;
 pub mod operate;
+pub mod passwords;
 pub mod placement;
 pub mod policy;
 pub mod record;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use data_encoding::BASE64;
 use http::header::{ALLOW, AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use serde_json::json;
@@ -15,23 +14,22 @@ use super::connection::CameFrom;
 use super::gate::Gate;
 use super::listener::Answer;
 use crate::base::address::ClientAddress;
-use crate::base::secret::Secret;
+use crate::flows::authenticate::basic;
 use crate::flows::clean_up::clean_up;
 use crate::flows::door::Door;
-use crate::flows::operate::{self, Asked, Operator, Passwords};
+use crate::flows::operate::{self, Asked, Operator};
 use crate::flows::placement::{Pending, sweep};
 
 /// Answers operators.
 #[derive(Debug)]
 pub struct Admin {
     gate: Arc<Gate>,
-    passwords: Passwords,
 }
 
 impl Admin {
     /// Answers for `gate`.
     pub fn new(gate: Arc<Gate>) -> Self {
-        Self { gate, passwords: Passwords::default() }
+        Self { gate }
     }
 }
 
@@ -65,7 +63,9 @@ impl Admin {
             Ok(opened) => opened,
             Err(reason) => return Problem::shut(&reason).answer(),
         };
-        let Some((name, password)) = basic(&head.headers) else {
+        let authorization =
+            head.headers.get(AUTHORIZATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+        let Some((name, password)) = authorization.and_then(basic::read) else {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", "Log in as an operator.");
             return problem.with(WWW_AUTHENTICATE, answer::BASIC_CHALLENGE).answer();
         };
@@ -73,7 +73,7 @@ impl Admin {
             Ok(now) => now,
             Err(stepped) => return opened.shut_for_clock(&stepped).answer(),
         };
-        let operator = match self.passwords.prove(&opened.door, name, password, address, now).await {
+        let operator = match operate::prove(&opened.door, &name, &password, address, now).await {
             Ok(operator) => operator,
             Err(error) => return answer::no_operator(&error),
         };
@@ -103,8 +103,8 @@ async fn answer_cleanup(
         let said = "Post to clean up; whoever only looks here must change nothing.";
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", said).with(ALLOW, "POST").answer();
     }
-    if !operator.may_change() {
-        let said = "Your role may look at things, and change none.";
+    if !operator.role().may_change_everything() {
+        let said = "Your role may not change what concerns all services.";
         return Problem::new(StatusCode::FORBIDDEN, "role", said).answer();
     }
     let by = Some(operator.name());
@@ -122,16 +122,4 @@ async fn answer_cleanup(
         }
         Err(error) => answer::shut(&error).answer(),
     }
-}
-
-/// Reads user and password of HTTP Basic (RFC 7617); `None` where nothing, or something else, was sent.
-fn basic(fields: &HeaderMap) -> Option<(String, Secret)> {
-    let value = fields.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, credentials) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(BASE64.decode(credentials.trim().as_bytes()).ok()?).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    Some((name.to_owned(), Secret::new(password.to_owned())))
 }

@@ -16,6 +16,7 @@ use crate::flows::exchange;
 use crate::flows::kind::{ErrorForm, NotAllowed, NotUnderstood};
 use crate::flows::oidc::NotBelieved;
 use crate::flows::operate;
+use crate::flows::passwords;
 
 /// How long a caller is asked to wait when nothing can be recorded, in seconds.
 const COME_BACK: u64 = 5;
@@ -358,6 +359,7 @@ fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<Strin
                 .under(*reference)
                 .with(RETRY_AFTER, wait_seconds.to_string())
         }
+        authenticate::Error::Busy => busy(),
         authenticate::Error::Store(error) => shut(error),
         authenticate::Error::Commit(error) => shut(error),
     }
@@ -370,21 +372,33 @@ pub const BASIC_CHALLENGE: &str = "Basic realm=\"gateward operators\", charset=\
 pub fn no_operator(error: &operate::Error) -> Answered {
     let detail = format!("{}.", capitalised(&error.to_string()));
     match error {
-        operate::Error::Wrong { reference } => Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail)
-            .under(*reference)
-            .with(WWW_AUTHENTICATE, BASIC_CHALLENGE)
-            .answer(),
-        operate::Error::TooMany { wait_seconds, reference } => {
+        operate::Error::Unknown(passwords::Error::Wrong { reference }) => {
+            Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail)
+                .under(*reference)
+                .with(WWW_AUTHENTICATE, BASIC_CHALLENGE)
+                .answer()
+        }
+        operate::Error::Unknown(passwords::Error::TooMany { wait_seconds, reference }) => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", detail)
                 .under(*reference)
                 .with(RETRY_AFTER, wait_seconds.to_string())
                 .answer()
         }
-        operate::Error::Busy => Problem::shut(&error.to_string()).answer(),
-        operate::Error::Unfinished => shut(error).answer(),
-        operate::Error::Store(error) => shut(error).answer(),
+        operate::Error::Unknown(passwords::Error::Busy) => busy().answer(),
+        operate::Error::Unknown(error @ passwords::Error::Unfinished) => shut(error).answer(),
+        operate::Error::Unknown(passwords::Error::Store(error)) => shut(error).answer(),
+        operate::Error::Unknown(passwords::Error::Commit(error)) => shut(error).answer(),
+        operate::Error::NoRole { reference } => {
+            Problem::new(StatusCode::FORBIDDEN, "role", detail).under(*reference).answer()
+        }
         operate::Error::Commit(error) => shut(error).answer(),
     }
+}
+
+/// Says that too many passwords are being looked at: nothing is wrong with this one.
+pub fn busy() -> Problem {
+    let said = format!("Too many log in at once. Try again in {COME_BACK} s.");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", said).with(RETRY_AFTER, COME_BACK.to_string())
 }
 
 /// Says that the door is shut, and tells the operator why.

@@ -29,11 +29,12 @@ use crate::flows::failures::Failures;
 use crate::flows::keyring::{self, Keyring};
 use crate::flows::nodes::TrustCache;
 use crate::flows::oidc::OidcIssuers;
+use crate::flows::passwords::{Cost, Passwords};
 use crate::flows::policy::{Extent, NotARule, PolicyCache, Rule, Subject, Whom};
 use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
 use crate::store::resif::{self, Resif};
-use crate::store::{self, Reader, Store, access_token, temporary_login};
+use crate::store::{self, Reader, Store, access_token, temporary_login, user_digest};
 
 /// Why the door cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,15 @@ pub enum Error {
         key: String,
         /// What needs it.
         need: Need,
+    },
+    /// The operator's: Digest verifiers of users are MD5, and good for that alone.
+    #[error(
+        "{count} users log in by HTTP Digest, which stands for them in MD5 alone: take digest_sha256 = true out, or give \
+         them other passwords (`gateward user list` shows whom, `gateward user password NAME`)"
+    )]
+    DigestBySha256 {
+        /// How many.
+        count: i64,
     },
     /// The operator's: no key, or another one, in an issuer's file.
     #[error("issuer {path}: {reason}", path = .path.display())]
@@ -161,6 +171,7 @@ impl Error {
             Self::Keyring { .. }
             | Self::Exposed(_)
             | Self::KeyMissing { .. }
+            | Self::DigestBySha256 { .. }
             | Self::Credential(_)
             | Self::Ca(_)
             | Self::Certificate(_)
@@ -343,6 +354,7 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
         doubtful: Doubtful::default(),
         failures: Failures::default(),
+        passwords: Passwords::new(cost(config), config.passwords.at_once, random),
         replays: Replays::default(),
         random: random.clone(),
         realm: config.realm.0.clone(),
@@ -354,6 +366,12 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         },
         store,
     })
+}
+
+/// What the hash of a password costs.
+pub fn cost(config: &Config) -> Cost {
+    let config::Passwords { memory_mib, passes, at_once: _ } = config.passwords;
+    Cost { memory_kib: memory_mib * 1024, passes }
 }
 
 /// Knows RESIF's databases as the configuration names them.
@@ -449,6 +467,8 @@ pub enum Need {
     Logins,
     /// The people of access tokens that have not ended.
     AccessTokens,
+    /// Digest verifiers of users.
+    Digests,
 }
 
 impl Need {
@@ -456,6 +476,7 @@ impl Need {
         match self {
             Self::Logins => "gateward login revoke",
             Self::AccessTokens => "gateward access-token revoke",
+            Self::Digests => "gateward user password",
         }
     }
 }
@@ -465,6 +486,7 @@ impl std::fmt::Display for Need {
         out.write_str(match self {
             Self::Logins => "logins need",
             Self::AccessTokens => "access tokens need",
+            Self::Digests => "Digest logins of users need",
         })
     }
 }
@@ -477,11 +499,13 @@ impl std::fmt::Display for Need {
 pub async fn keys_in_use(reader: &Reader) -> Result<Vec<(String, Need)>, store::Error> {
     let logins = temporary_login::key_ids(reader).await?;
     let access_tokens = access_token::key_ids(reader).await?;
+    let digests = user_digest::key_ids(reader).await?;
     let by = |need| move |key| (key, need);
     Ok(logins
         .into_iter()
         .map(by(Need::Logins))
         .chain(access_tokens.into_iter().map(by(Need::AccessTokens)))
+        .chain(digests.into_iter().map(by(Need::Digests)))
         .collect())
 }
 
@@ -497,4 +521,21 @@ pub async fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error
         Some((key, need)) => Err(Error::KeyMissing { path: config.keyring.clone(), key, need }),
         None => Ok(()),
     }
+}
+
+/// Checks that users who log in by HTTP Digest can, and warns of those who cannot any more.
+///
+/// # Errors
+///
+/// [`Error::DigestBySha256`], [`Error::Store`].
+pub async fn check_digests(config: &Config, door: &Door) -> Result<(), Error> {
+    let realm = door.realm.as_str();
+    let (count, of_other_realms) = user_digest::count(&door.store.reader, realm).await?;
+    if count > 0 && config.digest_sha256 {
+        return Err(Error::DigestBySha256 { count });
+    }
+    if of_other_realms > 0 {
+        tracing::warn!(users = of_other_realms, realm, "users of another realm cannot log in by HTTP Digest");
+    }
+    Ok(())
 }

@@ -221,6 +221,7 @@ async fn try_open(
         tracing::warn!("{doubt}");
     }
     boot::check_keys_in_use(config, &door).await?;
+    boot::check_digests(config, &door).await?;
     boot::check_resif(&door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
     let digest = boot::policy_digest(config);

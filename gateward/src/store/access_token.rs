@@ -178,7 +178,7 @@ pub async fn key_ids(reader: &Reader) -> Result<Vec<String>, Error> {
     Ok(BTreeSet::from_iter(ids.await?).into_iter().collect())
 }
 
-fn named_key(sealed: &[u8]) -> Option<&str> {
+pub(super) fn named_key(sealed: &[u8]) -> Option<&str> {
     let (length, rest) = sealed.split_first()?;
     std::str::from_utf8(rest.get(..usize::from(*length))?).ok()
 }

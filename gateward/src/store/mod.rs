@@ -26,6 +26,7 @@ mod tables;
 pub mod temporary_login;
 pub mod token_block;
 pub mod user;
+pub mod user_digest;
 mod writer;
 
 use std::path::PathBuf;

@@ -8,6 +8,14 @@ use super::{Error, Reader};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub(super) i64);
 
+#[cfg(test)]
+impl Revision {
+    /// Makes one for tests that have no store.
+    pub(crate) fn for_tests(counter: i64) -> Self {
+        Self(counter)
+    }
+}
+
 /// Returns the counter as it stands.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
     access_token, file_policy, grant, instance, issuer, node, placement, postgres, revocation, sqlite,
-    temporary_login, token_block, user,
+    temporary_login, token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -61,6 +61,13 @@ pub enum Change {
     BlockToken(token_block::Block),
     UnblockToken(token_block::Unblock),
     CreateUser(user::Create),
+    SetPassword(user::SetPassword),
+    DisableUser(user::Disable),
+    EnableUser(user::Enable),
+    DeleteUser(user::Delete),
+    TakeHoldings(user::TakeHoldings),
+    PutDigest(user_digest::Put),
+    ForgetDigest(user_digest::Forget),
     CreateGrant(grant::Create),
     DeleteGrant(grant::Delete),
     EnrollNode(node::Create),
@@ -98,6 +105,13 @@ impl Change {
             Self::BlockToken(change) => vec![change.statement()],
             Self::UnblockToken(change) => vec![change.statement()],
             Self::CreateUser(change) => vec![change.statement()],
+            Self::SetPassword(change) => vec![change.statement()],
+            Self::DisableUser(change) => vec![change.statement()],
+            Self::EnableUser(change) => vec![change.statement()],
+            Self::DeleteUser(change) => change.statements(),
+            Self::TakeHoldings(change) => change.statements(),
+            Self::PutDigest(change) => vec![change.statement()],
+            Self::ForgetDigest(change) => vec![change.statement()],
             Self::CreateGrant(change) => vec![change.statement()],
             Self::DeleteGrant(change) => vec![change.statement()],
             Self::EnrollNode(change) => vec![change.statement()],

@@ -14,6 +14,7 @@ use crate::cli::files::{Readable, create};
 use crate::cli::init::first_operator;
 use crate::config::{Config, Listen};
 use crate::flows::keyring;
+use crate::flows::passwords::Cost;
 use crate::server::{system, tls::NON_PRODUCTION};
 
 /// The protected file of the demo.
@@ -22,6 +23,9 @@ pub(super) const RESTRICTED: &str = "/files/restricted.txt";
 /// Where the listeners listen unless something else is asked for.
 const PUBLIC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9443);
+
+/// What the configuration says of passwords where it says nothing.
+const COST: Cost = Cost { memory_kib: 19 * 1024, passes: 2 };
 
 /// What is made before the configuration.
 const MADE: [&str; 9] = [
@@ -61,8 +65,8 @@ impl Folder {
             folder.refuse_to_overwrite()?;
             folder.make_keys(now)?;
             folder.make_data()?;
-            let password =
-                first_operator(&StoreAddress::Sqlite(folder.file("gateward.db")), "operator", now)?;
+            let store = StoreAddress::Sqlite(folder.file("gateward.db"));
+            let password = first_operator(&store, "operator", COST, now)?;
             create(
                 &folder.file("operator.txt"),
                 &format!("operator:{}\n", password.expose()),

@@ -1,12 +1,13 @@
-//! HTTP Digest (RFC 7616): the answer to a challenge becomes a temporary login.
+//! HTTP Digest (RFC 7616): the answer to a challenge becomes a temporary login, or a user.
 
-use http_digest::{Credentials, Ha1, Malformed, Request, Verdict};
+use http_digest::{Credentials, Ha1, Malformed, NonceUse, Request, Verdict};
 use jiff::Timestamp;
 use signed_token::{Group, Mail};
 
-use super::{Error, Failure, Shown, Wrong, refuse, refuse_with};
+use super::{Error, Failure, Shown, Wrong, refuse, refuse_with, user_digest};
 use crate::base::id::LoginName;
 use crate::base::name::ServiceName;
+use crate::flows::caller::Person;
 use crate::flows::door::Door;
 use crate::flows::keyring::Place;
 use crate::flows::oidc;
@@ -74,32 +75,66 @@ pub(super) async fn prove(
     shown: Shown<'_>,
     header: &str,
     now: Timestamp,
-) -> Result<Login, Error> {
+) -> Result<Person, Error> {
     let credentials = match Credentials::parse(header) {
         Ok(credentials) => credentials,
         Err(malformed) => return Err(refuse_malformed(door, service, shown, &malformed, now).await),
     };
-    let found = match credentials.login().parse::<LoginName>() {
-        Ok(login) => temporary_login::find(&door.store.reader, &login).await?,
-        Err(_) => None,
+    // By its form alone: which names there are decides nothing.
+    let Ok(name) = credentials.login().parse::<LoginName>() else {
+        let user = user_digest::prove(door, service, shown, &credentials, now).await?;
+        return Ok(Person::User(Box::new(user)));
     };
+    let found = temporary_login::find(&door.store.reader, &name).await?;
     let ha1 = ha1(door, found.as_ref(), &credentials);
+    match (judge(door, service, shown, &credentials, ha1.as_ref(), now), found) {
+        (Judged::Right, Some(login)) => proven(door, policy, service, shown, &login, now)
+            .await
+            .map(|login| Person::Login(Box::new(login))),
+        // A right verdict needs an HA1, and that needs a row.
+        (Judged::Right, None) => Err(Error::Challenged { stale: false }),
+        (Judged::Challenged { stale }, _) => Err(Error::Challenged { stale }),
+        (Judged::Wrong(wrong), found) => {
+            let unknown = wrong.reason == WRONG_PASSWORD && found.is_none();
+            let wrong = if unknown { Wrong { reason: "unknown-login", ..wrong } } else { wrong };
+            Err(refuse(door, service, shown, wrong, Some(name.to_string()), now).await)
+        }
+    }
+}
+
+/// Why an answer that was made with something else than the right password is refused.
+pub(super) const WRONG_PASSWORD: &str = "wrong-password";
+
+/// What an answer is worth here and now.
+pub(super) enum Judged {
+    /// It is right, and came for the first time.
+    Right,
+    /// Nobody failed: it is asked once more.
+    Challenged {
+        /// The answer was right, but its challenge is too old or its count was used.
+        stale: bool,
+    },
+    /// It is wrong.
+    Wrong(Wrong),
+}
+
+/// Judges an answer by what it must have been made with; takes as long for nobody.
+pub(super) fn judge(
+    door: &Door,
+    service: &ServiceName,
+    shown: Shown<'_>,
+    credentials: &Credentials,
+    ha1: Option<&Ha1>,
+    now: Timestamp,
+) -> Judged {
     let request = Request { method: shown.method, target: shown.target };
-    let wrong = match door.protection_space(service).verify(&credentials, request, ha1.as_ref(), now) {
-        Verdict::Right(used) if !door.replays.is_new(shown.arrival, used, now) => {
-            return Err(Error::Challenged { stale: true });
-        }
-        Verdict::Right(_) => {
-            // A right verdict needs an HA1, and that needs a row.
-            let Some(login) = found else {
-                return Err(Error::Challenged { stale: false });
-            };
-            return proven(door, policy, service, shown, &login, now).await;
-        }
-        Verdict::Stale => return Err(Error::Challenged { stale: true }),
-        Verdict::OtherRealm => return Err(Error::Challenged { stale: false }),
-        Verdict::WrongAnswer if found.is_some() => Wrong::new("wrong-password", "wrong login or password"),
-        Verdict::WrongAnswer => Wrong::new("unknown-login", "wrong login or password"),
+    let is_new = |used: NonceUse| door.replays.is_new(shown.arrival, used, now);
+    let wrong = match door.protection_space(service).verify(credentials, request, ha1, now) {
+        Verdict::Right(used) if !is_new(used) => return Judged::Challenged { stale: true },
+        Verdict::Right(_) => return Judged::Right,
+        Verdict::Stale => return Judged::Challenged { stale: true },
+        Verdict::OtherRealm => return Judged::Challenged { stale: false },
+        Verdict::WrongAnswer => Wrong::new(WRONG_PASSWORD, "wrong login or password"),
         Verdict::ForeignNonce => Wrong::new("foreign-nonce", "wrong login or password"),
         Verdict::WithoutQop => {
             Wrong::new("without-qop", "this service takes HTTP Digest with qop=auth (RFC 7616)")
@@ -112,8 +147,7 @@ pub(super) async fn prove(
             ..Wrong::new("other-target", "the Digest answer was made for another request")
         },
     };
-    let who = credentials.login().parse::<LoginName>().ok().map(|login| login.to_string());
-    Err(refuse(door, service, shown, wrong, who, now).await)
+    Judged::Wrong(wrong)
 }
 
 /// Computes what the answer must have been made with; for a login that there is not, it does the

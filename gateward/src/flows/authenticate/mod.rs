@@ -3,9 +3,12 @@
 //! A bare request is challenged and not recorded, as every client starts with one. A wrong answer
 //! is recorded and counted; a right answer that is too old, or came before, is neither.
 
+pub mod basic;
 mod bearer;
 mod digest;
+mod user_digest;
 
+use http_digest::Scheme;
 use jiff::Timestamp;
 
 pub use self::bearer::{IdTokenHolder, bearer};
@@ -66,12 +69,22 @@ pub enum Error {
         /// What it is recorded under.
         reference: Reference,
     },
+    /// The caller comes back: too much is being looked at.
+    #[error("too many log in at once")]
+    Busy,
     /// The operator's; the caller may come back.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The operator's; the caller may come back.
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+impl Error {
+    /// Somebody named a user and proved nothing; whatever was wrong, they are told the same.
+    fn wrong_user(reference: Reference) -> Self {
+        Self::Failed { detail: "wrong user or password", reference, how: Failure::Unauthorized }
+    }
 }
 
 /// Which answer a failure makes.
@@ -113,8 +126,12 @@ pub async fn authenticate(
         let holder = bearer::prove(door, policy, service, shown, carried, now).await?;
         return Ok(Person::IdToken(Box::new(holder)));
     }
-    let login = digest::prove(door, policy, service, shown, header, now).await?;
-    Ok(Person::Login(Box::new(login)))
+    match Scheme::of(header) {
+        Scheme::Basic => Ok(Person::User(Box::new(basic::prove(door, service, shown, header, now).await?))),
+        Scheme::Digest | Scheme::Bearer | Scheme::Other => {
+            digest::prove(door, policy, service, shown, header, now).await
+        }
+    }
 }
 
 #[derive(Debug)]

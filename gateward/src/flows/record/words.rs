@@ -185,6 +185,36 @@ pub enum What {
     UserCreated {
         user: String,
         role: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role_service: Option<ServiceName>,
+        /// Where their Digest verifier comes from.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<&'static str>,
+    },
+    UserDisabled {
+        user: String,
+    },
+    UserEnabled {
+        user: String,
+    },
+    UserDeleted {
+        user: String,
+    },
+    UserPasswordChanged {
+        user: String,
+        /// Where their Digest verifier comes from.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<&'static str>,
+    },
+    /// The hash of a password was made anew at a higher cost, when its owner logged in.
+    UserHashRaised {
+        user: String,
+    },
+    /// What somebody held was ended; their temporary logins and access tokens have events of their own.
+    UserEnded {
+        user: String,
+        api_tokens: Vec<String>,
+        sessions: u64,
     },
     KeyRotated {
         key: String,
