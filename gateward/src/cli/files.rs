@@ -14,13 +14,29 @@ use crate::base::secret::Secret;
 /// How much of a file with a secret is read, in bytes: a wrong file is found out without being read whole.
 const MOST_SECRET: u64 = 64 * 1024;
 
+/// How much of a file with a line for each of many people is read, in bytes.
+const MOST_LINES: u64 = 4 * 1024 * 1024;
+
 /// Reads a secret from a file, or from standard input where it is named `-`.
 pub(super) fn secret(path: &Path) -> anyhow::Result<Secret> {
+    secret_up_to(path, MOST_SECRET)
+}
+
+/// Reads secrets of many people, as [`secret`]; a file that is too long to be read whole is refused.
+pub(super) fn secret_lines(path: &Path) -> anyhow::Result<Secret> {
+    let text = secret_up_to(path, MOST_LINES + 1)?;
+    if text.expose().len() as u64 > MOST_LINES {
+        anyhow::bail!("{} is longer than {MOST_LINES} bytes: divide it", path.display());
+    }
+    Ok(text)
+}
+
+fn secret_up_to(path: &Path, most: u64) -> anyhow::Result<Secret> {
     let mut text = Zeroizing::new(String::new());
     let read = if path == Path::new("-") {
-        std::io::stdin().take(MOST_SECRET).read_to_string(&mut text)
+        std::io::stdin().take(most).read_to_string(&mut text)
     } else {
-        File::open(path).and_then(|file| file.take(MOST_SECRET).read_to_string(&mut text))
+        File::open(path).and_then(|file| file.take(most).read_to_string(&mut text))
     };
     read.with_context(|| path.display().to_string())?;
     Ok(Secret::new(std::mem::take(&mut *text)))

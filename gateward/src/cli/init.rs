@@ -32,7 +32,7 @@ use crate::config::{Config, Listen};
 use crate::flows::keyring;
 use crate::flows::passwords::{Cost, NewPassword};
 use crate::flows::record::Recorder;
-use crate::flows::users::{self, Role};
+use crate::flows::users::{self, HeldRole, NewUser, Role};
 use crate::server::{boot, system};
 use crate::store::{self, Store, event};
 
@@ -309,6 +309,12 @@ pub(super) fn first_operator(
     let hash = cost.hash(password.secret(), &random);
     let store = block_on(Store::create(store, system::clock()))??;
     let recorder = Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, &random));
-    block_on(users::create(&recorder, name, hash, Role::Admin, &operating_system_user(), now))??;
+    let first = NewUser {
+        name: users::check_name(name)?,
+        password_hash: Some(hash),
+        role: Some(HeldRole { role: Role::Admin, service: None }),
+        digest: None,
+    };
+    block_on(users::create(&recorder, first, &operating_system_user(), now))??;
     Ok(password.secret().clone())
 }

@@ -24,6 +24,7 @@ mod server_user;
 mod shell;
 mod store;
 mod terminal;
+mod user;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -138,6 +139,9 @@ enum Command {
     /// Look at the keyring and change it.
     #[command(subcommand)]
     Key(key::Key),
+    /// Look at people with an account, make and change accounts, and end what people hold.
+    #[command(subcommand)]
+    User(user::User),
     /// Look at temporary logins and end them.
     #[command(subcommand)]
     Login(login::Login),
@@ -210,6 +214,7 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         Command::Cleanup(cleanup) => cleanup.run(&context, out),
         Command::Config(config) => config.run(&context, out),
         Command::Key(key) => key.run(&context, out),
+        Command::User(user) => user.run(&context, out),
         Command::Login(login) => login.run(&context, out),
         Command::AccessToken(access_token) => access_token.run(&context, out),
         Command::Backup(backup) => backup.run(&context, out),

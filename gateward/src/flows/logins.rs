@@ -104,7 +104,12 @@ pub async fn revoke_token(
 
 /// Login, blocks and counter in one: a crash leaves all or nothing. The token is blocked by its
 /// identity and by its ids, so that it can be let in again by either.
-fn ending(login: &TemporaryLogin, afterwards: Afterwards, by: &str, now: Timestamp) -> Vec<Change> {
+pub(super) fn ending(
+    login: &TemporaryLogin,
+    afterwards: Afterwards,
+    by: &str,
+    now: Timestamp,
+) -> Vec<Change> {
     let mut changes = vec![Change::DeleteLogin(Delete { login: login.login.clone(), ended_by: None })];
     let token = BlockedToken::Identity(login.identity);
     match afterwards {
@@ -120,7 +125,8 @@ fn ending(login: &TemporaryLogin, afterwards: Afterwards, by: &str, now: Timesta
     changes
 }
 
-fn event(login: &TemporaryLogin, afterwards: Afterwards, by: &str) -> Happened {
+/// Says that a login was ended.
+pub(super) fn event(login: &TemporaryLogin, afterwards: Afterwards, by: &str) -> Happened {
     let what = What::LoginRevoked {
         login: login.login.clone(),
         token_ids: login.token_ids.clone(),

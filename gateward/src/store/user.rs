@@ -55,19 +55,35 @@ pub async fn find(reader: &Reader, name: &str) -> Result<Option<UserRow>, Error>
     reader.first(Query::of(TABLE, sql, values![name]), row).await
 }
 
+macro_rules! listed {
+    () => {
+        "SELECT u.name, u.password_hash, u.role, u.role_service, u.disabled_at, u.created_at, d.origin \
+         FROM users AS u LEFT JOIN user_digest AS d ON d.user_name = u.name "
+    };
+}
+
+fn listed_row(read: &Row<'_>) -> Result<Listed, Unfit> {
+    Ok(Listed { user: row(read)?, created_at: read.time(5)?, digest: read.parsed_if_any(6)? })
+}
+
+/// Finds a user by name, as a list shows them.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn listed(reader: &Reader, name: &str) -> Result<Option<Listed>, Error> {
+    let sql = concat!(listed!(), "WHERE u.name = ?1");
+    reader.first(Query::of(TABLE, sql, values![name]), listed_row).await
+}
+
 /// Returns users in the order of their names, at most `most` after the one that is named.
 ///
 /// # Errors
 ///
 /// [`Error::Unreachable`].
 pub async fn page(reader: &Reader, after: &str, most: u32) -> Result<Vec<Listed>, Error> {
-    let sql = "SELECT u.name, u.password_hash, u.role, u.role_service, u.disabled_at, u.created_at, d.origin \
-               FROM users AS u LEFT JOIN user_digest AS d ON d.user_name = u.name \
-               WHERE u.name > ?1 ORDER BY u.name LIMIT ?2";
-    let listed = |read: &Row<'_>| {
-        Ok(Listed { user: row(read)?, created_at: read.time(5)?, digest: read.parsed_if_any(6)? })
-    };
-    reader.all(Query::of(TABLE, sql, values![after, most]), listed).await
+    let sql = concat!(listed!(), "WHERE u.name > ?1 ORDER BY u.name LIMIT ?2");
+    reader.all(Query::of(TABLE, sql, values![after, most]), listed_row).await
 }
 
 /// What a user holds that opens something, beside their password.
@@ -253,5 +269,18 @@ impl TakeHoldings {
             Statement::any("DELETE FROM session WHERE user_name = ?1", values![&self.name]),
             Statement::any("DELETE FROM api_token WHERE user_name = ?1", values![&self.name]),
         ]
+    }
+}
+
+/// Logs the browsers of a user out.
+#[derive(Debug)]
+pub struct EndSessions {
+    /// Whose.
+    pub name: String,
+}
+
+impl EndSessions {
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::any("DELETE FROM session WHERE user_name = ?1", values![&self.name])
     }
 }

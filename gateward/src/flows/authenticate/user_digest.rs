@@ -74,7 +74,9 @@ pub(super) async fn prove(
     tokio::time::sleep_until(began + FAILURE_TAKES).await;
     match how {
         Failure::Unauthorized => Err(Error::wrong_user(reference)),
-        Failure::BadRequest | Failure::Unavailable => Err(Error::Failed { detail: wrong.detail, reference, how }),
+        Failure::BadRequest | Failure::Unavailable => {
+            Err(Error::Failed { detail: wrong.detail, reference, how })
+        }
     }
 }
 

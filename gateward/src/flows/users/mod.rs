@@ -1,19 +1,25 @@
-//! People with an account: making them, changing them, ending what they hold.
+//! People with an account: made, imported, changed, and everything of theirs ended.
 
+mod account;
+mod digest;
+mod end;
+mod import;
 mod known;
 mod role;
 
-use jiff::Timestamp;
-
+pub use self::account::{NewUser, create, disable, enable, found, set_password};
+pub use self::digest::generated;
+pub use self::end::{Ended, Person, delete, end};
+pub use self::import::{Foreign, NotImported, Wrong, import, read_htdigest};
 pub use self::known::{KnownUser, Proof};
 pub use self::role::{HeldRole, NotARole, Role};
-use super::record::{Happened, Recorder, What};
 use crate::base::id::LoginName;
 use crate::base::identity::{NotAName, UserName};
-use crate::store::user::{self, UserRow};
-use crate::store::{Change, CommitError};
+pub use crate::store::user::LastAdmin;
+pub use crate::store::user_digest::Origin;
+use crate::store::{self, CommitError};
 
-/// Why there is no such account.
+/// Why an account stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operator's.
@@ -25,6 +31,26 @@ pub enum Error {
     /// The operator's: who answers a challenge under such a name could be either.
     #[error("{0} has the form of a temporary login: choose another name")]
     LikeALogin(UserName),
+    /// The operator's.
+    #[error("there is no user {0}: `gateward user list` shows those there are")]
+    NoSuchUser(UserName),
+    /// The operator's.
+    #[error("the account of {0} is disabled already")]
+    AlreadyDisabled(UserName),
+    /// The operator's.
+    #[error("the account of {0} is not disabled")]
+    NotDisabled(UserName),
+    /// The operator's: nobody could make another one but whoever is on the machine.
+    #[error("{0} is the last administrator who can log in: make another one first, or say --force")]
+    LastAdmin(UserName),
+    /// The operator's.
+    #[error(
+        "HTTP Digest of users stands for them in MD5 alone: take digest_sha256 = true out of the configuration first"
+    )]
+    DigestBySha256,
+    /// The operator's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// The operator's.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -40,40 +66,16 @@ pub fn check_name(name: &str) -> Result<UserName, Error> {
     if name.as_str().parse::<LoginName>().is_ok() { Err(Error::LikeALogin(name)) } else { Ok(name) }
 }
 
-/// Creates a user with a password that was hashed before.
-///
-/// # Errors
-///
-/// [`Error`].
-pub async fn create(
-    recorder: &Recorder,
-    name: &str,
-    password_hash: String,
-    role: Role,
-    by: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let name = check_name(name)?;
-    let user = UserRow {
-        name: name.to_string(),
-        password_hash,
-        role: role.as_str().to_owned(),
-        role_service: None,
-        disabled_at: None,
-    };
-    let what = What::UserCreated {
-        user: name.to_string(),
-        role: role.as_str().to_owned(),
-        role_service: None,
-        digest: None,
-    };
-    let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };
-    match recorder
-        .commit(None, vec![Change::CreateUser(user::Create { user, at: now })], &[happened], now)
-        .await
-    {
-        Ok(()) => Ok(()),
-        Err(CommitError::Precondition) => Err(Error::NameTaken(name)),
-        Err(error) => Err(error.into()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_called_as_a_temporary_login_could_be() {
+        assert!(matches!(check_name("ABCDEFGHIJ0123"), Err(Error::LikeALogin(_))));
+        assert!(matches!(check_name("a:b"), Err(Error::NotAName(_))));
+        for good in ["ann", "abcdefghij0123", "ABCDEFGHIJ012", "ann@example.org"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::{Admission, Database, Error, Network};
 use crate::base::id::LoginName;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::resif::Tables;
+use crate::base::secret::Secret;
 use crate::base::time::stored;
 
 const DATABASE: Database = Database::Auth;
@@ -174,6 +175,16 @@ impl Opened {
             Some(Temporary { login, has_hash: row.get(1), ended: row.get(2), settled: row.get(3) })
         };
         Ok(rows.map_err(|error| failed(DATABASE, &error))?.iter().filter_map(found).collect())
+    }
+
+    /// Returns the users who are no temporary logins and whose end has not passed, each with their hash.
+    pub async fn permanent(&mut self) -> Result<Vec<(String, Secret)>, Error> {
+        let statement = self.session.statement(&self.sql.permanent).await?;
+        let rows = self.session.client().query(&statement, &[]).await;
+        let rows = rows.map_err(|error| failed(DATABASE, &error))?;
+        let text =
+            |row: &tokio_postgres::Row, column| row.get::<_, Option<String>>(column).unwrap_or_default();
+        Ok(rows.iter().map(|row| (text(row, 0), Secret::new(text(row, 1)))).collect())
     }
 
     /// Returns those of `logins` that are users, static ones among them.

@@ -288,6 +288,15 @@ impl Resif {
         in_time(Database::Auth, async { self.auth.open().await?.ended(ours, most).await }).await
     }
 
+    /// Returns the users whom nobody makes for a day: login, and the hash that stands for the password.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn permanent(&self) -> Result<Vec<(String, Secret)>, Error> {
+        in_time(Database::Auth, async { self.auth.open().await?.permanent().await }).await
+    }
+
     /// Looks for what somebody else left behind; nothing of `ours` is among it.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub(super) struct Sql {
     pub ended: String,
     pub temporary: String,
     pub among: String,
+    pub permanent: String,
 }
 
 impl Sql {
@@ -79,6 +80,10 @@ impl Sql {
                 "SELECT u.{login}::text, EXISTS (SELECT 1 FROM {credentials} AS c WHERE c.{owner} = u.{index}), \
                  u.{ends} < now(), u.{ends} < now() + interval '23 hours 50 minutes' \
                  FROM {users} AS u WHERE {temporary} AND u.{login} <> ALL ($1::text[]) ORDER BY u.{index}"
+            ),
+            permanent: format!(
+                "SELECT u.{login}::text, c.{hash}::text FROM {users} AS u JOIN {credentials} AS c ON c.{owner} = u.{index} \
+                 WHERE {temporary} IS NOT TRUE AND (u.{ends} IS NULL OR u.{ends} > now()) ORDER BY 1"
             ),
             among: format!("SELECT {login}::text FROM {users} WHERE {login} = ANY ($1::text[])"),
         }

@@ -1,0 +1,167 @@
+//! `gateward user end`, `gateward user delete`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+use signed_token::Mail;
+
+use super::{last_admin, refused};
+use crate::base::access_token::State;
+use crate::base::ckan::CkanUser;
+use crate::base::id::AccessTokenId;
+use crate::base::identity::UserName;
+use crate::cli::access::{Access, block_on};
+use crate::cli::{Context, YES, no};
+use crate::flows::access_token::{self, Error as AccessTokenError};
+use crate::flows::users::{self, Ended, Error, Person};
+use crate::server::boot;
+use crate::store::access_token as table;
+
+/// End everything of a person within a second: browsers, API tokens, temporary logins, access tokens.
+///
+/// Their account and its password stay: `gateward user disable` shuts that, too. There need be no account of the name.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct End {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+/// Take an account away, with everything of its owner and the grants that name it.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Delete {
+    #[command(flatten)]
+    whom: Whom,
+    /// Even if nobody is left who could log in as administrator.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Whom {
+    /// The user's name; access tokens are those of the CKAN user of that name.
+    name: UserName,
+    /// A mail address that their signed tokens name: its temporary logins end, and their tokens are blocked. A name
+    /// that is a mail address counts anyway. Repeatable.
+    #[arg(long = "mail", value_name = "ADDRESS")]
+    mails: Vec<Mail>,
+    /// Ask CKAN by its own command on this machine; its configuration is this file.
+    #[arg(long, value_name = "INI")]
+    ckan_ini: Option<PathBuf>,
+}
+
+impl End {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let access = context.access_to_change()?;
+        let Whom { name, mails, .. } = &self.whom;
+        let ended = block_on(users::end(&access.door, &Person { name, mails }, &access.by, access.now))?;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => return refused(error),
+        };
+        let nothing = ended.is_nothing();
+        tell(context, out, name, &ended)?;
+        let (count, whole) = self.whom.end_access_tokens(context, out, &access)?;
+        if nothing && count == 0 {
+            eprintln!("gateward: there was nothing of {name} to end");
+        }
+        if block_on(users::found(&access.door, name))?.is_ok_and(|row| row.disabled_at.is_none()) {
+            eprintln!("gateward: the account itself stays good: `gateward user disable {name}` shuts it");
+        }
+        Ok(if whole { YES } else { no() })
+    }
+}
+
+impl Delete {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let access = context.access_to_change()?;
+        let Whom { name, mails, .. } = &self.whom;
+        let person = Person { name, mails };
+        let (by, now) = (&access.by, access.now);
+        let deleted = block_on(users::delete(&access.door, &person, last_admin(self.force), by, now))?;
+        let ended = match deleted {
+            Ok(ended) => ended,
+            Err(error @ (Error::Store(_) | Error::Commit(_))) => return Err(error.into()),
+            Err(error) => return refused(error),
+        };
+        tell(context, out, name, &ended)?;
+        for grant in &ended.grants {
+            let json = json!({ "user": name, "grant": grant, "result": "revoked" });
+            context.print(out, &format!("{grant}  revoked"), &json)?;
+        }
+        for grant in &ended.grants_in_file {
+            eprintln!(
+                "gateward: the configuration file goes on granting to {name} ({grant}): take it out there"
+            );
+        }
+        let (_, whole) = self.whom.end_access_tokens(context, out, &access)?;
+        context.print(out, &format!("{name} deleted"), &json!({ "user": name, "result": "deleted" }))?;
+        Ok(if whole { YES } else { no() })
+    }
+}
+
+/// Says what was ended, a line each.
+fn tell(context: &Context, out: &mut impl Write, name: &UserName, ended: &Ended) -> anyhow::Result<()> {
+    let Ended { holdings, logins, left_elsewhere, .. } = ended;
+    if holdings.sessions > 0 {
+        let json = json!({ "user": name, "sessions": holdings.sessions, "result": "ended" });
+        context.print(out, &format!("browsers logged out: {}", holdings.sessions), &json)?;
+    }
+    for token in &holdings.api_tokens {
+        let json = json!({ "user": name, "api_token": token, "result": "ended" });
+        context.print(out, &format!("{token}  API token revoked"), &json)?;
+    }
+    for login in logins {
+        let json = json!({ "user": name, "login": login, "result": "ended" });
+        context.print(out, &format!("{login}  temporary login ended, its token is blocked"), &json)?;
+    }
+    if let Some(error) = left_elsewhere {
+        eprintln!("gateward: a temporary login still stands elsewhere: {error}; the sweep goes on trying");
+    }
+    Ok(())
+}
+
+impl Whom {
+    /// Ends the access tokens of the CKAN user of this name; tells how many there were, and whether nothing of them is left.
+    fn end_access_tokens(
+        &self,
+        context: &Context,
+        out: &mut impl Write,
+        access: &Access,
+    ) -> anyhow::Result<(usize, bool)> {
+        let Access { config, door, by, .. } = access;
+        let Ok(user) = self.name.as_str().parse::<CkanUser>() else { return Ok((0, true)) };
+        let rows = block_on(table::of_user(&door.store.reader, &user))??;
+        let living =
+            rows.iter().filter(|row| matches!(row.state, State::Issued | State::Ending | State::Making));
+        let living: Vec<AccessTokenId> = living.map(|row| row.id).collect();
+        if living.is_empty() {
+            return Ok((0, true));
+        }
+        let ckan = boot::ckan(config, self.ckan_ini.as_deref(), &door.random)?;
+        let mut whole = true;
+        for &id in &living {
+            let now = door.store.clock.now()?;
+            let (text, json) = match block_on(access_token::revoke(door, id, ckan.as_ref(), by, now))? {
+                Ok(key) => (
+                    format!("{id}  access token ended"),
+                    json!({ "user": self.name, "access_token": id, "result": "ended", "key": key }),
+                ),
+                Err(error @ (AccessTokenError::Store(_) | AccessTokenError::Commit(_))) => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    whole = false;
+                    let why = error.to_string();
+                    (
+                        format!("{id}  {why}; its key may still be good: `gateward cleanup` goes on trying"),
+                        json!({ "user": self.name, "access_token": id, "result": "ending", "why": why }),
+                    )
+                }
+            };
+            context.print(out, &text, &json)?;
+        }
+        Ok((living.len(), whole))
+    }
+}

@@ -1,0 +1,160 @@
+//! Ends everything of a person: browsers, API tokens, temporary logins; and takes accounts away.
+
+use jiff::Timestamp;
+use signed_token::Mail;
+
+use super::account::{event, found};
+use super::{Error, LastAdmin};
+use crate::base::id::LoginName;
+use crate::base::identity::UserName;
+use crate::flows::door::Door;
+use crate::flows::keyring::Place;
+use crate::flows::logins::{self, Afterwards};
+use crate::flows::record::{Happened, What};
+use crate::flows::{grants, placement};
+use crate::store::grant::{self, Origin};
+use crate::store::temporary_login::{self, TemporaryLogin};
+use crate::store::user::{self, Holdings};
+use crate::store::{self, Change, CommitError, revocation};
+
+/// Who a person is, to the databases that know them under different names.
+#[derive(Debug)]
+pub struct Person<'a> {
+    /// Their account, if there is one.
+    pub name: &'a UserName,
+    /// The mail addresses that their signed tokens name; a name that is one counts without being here.
+    pub mails: &'a [Mail],
+}
+
+/// What was ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Their API tokens and browsers.
+    pub holdings: Holdings,
+    /// Their temporary logins, whose tokens are blocked.
+    pub logins: Vec<LoginName>,
+    /// The ids of grants that named the account, where it was taken away.
+    pub grants: Vec<String>,
+    /// The ids of grants that name it in the configuration file, which nobody but its author takes out.
+    pub grants_in_file: Vec<String>,
+    /// Why a temporary login still stands in a database that is not ours; the sweep goes on trying.
+    pub left_elsewhere: Option<placement::Error>,
+}
+
+impl Ended {
+    /// Whether there was nothing to end.
+    pub fn is_nothing(&self) -> bool {
+        self.holdings == Holdings::default() && self.logins.is_empty()
+    }
+}
+
+/// How often it is looked again what there is to end, when it changes meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// Ends everything that lets a person in, but their password: in one commit, with effect within a second.
+///
+/// # Errors
+///
+/// [`Error::Store`], [`Error::Commit`].
+pub async fn end(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> Result<Ended, Error> {
+    let mut last = CommitError::Precondition;
+    for _ in 0..ATTEMPTS {
+        let Ending { mut ended, changes, happened } = ending(door, person, by, now).await?;
+        if ended.is_nothing() {
+            return Ok(ended);
+        }
+        // A crash leaves all of it or nothing.
+        match door.recorder.commit(None, changes, &happened, now).await {
+            Ok(()) => {
+                ended.left_elsewhere = placement::follow_end(door, &ended.logins, now).await;
+                return Ok(ended);
+            }
+            // One of the logins is gone: look again.
+            Err(error @ CommitError::Precondition) => last = error,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(last.into())
+}
+
+/// Takes an account away with everything of its owner, and the grants by command that name it.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn delete(
+    door: &Door,
+    person: &Person<'_>,
+    last_admin: LastAdmin,
+    by: &str,
+    now: Timestamp,
+) -> Result<Ended, Error> {
+    let user = person.name.to_string();
+    let mut last = Error::Commit(CommitError::Precondition);
+    for _ in 0..ATTEMPTS {
+        found(door, person.name).await?;
+        let Ending { mut ended, mut changes, mut happened } = ending(door, person, by, now).await?;
+        for row in grant::all(&door.store.reader).await? {
+            if row.subject_kind != "user" || row.subject != user {
+                continue;
+            }
+            if row.origin == Origin::File {
+                ended.grants_in_file.push(row.id);
+                continue;
+            }
+            happened.push(grants::revoked(&row, Some(by)));
+            changes.push(Change::DeleteGrant(grant::Delete { id: row.id.clone() }));
+            ended.grants.push(row.id);
+        }
+        changes.push(Change::DeleteUser(user::Delete { name: user.clone(), last_admin }));
+        happened.push(event(What::UserDeleted { user: user.clone() }, by));
+        // As above.
+        match door.recorder.commit(None, changes, &happened, now).await {
+            Ok(()) => {
+                ended.left_elsewhere = placement::follow_end(door, &ended.logins, now).await;
+                return Ok(ended);
+            }
+            // They must stay, or something of theirs changed: the next look tells.
+            Err(CommitError::Precondition) => last = Error::LastAdmin(person.name.clone()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(last)
+}
+
+struct Ending {
+    ended: Ended,
+    changes: Vec<Change>,
+    happened: Vec<Happened>,
+}
+
+/// Says what there is to end of a person, and what ends it.
+async fn ending(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> Result<Ending, Error> {
+    let user = person.name.to_string();
+    let holdings = user::holdings(&door.store.reader, &user).await?;
+    let logins = logins_of(door, person).await?;
+    let blocked = Afterwards::Blocked;
+    let mut changes: Vec<Change> =
+        logins.iter().flat_map(|login| logins::ending(login, blocked, by, now)).collect();
+    let mut happened: Vec<Happened> = logins.iter().map(|login| logins::event(login, blocked, by)).collect();
+    changes.push(Change::TakeHoldings(user::TakeHoldings { name: user.clone() }));
+    changes.push(Change::AdvanceRevocation(revocation::Advance));
+    let Holdings { api_tokens, sessions } = holdings.clone();
+    happened.push(event(What::UserEnded { user, api_tokens, sessions }, by));
+    let logins = logins.into_iter().map(|login| login.login).collect();
+    Ok(Ending { ended: Ended { holdings, logins, ..Ended::default() }, changes, happened })
+}
+
+/// Finds the temporary logins of a person, by the mail address in their tokens. One whose key is missing has no password
+/// that anybody could know.
+async fn logins_of(door: &Door, person: &Person<'_>) -> Result<Vec<TemporaryLogin>, store::Error> {
+    let name = person.name.as_str();
+    let is_theirs = |login: &TemporaryLogin| {
+        let place = Place { table: "temporary_login", row: login.login.as_str(), column: "sealed_mail" };
+        let Ok(mail) = door.keyring.open(place, &login.sealed_mail) else { return false };
+        let same = |own: &str| own.eq_ignore_ascii_case(mail.expose());
+        same(name) || person.mails.iter().any(|own| same(own.as_str()))
+    };
+    let all = temporary_login::all(&door.store.reader).await?;
+    Ok(all.into_iter().filter(is_theirs).collect())
+}
