@@ -101,6 +101,8 @@ fn released(number: u64) -> What {
             subject: Some("4f0c1d2e3a4b5c6d7e8f9a0b1c2d3e4f".into()),
             node: None,
             by: Some("digest"),
+            openhim_client: None,
+            openhim_transaction: None,
             asked: Some(asked),
         },
         carried: Carried {

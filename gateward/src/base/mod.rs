@@ -14,6 +14,7 @@ pub mod issuer_url;
 pub mod kind;
 pub mod name;
 pub mod network;
+pub mod openhim;
 pub mod postgres_url;
 pub mod random;
 pub mod resif;

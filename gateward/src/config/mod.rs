@@ -28,6 +28,7 @@ mod listen;
 mod nearest;
 mod nodes;
 mod oidc;
+mod openhim;
 pub mod origin;
 mod passwords;
 mod policy;
@@ -50,6 +51,7 @@ pub use grant::{Grant, OidcPerson};
 pub use listen::{Listen, TrustedProxies};
 pub use nodes::CrlPolicy;
 pub use oidc::Oidc;
+pub use openhim::OpenHim;
 pub use passwords::Passwords;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
@@ -139,6 +141,8 @@ pub struct Config {
     pub access_token: Option<AccessToken>,
     /// The CKAN that their keys are made by.
     pub ckan: Option<Ckan>,
+    /// The OpenHIM that we are a mediator of.
+    pub openhim: Option<OpenHim>,
     /// Jobs of backups.
     #[serde(default)]
     pub backup: Vec<Backup>,
@@ -299,6 +303,9 @@ impl Config {
         if let Some(ckan) = &self.ckan {
             ckan.check().map_err(|reason| Wrong { line: line_of_table(text, "ckan"), reason })?;
         }
+        if let Some(openhim) = &self.openhim {
+            openhim.check().map_err(|reason| Wrong { line: line_of_table(text, "openhim"), reason })?;
+        }
         for (at, job) in self.backup.iter().enumerate() {
             if self.backup[..at].iter().any(|other| other.name == job.name) {
                 return Err(wrong(job.name.as_str(), format!("there are two backups {}", job.name)));
@@ -337,6 +344,10 @@ impl Config {
                 return Err(wrong(service.path.as_str(), reason));
             }
             service.check().map_err(|reason| wrong(service.path.as_str(), reason))?;
+            if service.openhim && self.openhim.is_none() {
+                let reason = format!("{name} answers OpenHIM as a mediator does: [openhim] says of which");
+                return Err(wrong(service.path.as_str(), reason));
+            }
         }
         for grant in &self.grant {
             grant.check().map_err(|reason| wrong(grant.service.as_str(), reason.into()))?;
@@ -368,7 +379,7 @@ impl Config {
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
         let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
-        let Self { access_token, ckan, backup, backup_state, oidc, node_ca, node_crl, .. } = self;
+        let Self { access_token, ckan, openhim, backup, backup_state, oidc, node_ca, node_crl, .. } = self;
         nodes::anchor(folder, node_ca);
         nodes::anchor(folder, node_crl);
         exchange.anchor(folder);
@@ -377,6 +388,9 @@ impl Config {
         }
         if let Some(ckan) = ckan {
             ckan.anchor(folder);
+        }
+        if let Some(openhim) = openhim {
+            openhim.anchor(folder);
         }
         let socket = match listen {
             Some(Listen::Unix(path)) => Some(path),

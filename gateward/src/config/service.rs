@@ -46,6 +46,9 @@ pub struct ServiceConfig {
     pub queryauth_to: Option<QueryauthTo>,
     /// The header in which the upstream is told who asks.
     pub identify_as: Option<HeaderName>,
+    /// A request that the OpenHIM passed on is answered as its mediators do.
+    #[serde(default)]
+    pub openhim: bool,
     /// Paths below the service that pass as they are, by GET.
     #[serde(default)]
     pub pass: Vec<UrlPath>,

@@ -12,7 +12,7 @@ use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, Se
 use super::upstream::{HttpUpstream, Upstream};
 use super::{
     AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
-    Passwords, Resif, Tls,
+    OpenHim, Passwords, Resif, Tls,
 };
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
@@ -101,6 +101,7 @@ impl Config {
             grant,
             access_token,
             ckan,
+            openhim,
             backup,
             backup_state,
             drill_signers,
@@ -147,6 +148,10 @@ impl Config {
             Some(ckan) => list_ckan(ckan, &mut all.below("ckan")),
             None => all.unset("ckan", "no CKAN is asked"),
         }
+        match openhim {
+            Some(openhim) => list_openhim(openhim, &mut all.below("openhim")),
+            None => all.unset("openhim", "we are nobody's mediator"),
+        }
         all.each("issuer", issuer, list_issuer);
         all.each("oidc", oidc, list_oidc);
         all.each("service", service, list_service);
@@ -180,6 +185,18 @@ fn list_ckan(ckan: &Ckan, list: &mut Below<'_>) {
     list.optional("ca", path(ca), "the certificates that this system believes");
     list.optional("ini", path(ini), "its command is not used");
     list.optional("program", path(program), "found as ckan");
+}
+
+fn list_openhim(openhim: &OpenHim, list: &mut Below<'_>) {
+    let OpenHim { api, ca, username, password_file, urn, name, endpoint } = openhim;
+    list.text("api", api);
+    let ca = ca.as_ref().map(|path| path.display());
+    list.optional("ca", ca, "the certificates that this system believes");
+    list.text("username", username);
+    list.text("password_file", password_file.display());
+    list.text("urn", urn);
+    list.text("name", name);
+    list.text("endpoint", endpoint);
 }
 
 fn list_exchange(exchange: &Exchange, list: &mut Below<'_>) {
@@ -287,6 +304,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
         verify_stream,
         queryauth_to,
         identify_as,
+        openhim,
         pass,
     } = config;
     list.text("name", config.name());
@@ -315,6 +333,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
         identify_as.as_ref().map(|name| &name.0),
         "the upstream is not told who asks",
     );
+    list.set("openhim", *openhim);
     list.set("pass", pass.iter().map(ToString::to_string).collect::<Vec<_>>());
     list.each("restriction", restriction, list_restriction);
 }

@@ -114,6 +114,16 @@ impl UpstreamUrl {
         format!("{}://{authority}", self.uri.scheme_str().unwrap_or("http"))
     }
 
+    /// The host alone, without the brackets of an IPv6 address.
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default().trim_matches(['[', ']'])
+    }
+
+    /// The port that is meant, written or not.
+    pub fn port(&self) -> u16 {
+        self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
+    }
+
     /// The path, if the URL has one: it then stands for the service's own.
     pub fn path(&self) -> Option<&str> {
         Some(self.uri.path()).filter(|path| *path != "/")
@@ -121,7 +131,7 @@ impl UpstreamUrl {
 
     /// Whether what is sent there cannot be read on the way: by TLS, or because it stays on this machine.
     pub fn is_unread(&self) -> bool {
-        let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let host = self.host();
         let here = host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());
         self.is_https() || here
     }

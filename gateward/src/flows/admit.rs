@@ -19,9 +19,10 @@ use super::claim::{self, Claim};
 use super::door::{Door, Refused};
 use super::kind::{Entry, Interpreter, Meaning, NotAllowed, NotUnderstood, Request};
 use super::nodes::{self, NotANode};
+use super::openhim;
 use super::policy::Policy;
 use super::record::What;
-use crate::base::id::Reference;
+use crate::base::id::{Reference, TransactionId};
 use crate::base::name::{ServiceName, UrlPath};
 use crate::store::{self, CommitError};
 
@@ -151,6 +152,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         allowed,
         method: ask.request.method.to_string(),
         address: ask.shown.address,
+        transaction: TransactionId::new(now, &door.random),
         decided_under: policy.revision,
         decided_at: now,
     })
@@ -166,7 +168,18 @@ async fn recognise(
 ) -> Result<Caller, Error> {
     let Ask { service, shown, .. } = ask;
     let node = policy.nodes.find(shown.certificate, &door.trust.current(), now);
-    let caller = Caller::nobody().with_node(node.as_ref().ok().cloned());
+    let believed = node.as_ref().ok().map(|node| openhim::believe(shown.openhim, node)).transpose();
+    let passed_on = match believed {
+        Ok(passed_on) => passed_on.flatten(),
+        Err(wrong) => {
+            let why =
+                NotUnderstood::Request(format!("X-OpenHIM-ClientID and X-OpenHIM-TransactionID: {wrong}"));
+            let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
+            let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
+            return Err(Error::NotUnderstood { why, reference });
+        }
+    };
+    let caller = Caller::nobody().with_node(node.as_ref().ok().cloned()).with_openhim(passed_on);
     // The machine comes first: whoever has none of ours cannot even guess at passwords.
     let (node_needed, person_needed) = match (meaning.entry, service.require) {
         (Entry::Required, Require { node: true, person: true, either: true }) => (false, node.is_err()),

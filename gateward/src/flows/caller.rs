@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::authenticate::{IdTokenHolder, Login};
 use super::door::Door;
 use super::nodes::KnownNode;
+use super::openhim::PassedOn;
 use super::policy::{Policy, Subject};
 use super::users::KnownUser;
 use crate::store;
@@ -15,6 +16,7 @@ pub struct Caller {
     node: Option<KnownNode>,
     person: Option<Person>,
     claimed: Option<String>,
+    passed_on: Option<PassedOn>,
 }
 
 /// A person that was proven for this very request; each variant is made where it is proven, alone.
@@ -129,6 +131,11 @@ impl Caller {
         Self { node, ..self }
     }
 
+    /// The same, whose request an OpenHIM passed on, if one did.
+    pub(super) fn with_openhim(self, passed_on: Option<PassedOn>) -> Self {
+        Self { passed_on, ..self }
+    }
+
     /// The same, and this person.
     pub(super) fn with_person(self, person: Person) -> Self {
         Self { person: Some(person), ..self }
@@ -152,6 +159,11 @@ impl Caller {
     /// The name that somebody gave to the upstream, which nobody here has verified.
     pub fn claimed(&self) -> Option<&str> {
         self.claimed.as_deref()
+    }
+
+    /// What the OpenHIM said that passed the request on, if one did.
+    pub fn passed_on(&self) -> Option<&PassedOn> {
+        self.passed_on.as_ref()
     }
 
     /// Whether anybody was proven.
@@ -188,7 +200,12 @@ impl Caller {
     pub fn shows(&self) -> String {
         match (&self.person, &self.node) {
             (Some(person), _) => person.shows(),
-            (None, Some(node)) => format!("it is the node {}", node.name()),
+            (None, Some(node)) => match self.passed_on.as_ref().and_then(PassedOn::client) {
+                Some(client) => {
+                    format!("it is the node {}, for its client {:?}", node.name(), client.as_str())
+                }
+                None => format!("it is the node {}", node.name()),
+            },
             (None, None) => "nobody logged in".to_owned(),
         }
     }

@@ -24,6 +24,7 @@ pub mod kind;
 pub mod logins;
 pub mod nodes;
 pub mod oidc;
+pub mod openhim;
 pub mod operate;
 pub mod passwords;
 pub mod placement;

@@ -14,6 +14,7 @@ use super::ckan::{Api, Asking, Known, Program, Unready};
 use super::htdigest;
 use super::oidc;
 use super::tls::{self, NON_PRODUCTION};
+use super::trust;
 use crate::base::id::InstanceId;
 use crate::base::name::ServiceName;
 use crate::base::postgres_url::PostgresUrl;
@@ -145,6 +146,9 @@ pub enum Error {
     /// The operator's: CKAN cannot be asked as the configuration names it.
     #[error("[ckan]: {0}")]
     Ckan(Box<Unready>),
+    /// The operator's: it is not known whom to believe to be OpenHIM.
+    #[error("[openhim]: {0}")]
+    OpenHim(Box<trust::Error>),
     /// The operator's: a letter of their own.
     #[error("letters: {0}")]
     Letter(#[from] letter::Error),
@@ -156,6 +160,12 @@ pub enum Error {
 impl From<Unready> for Error {
     fn from(unready: Unready) -> Self {
         Self::Ckan(Box::new(unready))
+    }
+}
+
+impl From<trust::Error> for Error {
+    fn from(error: trust::Error) -> Self {
+        Self::OpenHim(Box::new(error))
     }
 }
 
@@ -182,6 +192,7 @@ impl Error {
             | Self::Issuer { .. }
             | Self::Resif(_)
             | Self::Ckan(_)
+            | Self::OpenHim(_)
             | Self::Letter(_)
             | Self::Grant(_) => false,
         }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, AsHeaderName};
 use http::{HeaderMap, StatusCode, request};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use crate::flows::admit::{self, Admitted, Ask, Ending, Permit, Service};
 use crate::flows::authenticate::{self, Challenge, Shown};
 use crate::flows::door::Door;
 use crate::flows::kind::{Effect, Request};
+use crate::flows::openhim;
 use crate::flows::record::Delivery;
 use crate::flows::replays::Arrival;
 use crate::store::CommitError;
@@ -107,11 +108,15 @@ impl Carriage {
         let door = &self.opened.door;
         let uri = &self.head.uri;
         let shown = Shown {
-            authorization: only_authorization(&self.head.headers),
+            authorization: only(&self.head.headers, AUTHORIZATION, "?"),
             method: self.head.method.as_str(),
             target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
             address: self.from.address,
             certificate: self.from.other_end.certificate.as_ref(),
+            openhim: openhim::Said {
+                client: only(&self.head.headers, "x-openhim-clientid", ""),
+                transaction: only(&self.head.headers, "x-openhim-transactionid", ""),
+            },
             arrival: &self.arrival,
         };
         let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };
@@ -137,12 +142,12 @@ impl Carriage {
         now: Timestamp,
     ) -> Result<Answered, Undone> {
         let door = &self.opened.door;
+        let order = permit.order();
         let found = match &service.source {
             Source::Folder(folder) => {
                 folder.find(&permit, &self.head.method, &self.head.headers).await.map_err(Failed::from)
             }
             Source::Server(upstream) => {
-                let order = permit.order();
                 let said = said(&self.head, &self.from);
                 tokio::select! {
                     found = upstream.ask(&order, said, None) => found,
@@ -155,7 +160,7 @@ impl Carriage {
         };
         let later = self.opened.clock.now().unwrap_or(now);
         let Found { status, fields, content } = match found {
-            Ok(found) => found,
+            Ok(found) => service.answer_openhim(found, &order, now, later),
             Err(failed) => {
                 let transaction = permit.fail(door, failed.recorded(), later).await?;
                 return Err(answer::upstream_failed(&failed, transaction).into());
@@ -201,7 +206,9 @@ impl Carriage {
             }
         };
         match found {
-            Ok(Found { status, fields, content }) => {
+            Ok(found) => {
+                let later = self.opened.clock.now().unwrap_or(now);
+                let Found { status, fields, content } = service.answer_openhim(found, &order, now, later);
                 let source = content.into_source();
                 Ok(answer::run(admitted, pump, status, fields, source))
             }
@@ -263,12 +270,12 @@ fn said<'a>(head: &'a request::Parts, from: &CameFrom) -> Said<'a> {
     Said { fields: &head.headers, is_secure: from.is_secure }
 }
 
-/// Returns the value of `Authorization` if there is exactly one that is text; several are nobody's.
-fn only_authorization(fields: &HeaderMap) -> Option<&str> {
-    let mut values = fields.get_all(AUTHORIZATION).iter();
+/// Returns the value of the field `name` if there is exactly one that is text; several, or no text, are `wrong`.
+fn only<'a>(fields: &'a HeaderMap, name: impl AsHeaderName, wrong: &'static str) -> Option<&'a str> {
+    let mut values = fields.get_all(name).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) => Some(value.to_str().unwrap_or("?")),
-        (Some(_), Some(_)) => Some("?"),
+        (Some(value), None) => Some(value.to_str().unwrap_or(wrong)),
+        (Some(_), Some(_)) => Some(wrong),
         (None, _) => None,
     }
 }

@@ -24,6 +24,7 @@ mod inventory;
 mod listener;
 mod malformed;
 mod oidc;
+pub mod openhim;
 mod outwards;
 mod peer;
 mod places;

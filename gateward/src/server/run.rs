@@ -21,6 +21,7 @@ use super::htdigest::{self, Htdigest};
 use super::inventory;
 use super::listener::{Listener, listen};
 use super::oidc;
+use super::openhim;
 use super::peer::Proxies;
 use super::public::{Public, Version};
 use super::reload::Reload;
@@ -213,6 +214,7 @@ async fn try_open(
     let lock = config.store.file().map(ServeLock::take).transpose()?;
     let services = services::open(config, random)?;
     let ckan = boot::ckan(config, None, random)?;
+    let openhim = openhim::Api::new(config)?;
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random).await?);
     let clock = &door.store.clock;
     let now = clock.now()?;
@@ -280,9 +282,11 @@ async fn try_open(
     let ending = ends.then(|| tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle());
     let spool = Spool::of(&config.backup_state);
     let recording = tokio::spawn(recording::keep(Arc::clone(&opened), spool)).abort_handle();
+    let mediating = openhim.map(|api| tokio::spawn(openhim::keep(api)).abort_handle());
     let tasks = [watching, keeping, placing, listing, recording]
         .into_iter()
         .chain(ending)
+        .chain(mediating)
         .chain(inventories)
         .chain(issuers)
         .collect();

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::boot::Error;
 use super::folder::Folder;
+use super::found::Found;
+use super::openhim::Mediator;
 use super::tls::{Strictness, strictness};
 use super::upstream::{Behind, Upstream};
 use crate::base::random::Random;
 use crate::config::service::{Inventory, NetworkPattern, Requirement};
 use crate::config::{self, Config, ServiceConfig};
-use crate::flows::admit::{Require, Service};
+use crate::flows::admit::{Order, Require, Service};
 use crate::flows::authenticate::Challenge;
 use crate::flows::kind::{ErrorForm, Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
 
@@ -22,9 +26,19 @@ pub struct Protected {
     pub source: Source,
     /// Where its inventory comes from, if it goes by one.
     pub inventory: Option<Inventory>,
+    /// As what it answers OpenHIM, if as a mediator.
+    pub mediator: Option<Mediator>,
 }
 
 impl Protected {
+    /// Makes of what was found what an OpenHIM expects, where one passed the request on and is to be answered so.
+    pub fn answer_openhim(&self, found: Found, order: &Order, asked_at: Timestamp, now: Timestamp) -> Found {
+        match &self.mediator {
+            Some(mediator) => mediator.answer(found, order, asked_at, now),
+            None => found,
+        }
+    }
+
     /// Tells whether another server is behind it, whose answers may have no length.
     pub fn is_server(&self) -> bool {
         matches!(self.source, Source::Server(_))
@@ -47,10 +61,16 @@ pub enum Source {
 /// [`Error::File`], [`Error::Service`] and what an upstream's own files can be.
 pub fn open(config: &Config, random: &Random) -> Result<Arc<[Protected]>, Error> {
     let strictness = strictness(config.mode);
-    config.service.iter().map(|service| protected(service, strictness, random)).collect()
+    let urn = config.openhim.as_ref().map(|openhim| openhim.urn.as_str());
+    config.service.iter().map(|service| protected(service, urn, strictness, random)).collect()
 }
 
-fn protected(config: &ServiceConfig, strictness: Strictness, random: &Random) -> Result<Protected, Error> {
+fn protected(
+    config: &ServiceConfig,
+    urn: Option<&str>,
+    strictness: Strictness,
+    random: &Random,
+) -> Result<Protected, Error> {
     let name = config.name();
     let unfit = |why: String| Error::Service { service: config.name(), why };
     let kind = Interpreter::new(config.kind, &settings(config).map_err(unfit)?)
@@ -71,12 +91,14 @@ fn protected(config: &ServiceConfig, strictness: Strictness, random: &Random) ->
         })?)),
     };
     let inventory = config.inventory.clone();
+    let mediator = urn.filter(|_| config.openhim).map(|urn| Mediator::new(urn.to_owned(), name.to_string()));
     let challenge = challenge(config, &kind);
     let require = require(config).map_err(unfit)?;
     Ok(Protected {
         service: Service { name, path: config.path.clone(), kind, require, challenge },
         source,
         inventory,
+        mediator,
     })
 }
 

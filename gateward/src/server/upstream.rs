@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -32,6 +32,12 @@ use crate::config::upstream::HttpUpstream;
 use crate::flows::admit::Order;
 use crate::flows::kind::ErrorForm;
 
+/// Which client of its own an OpenHIM passes a request on for.
+const OPENHIM_CLIENT: HeaderName = HeaderName::from_static("x-openhim-clientid");
+
+/// Which transaction it made of the request.
+const OPENHIM_TRANSACTION: HeaderName = HeaderName::from_static("x-openhim-transactionid");
+
 /// The body that goes upstream: written here, or the client's own as it comes.
 pub type Upward = Either<Full<Bytes>, request::Streamed>;
 
@@ -45,7 +51,7 @@ pub struct Upstream {
     path: String,
     silence: Duration,
     credential: Option<Credential>,
-    identify_as: Option<http::HeaderName>,
+    identify_as: Option<HeaderName>,
     form: ErrorForm,
 }
 
@@ -57,7 +63,7 @@ pub struct Behind<'a> {
     /// The service's own path.
     pub path: &'a str,
     /// The header in which the upstream is told who asks.
-    pub identify_as: Option<http::HeaderName>,
+    pub identify_as: Option<HeaderName>,
     /// The form in which the service's clients expect errors.
     pub form: ErrorForm,
     /// Whether throw-away certificates may be shown to it.
@@ -174,8 +180,24 @@ impl Upstream {
             let value = told.as_str().try_into().expect("names are letters that a field can hold");
             request.headers_mut().insert(name.clone(), value);
         }
+        self.tell_openhim(asked.order, request.headers_mut());
         let shown = self.credential.as_ref().is_some_and(|credential| credential.show(&mut request));
         Ok((request, shown))
+    }
+
+    /// Tells an upstream that goes by OpenHIM's own field what the OpenHIM said that passed the request on:
+    /// its client in the stead of the node that it is itself.
+    fn tell_openhim(&self, order: &Order, fields: &mut HeaderMap) {
+        let asks = self.identify_as.as_ref().is_some_and(|name| *name == OPENHIM_CLIENT);
+        let Some(passed_on) = order.passed_on.as_ref().filter(|_| asks) else { return };
+        for (name, id) in
+            [(OPENHIM_CLIENT, passed_on.client()), (OPENHIM_TRANSACTION, passed_on.transaction())]
+        {
+            if let Some(id) = id {
+                let value = id.as_str().try_into().expect("an id is letters that a field can hold");
+                fields.insert(name, value);
+            }
+        }
     }
 
     /// Sends a request and waits for the head of its answer, until `late` is over.

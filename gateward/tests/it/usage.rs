@@ -220,6 +220,8 @@ fn access(person: &str, lines: &[&str]) -> Access {
         subject: Some(person.into()),
         node: None,
         by: Some("digest"),
+        openhim_client: None,
+        openhim_transaction: None,
         asked: Some(asked),
     }
 }

@@ -19,7 +19,7 @@ use crate::flows::access_token::{Envelope, Packing};
 use crate::flows::inventory;
 use crate::server::backup::programs::Programs;
 use crate::server::backup::ready::Around;
-use crate::server::{authorities, backup, boot, services, system, tls};
+use crate::server::{authorities, backup, boot, openhim, services, system, tls};
 use crate::store::resif;
 
 pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
@@ -50,6 +50,7 @@ fn everything(config: &Config, file: &Path) -> Vec<String> {
     findings.extend(resif(config));
     findings.extend(htdigest(config));
     findings.extend(ckan(config));
+    findings.extend(openhim(config));
     findings.extend(backups(config, file));
     findings
 }
@@ -75,6 +76,14 @@ fn ckan(config: &Config) -> Option<String> {
         }
     };
     asked().err().map(|error| format!("[ckan]: {error}"))
+}
+
+/// Asks OpenHIM whether it knows us, which nobody may but who may register us.
+fn openhim(config: &Config) -> Option<String> {
+    // What is wrong before anybody is asked is told with the other files.
+    let api = openhim::Api::new(config).ok().flatten()?;
+    let asked = || -> anyhow::Result<()> { Ok(block_on(api.look())?.map(drop)?) };
+    asked().err().map(|error| format!("[openhim]: {error}"))
 }
 
 /// Looks at what access tokens are made of.
@@ -113,6 +122,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(issuers(config));
     findings.extend(access_token(config));
     findings.extend(boot::ckan(config, None, &system::random()).err().map(|error| error.to_string()));
+    findings.extend(openhim::Api::new(config).err().map(|error| error.to_string()));
 
     findings.extend(config.service.iter().filter_map(|service| unread(service.inventory.as_ref()?)));
     // Services share an inventory more often than not.

@@ -15,6 +15,7 @@ use crate::flows::caller::{Caller, Person};
 use crate::flows::door::Door;
 use crate::flows::exchange::LIFETIME;
 use crate::flows::kind::{Alarm, Allowed, Effect, Entry, Forward, Inspection, Meaning};
+use crate::flows::openhim::PassedOn;
 use crate::flows::record::{Access, Carried, Delivery, Happened, Inspected, Outcome, Personal, What};
 use crate::store::instance::{self, OpenTransaction};
 use crate::store::revocation::Revision;
@@ -30,6 +31,7 @@ pub struct Permit {
     pub(super) allowed: Allowed,
     pub(super) method: String,
     pub(super) address: ClientAddress,
+    pub(super) transaction: TransactionId,
     pub(super) decided_under: Revision,
     pub(super) decided_at: Timestamp,
 }
@@ -56,7 +58,9 @@ impl Permit {
             no_data: self.allowed.no_data,
             upstream_asks: self.meaning.entry == Entry::Upstream,
             told: self.caller.told(),
+            passed_on: self.caller.passed_on().cloned(),
             address: self.address,
+            transaction: self.transaction,
         }
     }
 
@@ -77,6 +81,8 @@ impl Permit {
             subject: self.caller.person().and_then(Person::subject).map(str::to_owned),
             node: self.caller.node().map(|node| node.name().clone()),
             by: self.caller.person().map(Person::by),
+            openhim_client: self.caller.passed_on().and_then(PassedOn::client).cloned(),
+            openhim_transaction: self.caller.passed_on().and_then(PassedOn::transaction).cloned(),
             asked: self.allowed.asked.clone(),
         }
     }
@@ -109,7 +115,7 @@ impl Permit {
         inspected: Option<Inspected>,
         now: Timestamp,
     ) -> Result<Released, CommitError> {
-        let transaction = TransactionId::new(now, &door.random);
+        let transaction = self.transaction;
         let delivery = Delivery::NotObserved;
         let duration_us = microseconds(self.decided_at, now);
         let carried = Carried { status, bytes, duration_us, delivery, inspected, detail: None };
@@ -133,7 +139,7 @@ impl Permit {
         now: Timestamp,
     ) -> Result<TransactionId, CommitError> {
         let Failure { status, detail, inspected, alarm } = failure;
-        let transaction = TransactionId::new(now, &door.random);
+        let transaction = self.transaction;
         let the_callers = (400..500).contains(&status);
         let delivery = if the_callers { Delivery::NotObserved } else { Delivery::UpstreamFailed };
         let duration_us = microseconds(self.decided_at, now);
@@ -153,7 +159,7 @@ impl Permit {
     ///
     /// As [`Permit::release`].
     pub async fn open(self, door: &Door, now: Timestamp) -> Result<Admitted, CommitError> {
-        let transaction = TransactionId::new(now, &door.random);
+        let transaction = self.transaction;
         let open = OpenTransaction {
             id: transaction,
             instance: door.recorder.instance().to_string(),
@@ -230,8 +236,12 @@ pub struct Order {
     pub upstream_asks: bool,
     /// Who was proven, to be told to an upstream that believes us.
     pub told: Option<String>,
+    /// What an OpenHIM said of the request, where one passed it on.
+    pub passed_on: Option<PassedOn>,
     /// From where the request came.
     pub address: ClientAddress,
+    /// What it is recorded under.
+    pub transaction: TransactionId,
 }
 
 /// Proves that `released` is on the disk: the answer may leave.

@@ -17,6 +17,7 @@ use super::caller::Person;
 use super::door::{Door, Refused};
 use super::failures::Attempt;
 use super::nodes::Presented;
+use super::openhim;
 use super::policy::Policy;
 use super::record::What;
 use super::replays::Arrival;
@@ -38,6 +39,8 @@ pub struct Shown<'a> {
     pub address: ClientAddress,
     /// The certificate of the connection, or what a proxy that is believed says of it.
     pub certificate: Option<&'a Presented>,
+    /// What it says in the fields of OpenHIM, whoever sent them.
+    pub openhim: openhim::Said<'a>,
     /// What tells a request that is decided again from one that came again.
     pub arrival: &'a Arrival,
 }

@@ -13,6 +13,7 @@ use crate::base::ckan::CkanUser;
 use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
 use crate::base::identity::NodeName;
 use crate::base::name::ServiceName;
+use crate::base::openhim::OpenHimId;
 use crate::flows::nodes::Offer;
 
 /// How it came out.
@@ -358,6 +359,12 @@ pub struct Access {
     /// What proved the person: `digest`, `password`, `api-token`, `jwt`, `session`, `access-token`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'static str>,
+    /// The client that an OpenHIM passed the request on for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openhim_client: Option<OpenHimId>,
+    /// The transaction that an OpenHIM made of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openhim_transaction: Option<OpenHimId>,
     /// Which data.
     #[serde(flatten)]
     pub asked: Option<Asked>,
