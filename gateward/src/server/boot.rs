@@ -165,7 +165,10 @@ impl From<Unready> for Error {
 
 impl From<trust::Error> for Error {
     fn from(error: trust::Error) -> Self {
-        Self::OpenHim(Box::new(error))
+        match error {
+            trust::Error::File(error) => error,
+            error @ trust::Error::NoAuthorities => Self::OpenHim(Box::new(error)),
+        }
     }
 }
 

@@ -1,0 +1,32 @@
+//! Gateward beside OpenHIM's own code: its router before the door, its API for mediators, and the client that its
+//! mediators use.
+//!
+//! Every test has an installation, a server and an OpenHIM of its own, on free ports of the loopback device;
+//! `openhim.js` says what of OpenHIM that is. They run where the feature `real-tools` asks for them, and fail,
+//! never skip, when a program or a package of npm is missing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
+mod him;
+mod mediator;
+
+#[path = "../postgres/cluster.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod cluster;
+#[path = "../clients/gnupg.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod gnupg;
+#[path = "../clients/installation.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod installation;
+#[path = "../clients/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod server;
+#[path = "../clients/statement.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod statement;
+#[path = "../postgres/store_under_test.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod store_under_test;
+#[path = "../clients/tools.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod tools;
