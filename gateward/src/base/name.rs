@@ -8,7 +8,7 @@ pub enum Invalid {
     Name(String),
     /// A path that two parsers could read differently.
     #[error(
-        "{0:?} is no path: it starts with '/', has no '//', '.', '..', '%', '?', '#' and no '/' at its end"
+        "{0:?} is no path: it starts with '/', has no '//', '.', '..', '%', '?', '#', and is '/' or has none at its end"
     )]
     Path(String),
 }
@@ -58,7 +58,8 @@ impl std::fmt::Display for ServiceName {
     }
 }
 
-/// Where a service or the exchange stands in the URL space: `/files`, `/fdsnws/dataselect/1`.
+/// Where a service or the exchange stands in the URL space: `/files`, `/fdsnws/dataselect/1`, or `/`, the whole
+/// of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UrlPath(String);
@@ -69,16 +70,29 @@ impl UrlPath {
         &self.0
     }
 
+    /// Whether it is the whole URL space.
+    pub fn is_root(&self) -> bool {
+        self.0 == "/"
+    }
+
+    /// What stands before whatever follows it: empty for the whole URL space.
+    pub fn prefix(&self) -> &str {
+        if self.is_root() { "" } else { &self.0 }
+    }
+
     /// Returns the name of a service that stands here and was given none: the path without its
-    /// leading slash, at most 64 letters of it.
+    /// leading slash, at most 64 letters of it; `/` is called so.
     pub fn service_name(&self) -> ServiceName {
+        if self.is_root() {
+            return ServiceName(self.0.clone());
+        }
         ServiceName(self.0.trim_start_matches('/').replace('~', "-").chars().take(64).collect())
     }
 
     /// Returns what follows this path in `path` (empty, or starting with `/`), or `None` when
     /// `path` does not lie at or below it.
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let rest = path.strip_prefix(self.0.as_str())?;
+        let rest = path.strip_prefix(self.prefix())?;
         (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     }
 }
@@ -91,7 +105,7 @@ impl TryFrom<String> for UrlPath {
             return Err(Invalid::Path(text));
         };
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
-        let segments = || rest.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        let segments = || rest.is_empty() || rest.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if text.len() <= 256 && rest.bytes().all(good) && segments() {
             Ok(Self(text))
         } else {
@@ -125,8 +139,18 @@ mod tests {
     }
 
     #[test]
+    fn the_root_is_everything_and_what_follows_it_is_the_whole_path() {
+        let root = UrlPath::try_from("/".to_owned()).unwrap();
+        for path in ["/", "/a/b"] {
+            assert_eq!(root.strip(path), Some(path));
+        }
+        assert_eq!(root.strip("*"), None);
+        assert_eq!(root.service_name().as_str(), "/");
+    }
+
+    #[test]
     fn a_path_that_two_parsers_could_read_differently_is_refused() {
-        for bad in ["", "files", "/", "/a/", "/a//b", "/a/../b", "/a%2f", "/a?b", "/./a"] {
+        for bad in ["", "files", "//", "/a/", "/a//b", "/a/../b", "/a%2f", "/a?b", "/./a"] {
             assert!(UrlPath::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }

@@ -328,14 +328,16 @@ impl Config {
                 return Err(wrong(name.as_str(), format!("there are two services {name}")));
             }
             for other in &self.service[..at] {
-                let nested = |a: &UrlPath, b: &UrlPath| a.strip(b.as_str()).is_some();
+                // What is at the root gets what is nobody else's: others beside it are no surprise.
+                let nested =
+                    |a: &UrlPath, b: &UrlPath| a.strip(b.as_str()).is_some() && (a == b || !a.is_root());
                 if nested(&other.path, &service.path) || nested(&service.path, &other.path) {
                     let reason = format!("the services at {} and {} overlap", other.path, service.path);
                     return Err(wrong(service.path.as_str(), reason));
                 }
             }
-            if service.path.strip(self.exchange.path.as_str()).is_some()
-                || self.exchange.path.strip(service.path.as_str()).is_some()
+            let is_over = service.path.strip(self.exchange.path.as_str()).is_some();
+            if is_over && !service.path.is_root() || self.exchange.path.strip(service.path.as_str()).is_some()
             {
                 let reason = format!(
                     "the service at {} and the exchange at {} overlap",
@@ -549,10 +551,12 @@ mod tests {
                 "[[service]]\nkind = \"plain\"\npath = \"{path}\"\nupstream = \"dir:/srv\"\nrequire = [\"login\"]\n"
             )
         };
-        for pair in [("/a", "/a/b"), ("/a/b", "/a"), ("/auth", "/x"), ("/x", "/auth/y")] {
+        for pair in [("/a", "/a/b"), ("/a/b", "/a"), ("/auth", "/x"), ("/x", "/auth/y"), ("/", "/")] {
             let (_, reason) = refusal(&format!("{}{}", service(pair.0), service(pair.1)));
-            assert!(reason.contains("overlap"), "{pair:?}: {reason}");
+            assert!(reason.contains("overlap") || reason.contains("two services"), "{pair:?}: {reason}");
         }
+        let beside = format!("{}{}", service("/"), service("/a"));
+        Config::parse(&format!("{SMALL}{beside}"), Path::new("/")).unwrap();
     }
 
     #[test]

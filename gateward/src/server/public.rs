@@ -67,7 +67,9 @@ impl Answer for Public {
         let path = head.uri.path().to_owned();
         let services = Arc::clone(&opened.services);
         let strip = |one: &Protected| Some(one.service.path.strip(&path)?.to_owned());
-        let found = services.iter().enumerate().find_map(|(at, one)| Some((at, strip(one)?)));
+        let found = services.iter().enumerate().filter_map(|(at, one)| Some((at, strip(one)?)));
+        // One at the root gets what is nobody else's.
+        let found = found.min_by_key(|(_, rest)| rest.len());
         let Some((at, rest)) = found else {
             let said = "There is no service at this path.";
             let problem = Problem::new(StatusCode::NOT_FOUND, "no-service", said);

@@ -83,7 +83,7 @@ fn protected(
         })?),
         config::Upstream::Http(http) => Source::Server(Box::new(Upstream::new(Behind {
             config: http,
-            path: config.path.as_str(),
+            path: config.path.prefix(),
             identify_as: config.identify_as.as_ref().map(|name| name.0.clone()),
             form: kind.error_form(),
             strictness,
