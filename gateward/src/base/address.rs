@@ -28,6 +28,21 @@ impl ClientAddress {
             }
         }
     }
+
+    /// Returns the range that a key is bound to, which is larger: people move within a house.
+    pub fn range(self) -> AddressRange {
+        match self.0 {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                AddressRange(IpAddr::V4([a, b, c, 0].into()))
+            }
+            IpAddr::V6(v6) => {
+                let mut bytes = v6.octets();
+                bytes[6..].fill(0);
+                AddressRange(IpAddr::V6(bytes.into()))
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for ClientAddress {
@@ -49,6 +64,32 @@ impl std::fmt::Display for AddressBlock {
     }
 }
 
+/// An IPv4 /24 or an IPv6 /48: what a house usually has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressRange(IpAddr);
+
+/// Says that a text is no range of addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no IPv4 /24 and no IPv6 /48")]
+pub struct NotARange;
+
+impl std::fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bits = if self.0.is_ipv4() { 24 } else { 48 };
+        write!(f, "{}/{bits}", self.0)
+    }
+}
+
+impl std::str::FromStr for AddressRange {
+    type Err = NotARange;
+
+    fn from_str(text: &str) -> Result<Self, NotARange> {
+        let address = text.split_once('/').and_then(|(address, _)| address.parse().ok()).ok_or(NotARange)?;
+        let range = ClientAddress::new(address).range();
+        if range.to_string() == text { Ok(range) } else { Err(NotARange) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +102,20 @@ mod tests {
         assert_ne!(block("192.0.2.1"), block("192.0.2.2"));
         assert_eq!(block("::ffff:192.0.2.1"), block("192.0.2.1"));
         assert_eq!(block("2001:db8::1").to_string(), "2001:db8::/64");
+    }
+
+    #[test]
+    fn a_house_is_one_range_and_its_neighbour_another() {
+        let range = |text: &str| ClientAddress::new(text.parse().unwrap()).range();
+        assert_eq!(range("192.0.2.1"), range("192.0.2.254"));
+        assert_ne!(range("192.0.2.1"), range("192.0.3.1"));
+        assert_eq!(range("2001:db8:1::1"), range("2001:db8:1:ffff::1"));
+        assert_ne!(range("2001:db8:1::1"), range("2001:db8:2::1"));
+        for text in ["192.0.2.0/24", "2001:db8:1::/48"] {
+            assert_eq!(text.parse::<AddressRange>().unwrap().to_string(), text);
+        }
+        for bad in ["192.0.2.1/24", "192.0.2.0/25", "192.0.2.0", "x/24"] {
+            assert!(bad.parse::<AddressRange>().is_err(), "{bad}");
+        }
     }
 }

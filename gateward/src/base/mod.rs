@@ -15,6 +15,7 @@ pub mod kind;
 pub mod name;
 pub mod network;
 pub mod openhim;
+pub mod opaque_key;
 pub mod postgres_url;
 pub mod random;
 pub mod resif;

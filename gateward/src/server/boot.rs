@@ -36,6 +36,7 @@ use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
 use crate::store::resif::{self, Resif};
 use crate::store::{self, Reader, Store, access_token, temporary_login, user_digest};
+use crate::store::{self, Reader, Store, access_token, opaque_key, temporary_login};
 
 /// Why the door cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -514,12 +515,14 @@ pub async fn keys_in_use(reader: &Reader) -> Result<Vec<(String, Need)>, store::
     let logins = temporary_login::key_ids(reader).await?;
     let access_tokens = access_token::key_ids(reader).await?;
     let digests = user_digest::key_ids(reader).await?;
+    let opaque_keys = opaque_key::key_ids(reader).await?;
     let by = |need| move |key| (key, need);
     Ok(logins
         .into_iter()
         .map(by(Need::Logins))
         .chain(access_tokens.into_iter().map(by(Need::AccessTokens)))
         .chain(digests.into_iter().map(by(Need::Digests)))
+        .chain(access_tokens.into_iter().chain(opaque_keys).map(by(Need::AccessTokens)))
         .collect())
 }
 

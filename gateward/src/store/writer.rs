@@ -20,6 +20,8 @@ use super::sql::Statement;
 use super::{
     access_token, file_policy, grant, instance, issuer, node, placement, postgres, revocation, sqlite,
     temporary_login, token_block, user, user_digest,
+    access_token, existing_key, file_policy, grant, instance, issuer, node, opaque_key, placement, postgres,
+    revocation, sqlite, temporary_login, token_block, user,
 };
 use crate::base::id::EventId;
 
@@ -58,6 +60,11 @@ pub enum Change {
     EndAccessToken(access_token::End),
     AccessTokenEnded(access_token::Ended),
     ReplaceAccessToken(access_token::Replace),
+    CreateOpaqueKey(opaque_key::Create),
+    ActivateOpaqueKey(opaque_key::Activate),
+    UseOpaqueKey(opaque_key::Use),
+    WipeOpaqueKey(opaque_key::Wipe),
+    SeeExistingKey(existing_key::See),
     BlockToken(token_block::Block),
     UnblockToken(token_block::Unblock),
     CreateUser(user::Create),
@@ -103,6 +110,11 @@ impl Change {
             Self::EndAccessToken(change) => vec![change.statement()],
             Self::AccessTokenEnded(change) => vec![change.statement()],
             Self::ReplaceAccessToken(change) => vec![change.statement()],
+            Self::CreateOpaqueKey(change) => vec![change.statement()],
+            Self::ActivateOpaqueKey(change) => vec![change.statement()],
+            Self::UseOpaqueKey(change) => vec![change.statement()],
+            Self::WipeOpaqueKey(change) => vec![change.statement()],
+            Self::SeeExistingKey(change) => vec![change.statement()],
             Self::BlockToken(change) => vec![change.statement()],
             Self::UnblockToken(change) => vec![change.statement()],
             Self::CreateUser(change) => vec![change.statement()],

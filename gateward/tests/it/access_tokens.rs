@@ -28,7 +28,7 @@ use super::support::Installation;
 
 /// What the stand-in does when it is asked for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Making {
+pub enum Making {
     Works,
     /// The key is made, and the answer never comes.
     MakesAndHangs,
@@ -43,7 +43,7 @@ enum Making {
 
 /// A CKAN that is none: it keeps keys in memory and stops when it is told.
 #[derive(Debug)]
-struct StandInCkan {
+pub struct StandInCkan {
     making: Making,
     keys: Mutex<BTreeMap<String, (CkanUser, String)>>,
     is_down: AtomicBool,
@@ -51,11 +51,11 @@ struct StandInCkan {
     go_on: Notify,
 }
 
-const KEY: &str =
+pub const KEY: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiJqdGktMSIsImlhdCI6MX0.U0VDUkVULVNFQ1JFVC1TRUNSRVQ";
 
 impl StandInCkan {
-    fn that(making: Making) -> Self {
+    pub fn that(making: Making) -> Self {
         Self {
             making,
             keys: Mutex::default(),
@@ -130,7 +130,7 @@ impl Ckan for StandInCkan {
 
 /// The disk, as far as these tests need it.
 #[derive(Debug, Default)]
-struct Folder {
+pub struct Folder {
     is_full: bool,
     has_no_terminal: bool,
     told: Mutex<Option<String>>,
@@ -162,7 +162,7 @@ impl Delivery for Folder {
     }
 }
 
-const PEM: &[u8] = include_bytes!("../../../crates/access-token/tests/golden/server.pem");
+pub const PEM: &[u8] = include_bytes!("../../../crates/access-token/tests/golden/server.pem");
 
 struct Bench {
     installation: Installation,
@@ -198,6 +198,7 @@ impl Bench {
             },
             expires_at: self.installation.now().checked_add(life).unwrap(),
             file: self.file(),
+            opaque: None,
             replaces,
         }
     }
@@ -245,7 +246,7 @@ impl Bench {
     }
 }
 
-const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
+pub const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
 
 #[tokio::test]
 async fn what_is_made_opens_with_its_passphrase_and_nothing_of_it_stands_in_the_store() {

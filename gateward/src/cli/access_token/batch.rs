@@ -197,8 +197,12 @@ pub(super) fn print(
     expires_at: Timestamp,
 ) -> anyhow::Result<()> {
     let Finished { made, file, letter } = finished;
+    let dead = match wish.opaque {
+        Some(_) => format!("\n    dead until    gateward access-token activate {}", made.id),
+        None => String::new(),
+    };
     let text = format!(
-        "{user}  {file}\n    access token  {id}\n    opens         {host}, until {expires_at:.0}\n    letter        {letter}",
+        "{user}  {file}\n    access token  {id}\n    opens         {host}, until {expires_at:.0}\n    letter        {letter}{dead}",
         user = wish.user,
         file = shown(&file.display().to_string()),
         id = made.id,
@@ -209,6 +213,7 @@ pub(super) fn print(
         "user": wish.user, "result": "made", "access_token": made.id, "host": workshop.settings.host,
         "file": file.display().to_string(), "file_sha256": made.file_sha256,
         "letter": letter.display().to_string(), "expires_at": crate::base::time::stored(expires_at),
+        "opaque": wish.opaque.is_some(),
     });
     Ok(context.print(out, &text, &json)?)
 }

@@ -17,6 +17,7 @@ use crate::base::access_token::Language;
 use crate::base::ckan::CkanUser;
 use crate::cli::files::secret;
 use crate::cli::{Context, YES};
+use crate::flows::access_token::Opaque;
 
 /// Make an access token, and a letter that says what to do with it.
 ///
@@ -24,6 +25,7 @@ use crate::cli::{Context, YES};
 /// --key-file gives it. The file can be sent by mail; the passphrase, shown once on the terminal, goes
 /// another way, by telephone or on paper, together with the certificate's fingerprint.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct Create {
     /// The CKAN user.
     #[arg(required_unless_present = "from_csv")]
@@ -49,6 +51,13 @@ pub(in crate::cli) struct Create {
     /// Make the inner file alone: whoever gets it has the key in seconds, passphrase or not.
     #[arg(long, conflicts_with = "pgp")]
     inner_only: bool,
+    /// Pack a key of our own instead of CKAN's: it opens nothing but this gateway's service of kind ckan, ends
+    /// with the access token, and is dead until `access-token activate`.
+    #[arg(long)]
+    opaque: bool,
+    /// Bind that key to the range of addresses of its first use: an IPv4 /24, an IPv6 /48.
+    #[arg(long, requires = "opaque")]
+    bind: bool,
     /// The last day on which it is good (UTC), instead of `lifetime_days` from now.
     #[arg(long, value_name = "YYYY-MM-DD")]
     expires: Option<Date>,
@@ -99,8 +108,10 @@ impl Create {
 
     fn wishes(&self) -> anyhow::Result<Vec<Wish>> {
         let wrapping = if self.inner_only { Wrapping::Nothing } else { Wrapping::Zip };
+        let opaque = self.opaque.then_some(Opaque { binds: self.bind });
         if let Some(path) = &self.from_csv {
-            return csv::read(path, self.language, self.with_user, &wrapping);
+            let wishes = csv::read(path, self.language, self.with_user, &wrapping)?;
+            return Ok(wishes.into_iter().map(|wish| Wish { opaque, ..wish }).collect());
         }
         let Some(user) = self.user.clone() else { bail!("name a CKAN user, or --from-csv") };
         Ok(vec![Wish {
@@ -109,6 +120,7 @@ impl Create {
             create_user: self.with_user,
             key: self.key_file.as_deref().map(key).transpose()?,
             wrapping: self.pgp.as_deref().map_or(Ok(wrapping), Wrapping::pgp)?,
+            opaque,
             replaces: None,
         }])
     }

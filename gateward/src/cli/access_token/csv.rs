@@ -59,6 +59,7 @@ pub(super) fn read(
                     Some(file) => Wrapping::pgp(&folder.join(file))?,
                     None => wrapping.clone(),
                 },
+                opaque: None,
                 replaces: None,
             })
         };

@@ -1,5 +1,6 @@
 //! `gateward access-token list` and `show`
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::cli::terminal::shown;
 use crate::cli::{Context, YES, no};
 use crate::flows::access_token::{Error, person};
 use crate::store::access_token::{self, AccessTokenRow};
+use crate::store::opaque_key::{self, OpaqueKeyRow};
 
 /// List access tokens: who has which, what it opens, until when.
 #[derive(Debug, clap::Args)]
@@ -91,17 +93,21 @@ impl List {
         let rows = self.which.find(&access, |row| {
             (self.all || row.state != State::Ended) && self.user.as_ref().is_none_or(|user| row.user == *user)
         })?;
+        let keys = block_on(opaque_key::all(&access.door.store.reader))??;
+        let keys: BTreeMap<_, _> = keys.into_iter().map(|key| (key.access_token, key)).collect();
         for row in rows {
+            let key = keys.get(&row.id);
             let text = format!(
-                "{}  {:<20} {:<7} {:<5} until {:.0}  {}",
+                "{}  {:<20} {:<7} {:<5} until {:.0}  {}{}",
                 row.id,
                 row.user.as_str(),
                 row.state,
                 row.form,
                 row.expires_at,
                 shown(&row.host),
+                key.filter(|_| row.state == State::Issued).map_or("", in_a_word),
             );
-            context.print(out, &text, &json(&row))?;
+            context.print(out, &text, &json(&row, key))?;
         }
         Ok(YES)
     }
@@ -122,7 +128,8 @@ impl Show {
             return Ok(no());
         };
         let person = person(&access.door, &row)?;
-        let mut json = json(&row);
+        let key = block_on(opaque_key::of(&access.door.store.reader, row.id))??;
+        let mut json = json(&row, key.as_ref());
         json["name"] = person.full_name.clone().into();
         json["mail"] = person.mail.clone().into();
         json["language"] = person.language.as_str().into();
@@ -135,6 +142,9 @@ impl Show {
             ("state", state_in_words(&row)),
             ("until", format!("{:.0}", row.expires_at)),
             ("key", row.key_kind.map_or("none yet", KeyKind::as_str).to_owned()),
+            ("  activated", key.as_ref().map(activated_in_words).unwrap_or_default()),
+            ("  bound to", key.as_ref().map(bound_in_words).unwrap_or_default()),
+            ("  last used", key.as_ref().map(used_in_words).unwrap_or_default()),
             ("made in", row.ckan.clone().unwrap_or_else(|| "given to us".to_owned())),
             ("certificate", row.certificate.clone()),
             ("  ends", format!("{:.0}", row.certificate_ends)),
@@ -161,13 +171,45 @@ fn state_in_words(row: &AccessTokenRow) -> String {
     }
 }
 
+/// What a list says of a key of ours beyond the state of its access token.
+fn in_a_word(key: &OpaqueKeyRow) -> &'static str {
+    if key.activated_at.is_some() { "  opaque" } else { "  opaque, NOT ACTIVATED" }
+}
+
+fn activated_in_words(key: &OpaqueKeyRow) -> String {
+    match (key.activated_at, &key.activated_by) {
+        (Some(at), Some(by)) => format!("{at:.0} by {by}"),
+        (Some(at), None) => format!("{at:.0}"),
+        (None, _) => "not yet: it opens nothing".to_owned(),
+    }
+}
+
+fn bound_in_words(key: &OpaqueKeyRow) -> String {
+    match (key.binds, key.bound_to) {
+        (_, Some(range)) => range.to_string(),
+        (true, None) => "where it is used first".to_owned(),
+        (false, None) => String::new(),
+    }
+}
+
+fn used_in_words(key: &OpaqueKeyRow) -> String {
+    key.last_used_at.map_or("never".to_owned(), |at| format!("{at:.0}"))
+}
+
 /// One row, for programs.
-fn json(row: &AccessTokenRow) -> Value {
+fn json(row: &AccessTokenRow, key: Option<&OpaqueKeyRow>) -> Value {
+    let opaque = key.map(|key| {
+        json!({
+            "activated_at": key.activated_at.map(stored), "activated_by": key.activated_by, "binds": key.binds,
+            "bound_to": key.bound_to.map(|range| range.to_string()),
+            "last_used_at": key.last_used_at.map(stored),
+        })
+    });
     json!({
         "access_token": row.id, "user": row.user, "host": row.host, "state": row.state, "because": row.because,
         "form": row.form, "key_kind": row.key_kind.map(KeyKind::as_str), "ckan": row.ckan, "certificate": row.certificate,
         "certificate_ends": stored(row.certificate_ends), "expires_at": stored(row.expires_at),
         "created_at": stored(row.created_at), "created_by": row.created_by, "file": row.file,
-        "file_sha256": row.file_sha256, "replaced_by": row.replaced_by,
+        "file_sha256": row.file_sha256, "replaced_by": row.replaced_by, "opaque": opaque,
     })
 }

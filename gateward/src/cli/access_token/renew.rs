@@ -23,13 +23,15 @@ use crate::base::time::later;
 use crate::cli::Context;
 use crate::cli::access::block_on;
 use crate::cli::terminal::say;
-use crate::flows::access_token::{Error, Replaces, person};
+use crate::flows::access_token::{Error, Opaque, Replaces, person};
 use crate::store::access_token::{self, AccessTokenRow};
+use crate::store::opaque_key;
 
 /// Make new access tokens in the place of old ones, for the same people and in the same form.
 ///
 /// The old ones go on working for a while (30 days, or until their own end if that comes first), so that
-/// their users can change over; then the sweep revokes them.
+/// their users can change over; then the sweep revokes them. In the place of a key of ours comes another,
+/// which is dead until it is activated.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Renew {
     /// The ids of the access tokens.
@@ -151,12 +153,15 @@ fn wish(
         (Form::Pgp, None) => bail!("{} names no OpenPGP key", row.id),
         (Form::Inner, _) => Wrapping::Nothing,
     };
+    let reader = &workshop.access.door.store.reader;
+    let opaque = block_on(opaque_key::of(reader, row.id))??;
     Ok(Wish {
         user: row.user.clone(),
         person: person(&workshop.access.door, row)?,
         create_user: false,
         key: key.cloned(),
         wrapping,
+        opaque: opaque.map(|key| Opaque { binds: key.binds }),
         replaces: Some(Replaces { id: row.id, until }),
     })
 }

@@ -7,7 +7,7 @@ use openpgp::Recipient;
 
 use crate::base::access_token::{Form, Language};
 use crate::base::ckan::CkanUser;
-use crate::flows::access_token::{Person, Replaces};
+use crate::flows::access_token::{Opaque, Person, Replaces};
 
 /// One access token to be made.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Wish {
     /// A key that somebody gave us.
     pub key: Option<::access_token::ApiKey>,
     pub wrapping: Wrapping,
+    /// A key of our own goes into the file instead of CKAN's.
+    pub opaque: Option<Opaque>,
     pub replaces: Option<Replaces>,
 }
 

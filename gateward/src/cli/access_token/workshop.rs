@@ -200,6 +200,7 @@ impl Workshop {
             packing: Packing { host: self.settings.host.clone(), certificate: certificate.clone(), envelope },
             expires_at,
             file: file.to_owned(),
+            opaque: wish.opaque,
             replaces: wish.replaces,
         };
         self.create(wish, &order, &ForOne { workshop: self, wish, beside, fingerprint: &fingerprint })
@@ -260,6 +261,7 @@ impl Workshop {
             form: wish.wrapping.form(),
             certificate_fingerprint,
             expires_at,
+            is_dead: wish.opaque.is_some(),
             language: wish.person.language,
         }
     }

@@ -10,6 +10,7 @@ use openpgp::{Recipient, SealOptions};
 
 use super::ckan::{Ckan, NewUser};
 use super::end::{self, Key};
+use super::opaque::{self, Opaque};
 use super::{Delivery, Envelope, Error, Files, Person};
 use crate::base::access_token::{Because, State};
 use crate::base::ckan::CkanUser;
@@ -19,7 +20,7 @@ use crate::base::time::stored;
 use crate::flows::door::Door;
 use crate::flows::record::{Happened, KeyEnd, MadeAccessToken, Outcome, Personal, What};
 use crate::store::access_token::{AccessTokenRow, Begin, End, Issue, Replace};
-use crate::store::{Change, CommitError};
+use crate::store::{Change, CommitError, opaque_key, revocation};
 
 /// What is to be made.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Order {
     pub expires_at: Timestamp,
     /// Where the file goes; reserved by whoever asks.
     pub file: PathBuf,
+    /// A key of our own goes into the file instead of CKAN's.
+    pub opaque: Option<Opaque>,
     /// The one whose place it takes.
     pub replaces: Option<Replaces>,
 }
@@ -175,10 +178,19 @@ impl<C: Ckan> Attempt<'_, C> {
     async fn make(&self, delivery: &impl Delivery, made: &mut Option<String>) -> Result<Made, Error> {
         let Self { door, id, order, by, now, .. } = *self;
         let key = self.key_from.key(door, id, &order.user, by, now).await?;
-        let (kind, jti) = (key.kind(), key.jti());
+        let jti = key.jti();
         if let KeyFrom::Ckan(..) = self.key_from {
             made.clone_from(&jti);
         }
+        // CKAN's own key goes no further than this, where one of ours stands for it.
+        let (key, kept) = match order.opaque {
+            Some(opaque) => {
+                let (ours, kept) = opaque.key(door, id, &key);
+                (ours, Some(kept))
+            }
+            None => (key, None),
+        };
+        let kind = key.kind();
         let passphrase = Passphrase::generate(|bytes| door.random.fill(bytes));
         let token = AccessToken { api_key: key, certificate: order.packing.certificate.clone() };
         let file = order.packing.pack(door, &token, &passphrase, &order.user, now)?;
@@ -189,6 +201,7 @@ impl<C: Ckan> Attempt<'_, C> {
 
         let issue = Issue { id, key_kind: kind, jti, file_sha256: file_sha256.clone() };
         let mut changes = vec![Change::IssueAccessToken(issue)];
+        changes.extend(kept);
         let created = MadeAccessToken {
             access_token: id,
             host: order.packing.host.clone(),
@@ -198,10 +211,15 @@ impl<C: Ckan> Attempt<'_, C> {
             recipient: order.packing.envelope.recipient().map(|key| key.fingerprint().to_string()),
             file_sha256: file_sha256.clone(),
             expires_at: stored(order.expires_at),
+            opaque: order.opaque.is_some(),
         };
         let mut events = vec![happened(What::AccessTokenCreated(Box::new(created)), &order.user, by)];
         if let Some(Replaces { id: old, until }) = order.replaces {
             changes.push(Change::ReplaceAccessToken(Replace { id: old, by: id, until }));
+            if opaque_key::of(&door.store.reader, old).await?.is_some() {
+                // Its end moved nearer: what runs by it is decided once more.
+                changes.push(Change::AdvanceRevocation(revocation::Advance));
+            }
             let renewed = What::AccessTokenRenewed { access_token: old, by: id, until: stored(until) };
             events.push(happened(renewed, &order.user, by));
         }
@@ -236,12 +254,13 @@ impl<C: Ckan> Attempt<'_, C> {
         let Self { door, id, order, by, now, .. } = *self;
         let mut from = State::Making;
         loop {
-            let end = Change::EndAccessToken(End { id, because: Because::NotMade, from });
+            let mut changes = vec![Change::EndAccessToken(End { id, because: Because::NotMade, from })];
+            changes.extend(order.opaque.iter().flat_map(|_| opaque::end_of_key(id)));
             let failed = What::AccessTokenFailed { access_token: id, reason: why.reason() };
             let personal = Personal { detail: Some(why.to_string()), ..Personal::about(&order.user) };
             let (outcome, who) = (Outcome::Failed, Some(by.to_owned()));
             let event = Happened { outcome, who, personal, ..Happened::done(failed) };
-            match door.recorder.commit(None, vec![end], &[event], now).await {
+            match door.recorder.commit(None, changes, &[event], now).await {
                 Ok(()) => return Ok(()),
                 Err(CommitError::Precondition) => match end::found(door, id).await?.state {
                     State::Issued if from != State::Issued => from = State::Issued,

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Error;
 use super::ckan::{Ckan, Listed};
 use super::create::key_name;
+use super::opaque::end_of_key;
 use crate::base::access_token::{Because, State};
 use crate::base::ckan::CkanUser;
 use crate::base::id::AccessTokenId;
@@ -12,7 +13,7 @@ use crate::base::time::later;
 use crate::flows::door::Door;
 use crate::flows::record::{Happened, KeyEnd, Personal, What};
 use crate::store::access_token::{self, AccessTokenRow, End, Ended};
-use crate::store::{Change, CommitError};
+use crate::store::{Change, CommitError, opaque_key};
 
 /// How long one may be in the making: CKAN is waited for a minute at most at each step.
 const MAKING: SignedDuration = SignedDuration::from_mins(10);
@@ -161,9 +162,12 @@ async fn decide(
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let change = Change::EndAccessToken(End { id: row.id, because, from: row.state });
+    let mut changes = vec![Change::EndAccessToken(End { id: row.id, because, from: row.state })];
+    if opaque_key::of(&door.store.reader, row.id).await?.is_some() {
+        changes.extend(end_of_key(row.id));
+    }
     let what = What::AccessTokenRevoked { access_token: row.id, because };
-    match door.recorder.commit(None, vec![change], &[happened(what, row, by)], now).await {
+    match door.recorder.commit(None, changes, &[happened(what, row, by)], now).await {
         // A crash after this leaves it `ending`: the sweep goes on with it.
         Ok(()) => Ok(()),
         Err(CommitError::Precondition) => match found(door, row.id).await?.state {

@@ -133,8 +133,8 @@ impl Letters {
             return Err(Error::UnknownPlaceholder { file: name.into(), line, placeholder });
         }
         for form in [Form::Zip, Form::Pgp, Form::Inner] {
-            for full_name in [None, Some("Ada Lovelace")] {
-                self.fill(name, &Letter { full_name, form, ..values::SAMPLE })?;
+            for (full_name, is_dead) in [(None, false), (Some("Ada Lovelace"), true)] {
+                self.fill(name, &Letter { full_name, form, is_dead, ..values::SAMPLE })?;
             }
         }
         Ok(())

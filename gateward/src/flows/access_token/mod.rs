@@ -9,6 +9,7 @@ pub mod ckan;
 mod create;
 mod end;
 pub mod letter;
+mod opaque;
 mod open;
 mod person;
 
@@ -20,6 +21,8 @@ use openpgp::Recipient;
 
 pub use self::create::{KeyFrom, Made, NotMade, Order, Packing, Replaces, create};
 pub use self::end::{Left, Swept, other_keys, revoke, sweep};
+pub(in crate::flows) use self::opaque::open_sealed;
+pub use self::opaque::{Opaque, activate};
 pub use self::open::record_opening;
 pub use self::person::{Person, person};
 use crate::base::access_token::Form;
@@ -146,6 +149,14 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// The operator's: there is nothing to activate.
+    #[error("access token {id} {why}")]
+    NothingToActivate {
+        /// Which.
+        id: AccessTokenId,
+        /// Why.
+        why: &'static str,
+    },
     /// The operator's: no CKAN is named, or another than the one that the key was made in.
     #[error("its key was made in {made_in}, and {known}: name that one in [ckan]")]
     OtherCkan {
@@ -177,7 +188,7 @@ impl Error {
             Self::Envelope(_) | Self::Sealing(_) => "envelope",
             Self::File { .. } => "file",
             Self::NotTold(_) => "not-told",
-            Self::NoSuch(_) | Self::Unfit { .. } => "state",
+            Self::NoSuch(_) | Self::Unfit { .. } | Self::NothingToActivate { .. } => "state",
             Self::OtherCkan { .. } => "other-ckan",
             Self::Sealed(_) => "sealed",
             Self::Store(_) | Self::Commit(_) => "store",

@@ -261,6 +261,10 @@ pub enum What {
         access_token: AccessTokenId,
         key: KeyEnd,
     },
+    /// The key of ours in it lives from now on.
+    AccessTokenActivated {
+        access_token: AccessTokenId,
+    },
     /// Another one takes its place; until then both are good.
     AccessTokenRenewed {
         access_token: AccessTokenId,
@@ -327,6 +331,9 @@ pub struct MadeAccessToken {
     pub file_sha256: String,
     /// Its end.
     pub expires_at: String,
+    /// The key in it is one of ours, and dead until it is activated.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub opaque: bool,
 }
 
 /// What became of the key of an access token.

@@ -192,7 +192,7 @@ fn an_unknown_placeholder_is_named_with_its_line_and_those_there_are() {
     let error = with_own("letter.de.txt", own).unwrap_err().to_string();
     assert_eq!(
         error,
-        "letter.de.txt, line 3: there is no telefone; there are: contact, expires, file_name, fingerprint, \
+        "letter.de.txt, line 3: there is no telefone; there are: contact, dead, expires, file_name, fingerprint, \
          fingerprint_rest, fingerprint_start, form, full_name, host, institution, token_file, user"
     );
 }
@@ -225,5 +225,19 @@ fn what_ends_as_a_day_begins_is_good_until_the_day_before() {
     ] {
         let letter = Letters::built_in().text(&Letter { expires_at: end.parse().unwrap(), ..ada() }).unwrap();
         assert!(letter.contains(day), "{end}: {letter}");
+    }
+}
+
+#[test]
+fn who_gets_a_key_that_is_dead_is_told_when_it_lives() {
+    let letters = Letters::built_in();
+    for (language, said) in [(Language::English, "the key is dead"), (Language::German, "Schlüssel tot")] {
+        let letter = |is_dead| Letter { is_dead, language, ..ada() };
+        for (dead, alive) in [
+            (letters.text(&letter(true)).unwrap(), letters.text(&letter(false)).unwrap()),
+            (letters.html(&letter(true)).unwrap(), letters.html(&letter(false)).unwrap()),
+        ] {
+            assert!(dead.contains(said) && !alive.contains(said), "{dead}");
+        }
     }
 }

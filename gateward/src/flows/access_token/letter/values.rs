@@ -31,6 +31,8 @@ pub struct Letter<'a> {
     pub certificate_fingerprint: &'a str,
     /// When the key is revoked: the first moment in which it is good no more.
     pub expires_at: Timestamp,
+    /// The key in it is one of ours, and dead until somebody has spoken with them.
+    pub is_dead: bool,
     /// The language of the letter.
     pub language: Language,
 }
@@ -47,6 +49,7 @@ pub(super) const SAMPLE: Letter<'static> = Letter {
     certificate_fingerprint: "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:\
                               00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF",
     expires_at: Timestamp::constant(24 * 60 * 60, 0),
+    is_dead: false,
     language: Language::English,
 };
 
@@ -73,6 +76,8 @@ impl Letter<'_> {
             ("fingerprint_start", start.to_owned()),
             ("fingerprint_rest", rest.to_owned()),
             ("fingerprint", fingerprint.clone()),
+            // As a condition: empty is no.
+            ("dead", if self.is_dead { "yes" } else { "" }.to_owned()),
             ("expires", last_day(self.expires_at, self.language)),
         ])
     }
