@@ -24,5 +24,6 @@ pub mod sha256;
 pub mod sql_name;
 pub mod steady;
 pub mod store_address;
+pub mod target;
 pub mod time;
 pub mod unseen;

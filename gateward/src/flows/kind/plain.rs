@@ -2,13 +2,11 @@
 
 use bytes::Bytes;
 use http::Method;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{BodyWanted, Concerns, Effect, Entry, Forward, Meaning, NotUnderstood, Request, Settings, Unfit};
+use crate::base::target;
 use crate::flows::admit::Require;
-
-/// Longest path below the service, decoded: what file systems take.
-const LONGEST: usize = 4096;
 
 /// What stands in a path as it is (RFC 3986 section 3.3); all else is encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -91,7 +89,7 @@ impl Plain {
         if !allowed.split(", ").any(|name| name == method.as_str()) {
             return Err(NotUnderstood::Method { method: method.to_string(), allowed });
         }
-        let path = plain_path(rest)?;
+        let path = target::decoded(rest).map_err(|target::Ambiguous(why)| NotUnderstood::Path(why))?;
         let mut target = utf8_percent_encode(&path, ENCODED).to_string();
         let mut what = path;
         // A folder has no use for a query; a server behind us gets it as it came, and so does the record.
@@ -113,24 +111,6 @@ impl Plain {
 
 fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
-}
-
-fn plain_path(rest: &str) -> Result<String, NotUnderstood> {
-    let path = percent_decode_str(rest).decode_utf8().map_err(|_| NotUnderstood::Path("it is not UTF-8"))?;
-    let problem = if path.len() > LONGEST {
-        Some("it is too long")
-    } else if path.chars().any(char::is_control) {
-        Some("it has a control character")
-    } else if path.contains('\\') {
-        Some("it has a backslash")
-    } else if rest.to_ascii_lowercase().contains("%2f") {
-        Some("it has a slash in disguise")
-    } else if path.split('/').any(|part| part == "." || part == "..") || path.contains("//") {
-        Some("it has '.', '..' or an empty segment")
-    } else {
-        None
-    };
-    problem.map_or_else(|| Ok(path.into_owned()), |problem| Err(NotUnderstood::Path(problem)))
 }
 
 #[cfg(test)]
