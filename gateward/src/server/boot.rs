@@ -35,8 +35,7 @@ use crate::flows::policy::{Extent, NotARule, PolicyCache, Rule, Subject, Whom};
 use crate::flows::record::Recorder;
 use crate::flows::replays::Replays;
 use crate::store::resif::{self, Resif};
-use crate::store::{self, Reader, Store, access_token, temporary_login, user_digest};
-use crate::store::{self, Reader, Store, access_token, opaque_key, temporary_login};
+use crate::store::{self, Reader, Store, access_token, opaque_key, temporary_login, user_digest};
 
 /// Why the door cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -520,7 +519,6 @@ pub async fn keys_in_use(reader: &Reader) -> Result<Vec<(String, Need)>, store::
     Ok(logins
         .into_iter()
         .map(by(Need::Logins))
-        .chain(access_tokens.into_iter().map(by(Need::AccessTokens)))
         .chain(digests.into_iter().map(by(Need::Digests)))
         .chain(access_tokens.into_iter().chain(opaque_keys).map(by(Need::AccessTokens)))
         .collect())

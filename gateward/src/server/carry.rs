@@ -15,6 +15,7 @@ use super::found::{Content, Failed, Found};
 use super::gate::Opened;
 use super::pump::Pump;
 use super::services::{Protected, Source};
+use super::settle::{Attempts, Undone};
 use super::upstream::Said;
 use crate::flows::admit::{self, Admitted, Ask, Ending, Permit, Service};
 use crate::flows::authenticate::{self, Challenge, Shown};
@@ -24,9 +25,6 @@ use crate::flows::openhim;
 use crate::flows::record::Delivery;
 use crate::flows::replays::Arrival;
 use crate::store::CommitError;
-
-/// How often a request is decided again when the policy keeps moving.
-const ATTEMPTS: usize = 8;
 
 /// One request on its way to a service.
 #[derive(Debug)]
@@ -49,54 +47,30 @@ pub struct Carriage {
     pub asker: oneshot::Receiver<Infallible>,
 }
 
-/// Why a decision led to no answer.
-enum Undone {
-    /// The policy moved meanwhile: decide once more.
-    Again(CommitError),
-    /// This is the answer.
-    Said(Problem),
-}
-
-impl From<Problem> for Undone {
-    fn from(problem: Problem) -> Self {
-        Self::Said(problem)
-    }
-}
-
-impl From<CommitError> for Undone {
-    fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::Stale(_) | CommitError::Precondition => Self::Again(error),
-            CommitError::Unavailable(_) | CommitError::Unknown(_) => Self::Said(answer::shut(&error)),
-        }
-    }
-}
-
 impl Carriage {
     /// Carries it to `service`; `rest` is what follows that service's path.
     pub async fn to(&mut self, service: &Protected, rest: &str) -> Answered {
         let opened = Arc::clone(&self.opened);
         let path = self.head.uri.path().to_owned();
         let form = |at| Form::of(service.service.kind.error_form(), &path, at);
-        let (mut last, mut at) = (CommitError::Precondition, Timestamp::UNIX_EPOCH);
-        for _ in 0..ATTEMPTS {
-            let now = match opened.clock.now() {
-                Ok(now) => now,
-                Err(stepped) => {
-                    return opened.shut_for_clock(&stepped).answer_in(form(stepped.nearest()));
-                }
-            };
-            at = now;
+        let mut attempts = Attempts::new(&opened);
+        let settled = self.settle(service, rest, &mut attempts).await;
+        settled.unwrap_or_else(|problem| problem.answer_in(form(attempts.at())))
+    }
+
+    async fn settle(
+        &mut self,
+        service: &Protected,
+        rest: &str,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<Answered, Problem> {
+        loop {
+            let now = attempts.begin()?;
             match self.decide_and_do(service, rest, now).await {
-                Ok(answered) => return answered,
-                Err(Undone::Said(problem)) => return problem.answer_in(form(now)),
-                Err(Undone::Again(error)) => last = error,
-            }
-            if let Err(error) = opened.door.policy.refresh().await {
-                return answer::shut(&error).answer_in(form(now));
+                Ok(answered) => return Ok(answered),
+                Err(undone) => attempts.again(undone).await?,
             }
         }
-        answer::shut(&last).answer_in(form(at))
     }
 
     async fn decide_and_do(

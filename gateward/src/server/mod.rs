@@ -36,6 +36,7 @@ mod request_body;
 mod resif_style;
 mod run;
 pub mod services;
+mod settle;
 mod socket;
 mod strict;
 pub mod system;

@@ -18,10 +18,8 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, file_policy, grant, instance, issuer, node, placement, postgres, revocation, sqlite,
-    temporary_login, token_block, user, user_digest,
     access_token, existing_key, file_policy, grant, instance, issuer, node, opaque_key, placement, postgres,
-    revocation, sqlite, temporary_login, token_block, user,
+    revocation, sqlite, temporary_login, token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 

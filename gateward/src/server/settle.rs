@@ -1,0 +1,83 @@
+//! A decision that is made once more while the policy moves beneath it.
+
+use jiff::Timestamp;
+
+use super::answer::{self, Problem};
+use super::gate::Opened;
+use crate::base::time::Unbelieved;
+use crate::store::CommitError;
+
+/// How often a request is decided again when the policy keeps moving.
+const ATTEMPTS: usize = 8;
+
+/// Why a decision led to no answer.
+#[derive(Debug)]
+pub enum Undone {
+    /// The policy moved meanwhile: decide once more.
+    Again(CommitError),
+    /// This is the answer.
+    Said(Problem),
+}
+
+impl From<Problem> for Undone {
+    fn from(problem: Problem) -> Self {
+        Self::Said(problem)
+    }
+}
+
+impl From<CommitError> for Undone {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Stale(_) | CommitError::Precondition => Self::Again(error),
+            CommitError::Unavailable(_) | CommitError::Unknown(_) => Self::Said(answer::shut(&error)),
+        }
+    }
+}
+
+/// The decisions about one request, each under the newest policy.
+#[derive(Debug)]
+pub struct Attempts<'a> {
+    opened: &'a Opened,
+    left: usize,
+    at: Timestamp,
+}
+
+impl<'a> Attempts<'a> {
+    /// About a request that nothing was decided about yet.
+    pub fn new(opened: &'a Opened) -> Self {
+        Self { opened, left: ATTEMPTS, at: Timestamp::UNIX_EPOCH }
+    }
+
+    /// The time of the last decision.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Says at what time to decide.
+    ///
+    /// # Errors
+    ///
+    /// What the caller is told, because the clock cannot be believed.
+    pub fn begin(&mut self) -> Result<Timestamp, Problem> {
+        let now = self.opened.clock.now();
+        self.at = now.as_ref().map_or_else(Unbelieved::nearest, |now| *now);
+        now.map_err(|stepped| self.opened.shut_for_clock(&stepped))
+    }
+
+    /// Reads the policy again, to decide once more.
+    ///
+    /// # Errors
+    ///
+    /// What the caller is told: there is an answer, or there will be none.
+    pub async fn again(&mut self, undone: Undone) -> Result<(), Problem> {
+        let moved = match undone {
+            Undone::Said(problem) => return Err(problem),
+            Undone::Again(error) => error,
+        };
+        self.left -= 1;
+        if self.left == 0 {
+            return Err(answer::shut(&moved));
+        }
+        self.opened.door.policy.refresh().await.map(drop).map_err(|error| answer::shut(&error))
+    }
+}
