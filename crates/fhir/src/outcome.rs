@@ -26,14 +26,12 @@ pub enum Issue {
     Exception,
 }
 
-/// Writes an OperationOutcome: `said` is a sentence for people, `reference` what the operator finds more by.
-pub fn outcome(issue: Issue, said: &str, reference: Option<&str>) -> String {
+/// Writes an OperationOutcome: `said` is a sentence for people.
+pub fn outcome(issue: Issue, said: &str) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct OperationOutcome<'a> {
         resource_type: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a str>,
         issue: [Line<'a>; 1],
     }
     #[derive(Serialize)]
@@ -43,7 +41,7 @@ pub fn outcome(issue: Issue, said: &str, reference: Option<&str>) -> String {
         diagnostics: &'a str,
     }
     let issue = [Line { severity: "error", code: issue, diagnostics: said }];
-    let written = OperationOutcome { resource_type: "OperationOutcome", id: reference, issue };
+    let written = OperationOutcome { resource_type: "OperationOutcome", issue };
     serde_json::to_string(&written).expect("it is made of texts")
 }
 
@@ -54,7 +52,7 @@ mod tests {
     #[test]
     fn an_outcome_is_what_fhir_clients_expect() {
         assert_eq!(
-            outcome(Issue::NotSupported, "Only \"JSON\".", None),
+            outcome(Issue::NotSupported, "Only \"JSON\"."),
             r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-supported","diagnostics":"Only \"JSON\"."}]}"#
         );
     }

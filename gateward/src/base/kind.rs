@@ -9,6 +9,8 @@ pub enum Kind {
     Plain,
     /// An FDSN web service: dataselect, availability or station.
     Fdsn,
+    /// A FHIR R4 server.
+    Fhir,
 }
 
 /// Who checks HTTP Digest.

@@ -11,20 +11,20 @@ mod running;
 use jiff::Timestamp;
 
 pub use self::doubtful::{Doubtful, end_doubtful};
-pub use self::permit::{Failure, Order, Permit, Released};
+pub use self::permit::{Failure, Held, Order, Permit, Released};
 pub use self::running::{Admitted, Ending};
 use super::authenticate::{self, Challenge, Shown};
 use super::caller::{Caller, Person};
 use super::claim::{self, Claim};
 use super::door::{Door, Refused};
-use super::kind::{Entry, Interpreter, Meaning, NotAllowed, NotUnderstood, Request};
+use super::kind::{Entry, Interpreter, Meaning, NotAllowed, NotUnderstood, Owned, Request};
 use super::nodes::{self, NotANode};
 use super::openhim;
-use super::policy::Policy;
-use super::record::What;
+use super::policy::{Granted, Policy};
+use super::record::{About, What};
 use crate::base::id::{Reference, TransactionId};
 use crate::base::name::{ServiceName, UrlPath};
-use crate::store::{self, CommitError};
+use crate::store::{self, CommitError, fhir_creation};
 
 /// A service as decisions see it.
 #[derive(Debug, Clone)]
@@ -123,7 +123,8 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         Ok(meaning) => meaning,
         Err(why) => {
             let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
-            let reference = refuse(door, ask, ask.request.rest, refusal, now).await?;
+            let path = ask.service.kind.recordable(ask.request.rest);
+            let reference = refuse(door, ask, (&path, &About::default()), refusal, now).await?;
             return Err(Error::NotUnderstood { why, reference });
         }
     };
@@ -131,7 +132,8 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
     let (caller, allowed) = loop {
         let caller = recognise(door, &policy, ask, &meaning, now).await?;
         let grants = policy.grants(&ask.service.name, &caller.subjects());
-        let why = match meaning.allow(&grants, now) {
+        let owned = owned(door, ask.service, &caller, &meaning, &grants).await?;
+        let why = match meaning.allow(&grants, &owned, now) {
             Ok(allowed) => break (caller, allowed),
             Err(why) => why,
         };
@@ -140,7 +142,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         let newest = door.policy.up_to_date().await?;
         if newest.revision == policy.revision {
             let refusal = Refusal::of(&why, &caller);
-            let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
+            let reference = refuse(door, ask, (&meaning.what, &meaning.about), refusal, now).await?;
             return Err(Error::NotAllowed { why, reference });
         }
         policy = newest;
@@ -156,6 +158,23 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         decided_under: policy.revision,
         decided_at: now,
     })
+}
+
+/// Finds out which of the instances that are meant the caller's node created, where that decides.
+async fn owned(
+    door: &Door,
+    service: &Service,
+    caller: &Caller,
+    meaning: &Meaning,
+    grants: &[&Granted],
+) -> Result<Owned, store::Error> {
+    let Some(node) = caller.node().filter(|_| grants.iter().any(|grant| grant.extent.own)) else {
+        return Ok(Owned::default());
+    };
+    let instances = meaning.instances();
+    let created =
+        fhir_creation::created_by(&door.store.reader, &service.name, node.name(), &instances).await?;
+    Ok(Owned::new(created))
 }
 
 /// Finds out who asks, as far as the service and the meaning of the request need it.
@@ -175,7 +194,7 @@ async fn recognise(
             let why =
                 NotUnderstood::Request(format!("X-OpenHIM-ClientID and X-OpenHIM-TransactionID: {wrong}"));
             let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
-            let reference = refuse(door, ask, &meaning.what, refusal, now).await?;
+            let reference = refuse(door, ask, (&meaning.what, &meaning.about), refusal, now).await?;
             return Err(Error::NotUnderstood { why, reference });
         }
     };
@@ -230,7 +249,7 @@ impl Refusal {
 async fn refuse(
     door: &Door,
     ask: Ask<'_>,
-    path: &str,
+    (path, about): (&str, &About),
     refusal: Refusal,
     now: Timestamp,
 ) -> Result<Reference, CommitError> {
@@ -248,7 +267,7 @@ async fn refuse(
         certificate: None,
         address: ask.shown.address,
     };
-    door.record_refusal(refused, now).await
+    door.record_refusal_about(refused, about, now).await
 }
 
 /// How much of a refused path is recorded, in characters: strangers choose it.

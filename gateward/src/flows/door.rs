@@ -9,7 +9,7 @@ use super::keyring::Keyring;
 use super::nodes::TrustCache;
 use super::passwords::Passwords;
 use super::policy::PolicyCache;
-use super::record::{Happened, Outcome, Personal, Recorder, What};
+use super::record::{About, Happened, Outcome, Personal, Recorder, What};
 use super::replays::Replays;
 use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
@@ -97,6 +97,20 @@ impl Door {
     ///
     /// [`CommitError`]: then the caller is told only that nothing can be recorded.
     pub async fn record_refusal(&self, refused: Refused, now: Timestamp) -> Result<Reference, CommitError> {
+        self.record_refusal_about(refused, &About::default(), now).await
+    }
+
+    /// The same, for a request that names somebody.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`], as above.
+    pub async fn record_refusal_about(
+        &self,
+        refused: Refused,
+        about: &About,
+        now: Timestamp,
+    ) -> Result<Reference, CommitError> {
         let Refused { what, reason, service, who, certificate, address } = refused;
         let event = |what, reference| Happened {
             what,
@@ -111,7 +125,9 @@ impl Door {
             Writing::Counted(reference) => Ok(reference),
             Writing::Singly => {
                 let reference = Reference::new(&self.random);
-                self.recorder.commit(None, Vec::new(), &[event(what, reference)], now).await?;
+                let refused = event(what, reference);
+                let refused = Happened { personal: refused.personal.clone().naming(about), ..refused };
+                self.recorder.commit(None, Vec::new(), &[refused], now).await?;
                 Ok(reference)
             }
             Writing::OpensSummary(reference) => {

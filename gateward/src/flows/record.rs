@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 
 pub use self::backup::{BackupWhat, Earlier, MadeBackup};
 pub use self::words::{
-    Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, KeyEnd, MadeAccessToken,
-    NodeChanged, Outcome, Personal, What,
+    About, Access, Asked, Carried, Delivery, EntryAdmitted, Exchanged, Granted, Happened, Inspected,
+    Interaction, KeyEnd, Lines, MadeAccessToken, Named, NamedPatients, NodeChanged, Outcome, PartAdmitted,
+    Personal, RecordsSeen, What,
 };
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_text_of_an_event_is_canonical_json() {
-        let inspected = Inspected { networks: [("FR".into(), 512)].into(), ..Inspected::default() };
+        let networks = [("FR".into(), 512)].into();
+        let inspected = Inspected::Records(RecordsSeen { networks, ..RecordsSeen::default() });
         let carried = Carried {
             status: 200,
             bytes: 1,

@@ -2,6 +2,7 @@
 //!
 //! Callers learn what they can act on; the reason in full stands in the event of that reference.
 
+use ::fhir::Issue;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
@@ -94,6 +95,7 @@ impl Problem {
         match form {
             Form::Problem => self.answer(),
             Form::Fdsn { path, at } => self.fdsn(path, at),
+            Form::Fhir => self.fhir(),
         }
     }
 
@@ -110,6 +112,31 @@ impl Problem {
              Request:\n{path}\n\nRequest Submitted:\n{at:.0}\n\nService version:\n{SERVICE_VERSION}\n"
         );
         let mut answered = text(status, body);
+        answered.headers_mut().extend(fields);
+        answered
+    }
+
+    /// As FHIR's clients read errors (R4 section 3.1.0.1.6).
+    fn fhir(self) -> Answered {
+        let Self { status, detail, reference, fields, .. } = self;
+        let issue = match status {
+            StatusCode::UNAUTHORIZED => Issue::Login,
+            StatusCode::FORBIDDEN => Issue::Forbidden,
+            StatusCode::NOT_FOUND => Issue::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_ACCEPTABLE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE => Issue::NotSupported,
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => Issue::TooLong,
+            StatusCode::TOO_MANY_REQUESTS => Issue::Throttled,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => {
+                Issue::Transient
+            }
+            status if status.is_client_error() => Issue::Invalid,
+            _ => Issue::Exception,
+        };
+        let reference = reference.map_or(String::new(), |reference| format!(" Reference: {reference}."));
+        let mut answered = text(status, ::fhir::outcome(issue, &format!("{detail}{reference}")));
+        answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(::fhir::JSON));
         answered.headers_mut().extend(fields);
         answered
     }
@@ -149,6 +176,8 @@ pub enum Form<'a> {
         /// When it came.
         at: Timestamp,
     },
+    /// An OperationOutcome.
+    Fhir,
 }
 
 impl<'a> Form<'a> {
@@ -157,6 +186,7 @@ impl<'a> Form<'a> {
         match form {
             ErrorForm::Problem => Self::Problem,
             ErrorForm::Fdsn => Self::Fdsn { path, at },
+            ErrorForm::Fhir => Self::Fhir,
         }
     }
 }
@@ -322,7 +352,11 @@ fn not_understood(why: &NotUnderstood, reference: Reference) -> Problem {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).with(ALLOW, *allowed)
         }
         NotUnderstood::Path(_) => Problem::new(StatusCode::NOT_FOUND, "path", detail),
-        NotUnderstood::NotHere(_) => Problem::new(StatusCode::NOT_FOUND, "not-here", detail),
+        NotUnderstood::NotHere(_) | NotUnderstood::Nowhere(_) => {
+            Problem::new(StatusCode::NOT_FOUND, "not-here", detail)
+        }
+        NotUnderstood::NotAcceptable(_) => Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail),
+        NotUnderstood::MediaType(_) => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail),
         NotUnderstood::Request(_) => Problem::new(StatusCode::BAD_REQUEST, "request", detail),
         NotUnderstood::TooMuch(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-much", detail),
     };

@@ -17,10 +17,10 @@ use super::pump::Pump;
 use super::services::{Protected, Source};
 use super::settle::{Attempts, Undone};
 use super::upstream::Said;
-use crate::flows::admit::{self, Admitted, Ask, Ending, Permit, Service};
+use crate::flows::admit::{self, Admitted, Ask, Ending, Held, Permit, Service};
 use crate::flows::authenticate::{self, Challenge, Shown};
 use crate::flows::door::Door;
-use crate::flows::kind::{Effect, Request};
+use crate::flows::kind::{Effect, Named, Request};
 use crate::flows::openhim;
 use crate::flows::record::Delivery;
 use crate::flows::replays::Arrival;
@@ -93,7 +93,13 @@ impl Carriage {
             },
             arrival: &self.arrival,
         };
-        let request = Request { method: &self.head.method, rest, query: uri.query(), body: &self.read };
+        let request = Request {
+            method: &self.head.method,
+            rest,
+            query: uri.query(),
+            fields: &self.head.headers,
+            body: &self.read,
+        };
         let ask = Ask { service: &service.service, request, shown };
         self.trust = door.trust.current().generation();
         let permit = admit::admit(door, ask, now).await.map_err(|error| {
@@ -133,7 +139,7 @@ impl Carriage {
             }
         };
         let later = self.opened.clock.now().unwrap_or(now);
-        let Found { status, fields, content } = match found {
+        let Found { status, fields, content, named } = match found {
             Ok(found) => service.answer_openhim(found, &order, now, later),
             Err(failed) => {
                 let transaction = permit.fail(door, failed.recorded(), later).await?;
@@ -142,12 +148,15 @@ impl Carriage {
         };
         match content {
             Content::Whole(content, inspected) => {
-                let size = content.len() as u64;
-                let released = permit.release(door, status.as_u16(), size, inspected, later).await?;
+                let held = Held { bytes: content.len() as u64, inspected, named };
+                let released = permit.release(door, status.as_u16(), held, later).await?;
                 Ok(answer::release(released, status, fields, content))
             }
             Content::Running(source) => {
                 let admitted = permit.open(door, later).await?;
+                if let Err(error) = self.disclose_head(&admitted, named, later).await {
+                    return Err(self.change_failed(admitted, &error, Delivery::Cut).into());
+                }
                 Ok(answer::run(admitted, self.pump(), status, fields, source))
             }
         }
@@ -182,7 +191,11 @@ impl Carriage {
         match found {
             Ok(found) => {
                 let later = self.opened.clock.now().unwrap_or(now);
-                let Found { status, fields, content } = service.answer_openhim(found, &order, now, later);
+                let Found { status, fields, content, named } =
+                    service.answer_openhim(found, &order, now, later);
+                if let Err(unrecorded) = self.disclose_head(&admitted, named, later).await {
+                    return Err(self.change_failed(admitted, &unrecorded, Delivery::Cut).into());
+                }
                 let source = content.into_source();
                 Ok(answer::run(admitted, pump, status, fields, source))
             }
@@ -193,6 +206,19 @@ impl Carriage {
                 Err(self.change_failed(admitted, &failed, delivery).into())
             }
         }
+    }
+
+    /// Records whom the head of an answer names, before it leaves.
+    async fn disclose_head(&self, admitted: &Admitted, named: Named, now: Timestamp) -> Result<(), Failed> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let disclosed = admitted.disclose(&self.opened.door, named, now).await;
+        disclosed.map_err(|error| Failed {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            said: "What was asked for was done, but the answer cannot be recorded and stays here.".into(),
+            ..Failed::bad_gateway(error.to_string())
+        })
     }
 
     /// Records that a change failed, and tells so.

@@ -22,6 +22,7 @@ use nix::errno::Errno;
 
 use super::found::{Content, Found, Source, WHOLE};
 use crate::flows::admit::Permit;
+use crate::flows::kind::Named;
 
 /// A folder that is served.
 #[derive(Debug, Clone)]
@@ -60,7 +61,7 @@ fn find(dir: &Dir, name: &str, method: &Method, asked: &HeaderMap) -> std::io::R
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let state = State::of(length, modified);
     let fields = state.fields(name);
-    let found = |status, fields, content| Found { status, fields, content };
+    let found = |status, fields, content| Found { status, fields, content, named: Named::default() };
     if !state.is_wanted(asked) {
         return Ok(Found::plain(StatusCode::PRECONDITION_FAILED, "The file has changed.\n"));
     }
@@ -135,7 +136,8 @@ impl Found {
         let mut fields = HeaderMap::new();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, fields, content: Content::Whole(Bytes::from_static(said.as_bytes()), None) }
+        let content = Content::Whole(Bytes::from_static(said.as_bytes()), None);
+        Self { status, fields, content, named: Named::default() }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::upstream::fields;
 use crate::flows::admit::Failure;
-use crate::flows::kind::{Alarm, Inspected, Inspector};
+use crate::flows::kind::{Alarm, Inspected, Inspector, Named, Piece};
 
 /// What is at most held whole before its first byte leaves; larger answers run.
 pub const WHOLE: u64 = 64 * 1024;
@@ -30,6 +30,8 @@ pub struct Found {
     pub fields: HeaderMap,
     /// Its content.
     pub content: Content,
+    /// Whom its head names, and its content where that is whole.
+    pub named: Named,
 }
 
 /// The content of an answer.
@@ -145,14 +147,14 @@ impl Source {
     /// # Errors
     ///
     /// [`Broken`]: nothing comes after it.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+    pub async fn next(&mut self) -> Option<Result<Piece, Broken>> {
         match self {
             Self::File { pieces, .. } => {
                 let piece = pieces.recv().await?;
-                Some(piece.map_err(|error| Broken::Upstream(error.to_string())))
+                Some(piece.map(Piece::from).map_err(|error| Broken::Upstream(error.to_string())))
             }
             Self::Flow(flow) => flow.next().await,
-            Self::Held(bytes) => bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok),
+            Self::Held(bytes) => bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(bytes.into())),
         }
     }
 
@@ -178,7 +180,7 @@ impl Source {
 pub struct Flow {
     incoming: Incoming,
     inspector: Option<Inspector>,
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Piece>,
     silence: Duration,
     length: Option<u64>,
     trailers: Option<HeaderMap>,
@@ -193,7 +195,7 @@ impl Flow {
     }
 
     /// Returns the next piece that may leave; `None` at the end.
-    async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+    async fn next(&mut self) -> Option<Result<Piece, Broken>> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
                 return Some(Ok(piece));
@@ -217,7 +219,9 @@ impl Flow {
         match (frame, &mut self.inspector) {
             (None, inspector) => {
                 self.ended = true;
-                inspector.as_mut().map_or(Ok(()), |inspector| inspector.finish().map_err(Broken::Alarm))
+                let ready = &mut self.ready;
+                let finished = inspector.as_mut().map_or(Ok(()), |inspector| inspector.finish(ready));
+                finished.map_err(Broken::Alarm)
             }
             (Some(Err(error)), _) => Err(Broken::Upstream(format!("it broke off: {error}"))),
             (Some(Ok(frame)), inspector) => {
@@ -231,7 +235,7 @@ impl Flow {
                     }
                 };
                 match inspector {
-                    None => self.ready.push_back(piece),
+                    None => self.ready.push_back(piece.into()),
                     Some(inspector) => {
                         inspector.push(&piece, &mut self.ready).map_err(Broken::Alarm)?;
                     }
@@ -241,13 +245,14 @@ impl Flow {
         }
     }
 
-    /// Waits until all of it is in hand, or more than [`WHOLE`]: then the rest runs.
+    /// Waits until all of it is in hand, or more than [`WHOLE`]: then the rest runs. What is whole comes with whom
+    /// it names.
     ///
     /// # Errors
     ///
     /// [`Broken`]: nothing of it leaves.
-    pub async fn gather(mut self) -> Result<Content, Broken> {
-        let mut held: Vec<Bytes> = Vec::new();
+    pub async fn gather(mut self) -> Result<(Content, Named), Broken> {
+        let mut held: Vec<Piece> = Vec::new();
         let mut size = 0;
         while size <= WHOLE {
             let Some(piece) = self.next().await else {
@@ -256,17 +261,20 @@ impl Flow {
                     break;
                 }
                 let inspected = self.inspector.as_ref().map(Inspector::inspected);
+                let mut named = Named::default();
+                held.iter_mut().for_each(|piece| named.add(std::mem::take(&mut piece.named)));
+                let mut held: Vec<Bytes> = held.into_iter().map(|piece| piece.bytes).collect();
                 let whole = if held.len() == 1 { held.swap_remove(0) } else { held.concat().into() };
-                return Ok(Content::Whole(whole, inspected));
+                return Ok((Content::Whole(whole, inspected), named));
             };
             let piece = piece?;
-            size += piece.len() as u64;
+            size += piece.bytes.len() as u64;
             held.push(piece);
         }
         for piece in held.into_iter().rev() {
             self.ready.push_front(piece);
         }
-        Ok(Content::Running(Source::Flow(Box::new(self))))
+        Ok((Content::Running(Source::Flow(Box::new(self))), Named::default()))
     }
 }
 

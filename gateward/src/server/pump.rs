@@ -13,6 +13,7 @@ use super::watch::Seen;
 use crate::base::time::Clock;
 use crate::flows::admit::{Admitted, Ending};
 use crate::flows::door::Door;
+use crate::flows::kind::{Named, Piece};
 use crate::flows::record::{Delivery, Inspected};
 
 /// How long a client may take nothing before the answer is cut.
@@ -106,7 +107,12 @@ impl Carried {
             };
             let sent = match next {
                 None => Sent::End(source.trailers()),
-                Some(Ok(piece)) => Sent::Piece(piece),
+                Some(Ok(Piece { bytes, named })) => {
+                    if let Err(delivery) = self.disclose(named).await {
+                        return delivery;
+                    }
+                    Sent::Piece(bytes)
+                }
                 Some(Err(broken)) => {
                     tracing::error!(%broken, transaction = %self.admitted.transaction(), "an upstream failed");
                     self.broken = Some(broken);
@@ -121,6 +127,27 @@ impl Carried {
             if last {
                 return self.drained().await;
             }
+        }
+    }
+
+    /// Records whom the next piece names; waits while that cannot be recorded, and gives up after [`BLIND`].
+    async fn disclose(&mut self, named: Named) -> Result<(), Delivery> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let since = Instant::now();
+        loop {
+            self.still_permitted().await?;
+            if let Ok(now) = self.pump.clock.now() {
+                match self.admitted.disclose(&self.pump.door, named.clone(), now).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => tracing::warn!(%error, "whom an answer names is not recorded yet"),
+                }
+            }
+            if since.elapsed() >= BLIND || self.sender.is_closed() {
+                return Err(Delivery::Cut);
+            }
+            tokio::time::sleep(RETRY).await;
         }
     }
 

@@ -9,6 +9,7 @@ pub mod copy;
 pub mod dumped;
 pub mod event;
 pub mod existing_key;
+pub mod fhir_creation;
 pub mod file_policy;
 pub mod grant;
 mod held;

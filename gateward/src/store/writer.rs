@@ -18,8 +18,8 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, existing_key, file_policy, grant, instance, issuer, node, opaque_key, placement, postgres,
-    revocation, sqlite, temporary_login, token_block, user, user_digest,
+    access_token, existing_key, fhir_creation, file_policy, grant, instance, issuer, node, opaque_key,
+    placement, postgres, revocation, sqlite, temporary_login, token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -80,6 +80,7 @@ pub enum Change {
     AddNodeCredential(Box<node::AddCredential>),
     RevokeNode(node::Revoke),
     EndNodeCredentials(node::EndCredentials),
+    NoteCreation(fhir_creation::Note),
     NoteIssuer(issuer::Note),
     ForgetIssuer(issuer::Forget),
     RevokeIssuer(issuer::Revoke),
@@ -130,6 +131,7 @@ impl Change {
             Self::AddNodeCredential(change) => vec![change.statement()],
             Self::RevokeNode(change) => vec![change.statement()],
             Self::EndNodeCredentials(change) => vec![change.statement()],
+            Self::NoteCreation(change) => vec![change.statement()],
             Self::NoteIssuer(change) => vec![change.statement()],
             Self::ForgetIssuer(change) => vec![change.statement()],
             Self::RevokeIssuer(change) => vec![change.statement()],

@@ -9,8 +9,7 @@ use std::str::FromStr;
 use tables::{REFERENCES, TYPES};
 
 /// A type of resource that R4 knows (4.0.1).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct ResourceType(&'static str);
 
 impl ResourceType {
@@ -62,17 +61,9 @@ impl FromStr for ResourceType {
     }
 }
 
-impl TryFrom<String> for ResourceType {
-    type Error = NotAType;
-
-    fn try_from(name: String) -> Result<Self, NotAType> {
-        name.parse()
-    }
-}
-
-impl From<ResourceType> for &'static str {
-    fn from(kind: ResourceType) -> Self {
-        kind.0
+impl<'de> serde::Deserialize<'de> for ResourceType {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

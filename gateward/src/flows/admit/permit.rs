@@ -16,7 +16,7 @@ use crate::flows::door::Door;
 use crate::flows::exchange::LIFETIME;
 use crate::flows::kind::{Alarm, Allowed, Effect, Entry, Forward, Inspection, Meaning};
 use crate::flows::openhim::PassedOn;
-use crate::flows::record::{Access, Carried, Delivery, Happened, Inspected, Outcome, Personal, What};
+use crate::flows::record::{Access, Carried, Delivery, Happened, Inspected, Named, Outcome, Personal, What};
 use crate::store::instance::{self, OpenTransaction};
 use crate::store::revocation::Revision;
 use crate::store::{Change, CommitError, temporary_login};
@@ -96,7 +96,7 @@ impl Permit {
             who: self.caller.who(),
             transaction: Some(transaction),
             reference: None,
-            personal: Personal { claimed, ..Personal::at(self.address) },
+            personal: Personal { claimed, ..Personal::at(self.address) }.naming(&self.meaning.about),
         }
     }
 
@@ -111,16 +111,18 @@ impl Permit {
         self,
         door: &Door,
         status: u16,
-        bytes: u64,
-        inspected: Option<Inspected>,
+        held: Held,
         now: Timestamp,
     ) -> Result<Released, CommitError> {
+        let Held { bytes, inspected, named } = held;
         let transaction = self.transaction;
         let delivery = Delivery::NotObserved;
         let duration_us = microseconds(self.decided_at, now);
         let carried = Carried { status, bytes, duration_us, delivery, inspected, detail: None };
         let changes = self.prolonging().into_iter().collect();
-        let happened = [self.event(transaction, What::Released { access: self.access(), carried })];
+        let released = self.event(transaction, What::Released { access: self.access(), carried });
+        let happened: Vec<Happened> =
+            [released.clone()].into_iter().chain(disclosed(named, &released)).collect();
         // A crash before the commit: nothing left, nothing recorded. After it: recorded as released,
         // whether or not it still left.
         door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
@@ -168,7 +170,13 @@ impl Permit {
         };
         let mut changes = vec![Change::OpenTransaction(instance::Open { transaction: open, at: now })];
         changes.extend(self.prolonging());
-        let happened = [self.event(transaction, What::Admitted(self.access()))];
+        let admitted = self.event(transaction, What::Admitted(self.access()));
+        let entries = self.allowed.parts.iter().map(|part| Happened {
+            what: What::EntryAdmitted(part.admitted.clone()),
+            personal: Personal::at(self.address).naming(&part.about),
+            ..admitted.clone()
+        });
+        let happened: Vec<Happened> = [admitted.clone()].into_iter().chain(entries).collect();
         let admitted = Admitted {
             transaction,
             caller: self.caller.clone(),
@@ -189,6 +197,45 @@ impl Permit {
             Err(error) => Err(error),
         }
     }
+}
+
+/// An answer that is whole in hand.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// How many bytes its content has.
+    pub bytes: u64,
+    /// What was found in it, where it was looked into.
+    pub inspected: Option<Inspected>,
+    /// Whom it names, its head too.
+    pub named: Named,
+}
+
+/// How many patients one event names: it stays readable, and a page of it small.
+const PATIENTS: usize = 200;
+
+/// Says, beside what is recorded of an answer, whom it names.
+pub(super) fn disclosed(named: Named, beside: &Happened) -> Vec<Happened> {
+    let personal = || Personal { address: beside.personal.address.clone(), ..Personal::default() };
+    let mut events: Vec<Happened> = named
+        .patients
+        .chunks(PATIENTS)
+        .map(|patients| Happened {
+            what: What::Disclosed { patients: patients.len() as u64 },
+            personal: Personal { patients: patients.to_vec(), ..personal() },
+            outcome: Outcome::Done,
+            ..beside.clone()
+        })
+        .collect();
+    for created in named.created.chunks(PATIENTS) {
+        let kind = |resource: &String| resource.split('/').next().unwrap_or_default().to_owned();
+        events.push(Happened {
+            what: What::ResourcesCreated { resources: created.iter().map(kind).collect() },
+            personal: Personal { created: created.to_vec(), ..personal() },
+            outcome: Outcome::Done,
+            ..beside.clone()
+        });
+    }
+    events
 }
 
 pub(super) fn microseconds(since: Timestamp, now: Timestamp) -> u64 {

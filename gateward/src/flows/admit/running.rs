@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::permit::{alarm_event, microseconds, shortened};
+use super::permit::{alarm_event, disclosed, microseconds, shortened};
 use crate::base::address::ClientAddress;
 use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
@@ -10,9 +10,9 @@ use crate::flows::caller::Caller;
 use crate::flows::door::Door;
 use crate::flows::kind::Alarm;
 use crate::flows::policy::Policy;
-use crate::flows::record::{Carried, Delivery, Happened, Inspected, Personal, What};
+use crate::flows::record::{Carried, Delivery, Happened, Inspected, Named, Outcome, Personal, What};
 use crate::store::revocation::Revision;
-use crate::store::{self, Change, CommitError, instance};
+use crate::store::{self, Change, CommitError, fhir_creation, instance};
 
 /// Proves that `admitted` is on the disk: the answer may begin to leave.
 #[derive(Debug)]
@@ -88,6 +88,39 @@ impl Admitted {
         Ok(still)
     }
 
+    /// Records whom a piece of the answer names, before it leaves. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]: the piece stays here; try again.
+    pub async fn disclose(&self, door: &Door, named: Named, now: Timestamp) -> Result<(), CommitError> {
+        let notes = named.created.iter().map(|resource| {
+            Change::NoteCreation(fhir_creation::Note {
+                service: self.service.clone(),
+                resource: resource.clone(),
+                node: self.caller.node().map(|node| node.name().clone()),
+                at: now,
+            })
+        });
+        let notes = notes.collect();
+        // It leaves by the decision that is looked at before each piece. A crash here leaves it recorded
+        // as named, whether or not it still left.
+        let happened = disclosed(named, &self.event(What::Disclosed { patients: 0 }, Outcome::Done));
+        door.recorder.commit(None, notes, &happened, now).await
+    }
+
+    fn event(&self, what: What, outcome: Outcome) -> Happened {
+        Happened {
+            what,
+            outcome,
+            service: Some(self.service.clone()),
+            who: self.caller.who(),
+            transaction: Some(self.transaction),
+            reference: None,
+            personal: Personal::at(self.address),
+        }
+    }
+
     /// Records how the transaction ended, once: when it is closed already, nothing is written.
     ///
     /// # Errors
@@ -97,15 +130,8 @@ impl Admitted {
         let Ending { status, bytes, delivery, inspected, detail, alarm } = ending;
         let detail = detail.as_deref().map(shortened);
         let duration_us = microseconds(self.opened_at, now);
-        let ended = Happened {
-            what: What::Ended(Carried { status, bytes, duration_us, delivery, inspected, detail }),
-            outcome: delivery.outcome(),
-            service: Some(self.service.clone()),
-            who: self.caller.who(),
-            transaction: Some(self.transaction),
-            reference: None,
-            personal: Personal::at(self.address),
-        };
+        let ended = What::Ended(Carried { status, bytes, duration_us, delivery, inspected, detail });
+        let ended = self.event(ended, delivery.outcome());
         let alarm = alarm.and_then(|alarm| alarm_event(&alarm, &ended));
         let happened: Vec<Happened> = [ended].into_iter().chain(alarm).collect();
         let close = Change::CloseTransaction(instance::Close(self.transaction));

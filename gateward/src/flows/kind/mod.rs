@@ -5,22 +5,26 @@
 //! Admission sees only meanings, and no other file asks which kind a service has.
 
 mod fdsn;
+mod fhir;
+mod inspect;
 mod plain;
 mod settings;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 
-pub use self::fdsn::inspect::{Alarm, Inspector};
 pub use self::fdsn::known::{Known, Read};
 pub use self::fdsn::years;
+pub use self::fhir::inspect::named_by_head;
+pub use self::inspect::{Alarm, Inspector, Named, Piece};
 pub use self::settings::{Restriction, Settings, ToldUpstream, Unfit};
 use super::policy::Granted;
-use super::record::Asked;
 pub use super::record::Inspected;
+use super::record::{About, Asked, PartAdmitted};
 pub use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
 
 /// A service's kind with what was decided about it.
@@ -30,6 +34,8 @@ pub enum Interpreter {
     Plain(plain::Plain),
     /// See there.
     Fdsn(Box<fdsn::Fdsn>),
+    /// See there.
+    Fhir(fhir::Fhir),
 }
 
 /// A request, before it is known who sent it.
@@ -41,6 +47,8 @@ pub struct Request<'a> {
     pub rest: &'a str,
     /// What follows the question mark, not decoded.
     pub query: Option<&'a str>,
+    /// Its header fields.
+    pub fields: &'a HeaderMap,
     /// The body, as far as [`Interpreter::body`] wanted it.
     pub body: &'a [u8],
 }
@@ -63,13 +71,17 @@ pub enum ErrorForm {
     Problem,
     /// FDSN's text.
     Fdsn,
+    /// An OperationOutcome (FHIR R4).
+    Fhir,
 }
 
 /// What a request means.
 #[derive(Debug, Clone)]
 pub struct Meaning {
-    /// What it concerns, below the service's path.
+    /// What it concerns, below the service's path; where a kind knows of persons, nobody is named in it.
     pub what: String,
+    /// Whom it names.
+    pub about: About,
     /// Who may come at all.
     pub entry: Entry,
     /// What it does.
@@ -107,6 +119,8 @@ enum Concerns {
     Service(Forward),
     /// Data, each of which may be open or restricted.
     Data(Box<fdsn::Selection>),
+    /// Resources, each of whose types and instances has to be granted.
+    Resources(Box<fhir::Selection>),
 }
 
 /// What the upstream is asked: only what we wrote.
@@ -123,11 +137,20 @@ pub struct Forward {
     /// The client's own fields that say what it takes and what it has (RFC 9110 sections 12 to 14)
     /// go along.
     pub with_conditions: bool,
+    /// What else is said.
+    pub fields: HeaderMap,
 }
 
 impl Forward {
     fn get(target: String) -> Self {
-        Self { method: Method::GET, target, body: Bytes::new(), content_type: None, with_conditions: false }
+        Self {
+            method: Method::GET,
+            target,
+            body: Bytes::new(),
+            content_type: None,
+            with_conditions: false,
+            fields: HeaderMap::new(),
+        }
     }
 }
 
@@ -140,6 +163,8 @@ pub struct Allowed {
     pub by: Vec<String>,
     /// What is recorded of data that were asked for.
     pub asked: Option<Asked>,
+    /// The parts that are recorded one by one, where there are several.
+    pub parts: Vec<PartAdmitted>,
     /// How the answer is looked into.
     pub inspection: Inspection,
     /// The status that says that there are no data.
@@ -158,6 +183,38 @@ pub enum Inspection {
     },
     /// It is miniSEED, record by record compared with what was permitted.
     Records(Arc<fdsn::Sought>),
+    /// It is FHIR, of which it must be known whom it names.
+    Resources(Arc<::fhir::Request>),
+}
+
+impl Inspection {
+    /// Begins to look into one answer; `None` where it is not looked into on its way.
+    pub fn inspector(&self) -> Option<Inspector> {
+        match self {
+            Self::Nothing | Self::Wadl { .. } => None,
+            Self::Records(sought) => {
+                Some(Inspector::Records(Box::new(fdsn::inspect::Inspector::new(sought.judge()))))
+            }
+            Self::Resources(request) => {
+                Some(Inspector::Resources(Box::new(fhir::inspect::Inspector::new(Arc::clone(request)))))
+            }
+        }
+    }
+}
+
+/// Which of the instances that a request is of the caller's own node created.
+#[derive(Debug, Default)]
+pub struct Owned(HashSet<String>);
+
+impl Owned {
+    /// Takes what the store knows.
+    pub fn new(instances: HashSet<String>) -> Self {
+        Self(instances)
+    }
+
+    fn has(&self, instance: &str) -> bool {
+        self.0.contains(instance)
+    }
 }
 
 /// Why a request means nothing to a service.
@@ -177,6 +234,15 @@ pub enum NotUnderstood {
     /// The caller's: there is nothing at this path.
     #[error("there is nothing here; this service has {0}")]
     NotHere(String),
+    /// The caller's: nothing is at this path, of whatever service of this kind.
+    #[error("{0}")]
+    Nowhere(String),
+    /// The caller's: an answer in another form.
+    #[error("{0}")]
+    NotAcceptable(String),
+    /// The caller's: a body in another form.
+    #[error("{0}")]
+    MediaType(String),
     /// The caller's: a request that cannot be read, or in two ways.
     #[error("{0}")]
     Request(String),
@@ -191,7 +257,9 @@ impl NotUnderstood {
         match self {
             Self::Method { .. } => "method",
             Self::Path(_) => "path",
-            Self::NotHere(_) => "not-here",
+            Self::NotHere(_) | Self::Nowhere(_) => "not-here",
+            Self::NotAcceptable(_) => "not-acceptable",
+            Self::MediaType(_) => "media-type",
             Self::Request(_) => "request",
             Self::TooMuch(_) => "too-much",
         }
@@ -216,7 +284,7 @@ impl Kind {
     /// Tells whether grants of such a service can be restricted to seismological networks.
     pub fn has_networks(self) -> bool {
         match self {
-            Self::Plain => false,
+            Self::Plain | Self::Fhir => false,
             Self::Fdsn => true,
         }
     }
@@ -225,6 +293,7 @@ impl Kind {
     pub fn has_resources(self) -> bool {
         match self {
             Self::Plain | Self::Fdsn => false,
+            Self::Fhir => true,
         }
     }
 }
@@ -239,13 +308,14 @@ impl Interpreter {
         match kind {
             Kind::Plain => plain::Plain::new(settings).map(Self::Plain),
             Kind::Fdsn => fdsn::Fdsn::new(settings).map(Box::new).map(Self::Fdsn),
+            Kind::Fhir => fhir::Fhir::new(settings).map(Self::Fhir),
         }
     }
 
     /// Tells whether the exchange answers at `rest`, too.
     pub fn is_exchange(&self, rest: &str) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Plain(_) | Self::Fhir(_) => false,
             Self::Fdsn(_) => fdsn::is_exchange(rest),
         }
     }
@@ -255,6 +325,7 @@ impl Interpreter {
         match self {
             Self::Plain(plain) => plain.body(method),
             Self::Fdsn(_) => fdsn::body(method, rest),
+            Self::Fhir(_) => fhir::body(method),
         }
     }
 
@@ -262,7 +333,7 @@ impl Interpreter {
     /// clients that know that they will be keep the body back until then.
     pub fn challenges_first(&self, rest: &str) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Plain(_) | Self::Fhir(_) => false,
             Self::Fdsn(fdsn) => fdsn.challenges_first(rest),
         }
     }
@@ -272,13 +343,14 @@ impl Interpreter {
         match self {
             Self::Plain(_) => ErrorForm::Problem,
             Self::Fdsn(_) => ErrorForm::Fdsn,
+            Self::Fhir(_) => ErrorForm::Fhir,
         }
     }
 
     /// Returns where the inventory is kept that this service goes by, if it has one.
     pub fn known(&self) -> Option<&Known> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Fhir(_) => None,
             Self::Fdsn(fdsn) => fdsn.known(),
         }
     }
@@ -292,22 +364,40 @@ impl Interpreter {
         match self {
             Self::Plain(plain) => plain.meaning(request),
             Self::Fdsn(fdsn) => fdsn.meaning(request),
+            Self::Fhir(_) => fhir::Fhir::meaning(request),
+        }
+    }
+
+    /// What of a path is recorded that means nothing: it may name somebody all the same.
+    pub fn recordable(&self, rest: &str) -> String {
+        match self {
+            Self::Plain(_) | Self::Fdsn(_) => rest.to_owned(),
+            Self::Fhir(_) => ::fhir::pattern(rest),
         }
     }
 }
 
 impl Meaning {
-    /// Says what of it a caller with `grants` may have at `now`.
+    /// Returns the instances, as `Type/id`, of which it decides who created them where a grant is for one's own.
+    pub fn instances(&self) -> Vec<String> {
+        match &self.concerns {
+            Concerns::Nothing(..) | Concerns::Service(_) | Concerns::Data(_) => Vec::new(),
+            Concerns::Resources(selection) => selection.instances(),
+        }
+    }
+
+    /// Says what of it a caller with `grants` may have at `now`, whose node created what is in `owned`.
     ///
     /// # Errors
     ///
     /// [`NotAllowed`].
-    pub fn allow(&self, grants: &[&Granted], now: Timestamp) -> Result<Allowed, NotAllowed> {
+    pub fn allow(&self, grants: &[&Granted], owned: &Owned, now: Timestamp) -> Result<Allowed, NotAllowed> {
         match &self.concerns {
             Concerns::Nothing(forward, inspection) => Ok(Allowed {
                 forward: forward.clone(),
                 by: Vec::new(),
                 asked: None,
+                parts: Vec::new(),
                 inspection: inspection.clone(),
                 no_data: StatusCode::NO_CONTENT,
             }),
@@ -317,11 +407,13 @@ impl Meaning {
                     forward: forward.clone(),
                     by: vec![first.id.clone()],
                     asked: None,
+                    parts: Vec::new(),
                     inspection: Inspection::Nothing,
                     no_data: StatusCode::NO_CONTENT,
                 })
             }
             Concerns::Data(selection) => selection.allow(grants, now),
+            Concerns::Resources(selection) => selection.allow(grants, owned),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Kind `plain`: a path names a thing; whoever may enter may do with it what its upstream can.
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{BodyWanted, Concerns, Effect, Entry, Forward, Meaning, NotUnderstood, Request, Settings, Unfit};
 use crate::base::target;
 use crate::flows::admit::Require;
+use crate::flows::record::About;
 
 /// What stands in a path as it is (RFC 3986 section 3.3); all else is encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -103,9 +104,16 @@ impl Plain {
             body: Bytes::new(),
             content_type: None,
             with_conditions: true,
+            fields: HeaderMap::new(),
         };
         let effect = if is_read(method) { Effect::Read } else { Effect::Change };
-        Ok(Meaning { what, entry: Entry::Required, effect, concerns: Concerns::Service(forward) })
+        Ok(Meaning {
+            what,
+            about: About::default(),
+            entry: Entry::Required,
+            effect,
+            concerns: Concerns::Service(forward),
+        })
     }
 }
 
@@ -118,7 +126,7 @@ mod tests {
     use super::*;
 
     fn meaning(plain: &Plain, method: &Method, rest: &str) -> Result<Meaning, NotUnderstood> {
-        plain.meaning(Request { method, rest, query: Some("a=%20"), body: &[] })
+        plain.meaning(Request { method, rest, query: Some("a=%20"), fields: &HeaderMap::new(), body: &[] })
     }
 
     #[test]

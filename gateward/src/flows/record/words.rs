@@ -103,6 +103,16 @@ pub enum What {
         carried: Carried,
     },
     Ended(Carried),
+    /// One entry of a request that has several.
+    EntryAdmitted(EntryAdmitted),
+    /// Patients are named in what leaves now.
+    Disclosed {
+        patients: u64,
+    },
+    /// A service said that it made these.
+    ResourcesCreated {
+        resources: Vec<String>,
+    },
     /// What is behind a service sent what nobody asked it for.
     UpstreamOverstepped {
         detail: String,
@@ -377,9 +387,89 @@ pub struct Access {
     pub asked: Option<Asked>,
 }
 
+/// What was asked for, in the words of the service's kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// Data.
+    Lines(Lines),
+    /// Something with resources.
+    Interaction(Interaction),
+}
+
+/// What was asked of a FHIR server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Interaction {
+    /// Its code (value set restful-interaction).
+    pub interaction: String,
+    /// The name of an operation, without the dollar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The type of resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// How many entries it has: each is an event of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+}
+
+/// One entry of a request, by which right, and whom it names.
+#[derive(Debug, Clone)]
+pub struct PartAdmitted {
+    /// What goes into the event.
+    pub admitted: EntryAdmitted,
+    /// What goes into its personal part.
+    pub about: About,
+}
+
+/// One entry of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntryAdmitted {
+    /// Which, from 0.
+    pub entry: u64,
+    /// What it is to, naming nobody.
+    pub path: String,
+    /// The ids of the grants that it was by; `open` for what is told to everybody.
+    pub grant: String,
+    /// What it asks for.
+    #[serde(flatten)]
+    pub asked: Asked,
+}
+
+/// Whom a request names, and by what; it stands in the personal part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// What was asked, with ids and parameters.
+    pub target: Option<String>,
+    /// The patients.
+    pub patients: Vec<String>,
+}
+
+/// Whom an answer names; it is recorded before that part of it leaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The patients.
+    pub patients: Vec<String>,
+    /// What was created, as `Type/id`.
+    pub created: Vec<String>,
+}
+
+impl Named {
+    /// Whether it names nobody and nothing.
+    pub fn is_empty(&self) -> bool {
+        self.patients.is_empty() && self.created.is_empty()
+    }
+
+    /// Takes `more` in.
+    pub fn add(&mut self, more: Self) {
+        self.patients.extend(more.patients);
+        self.created.extend(more.created);
+    }
+}
+
 /// Which data were asked for, and what of them the upstream was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Asked {
+pub struct Lines {
     /// The lines of the request, the first of them if there are many.
     pub asked: Vec<String>,
     /// How many lines it had.
@@ -410,9 +500,26 @@ pub struct Carried {
     pub detail: Option<String>,
 }
 
+/// What was found in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Inspected {
+    /// Of records.
+    Records(RecordsSeen),
+    /// Of resources.
+    Resources(NamedPatients),
+}
+
+/// How many patients an answer named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedPatients {
+    /// How many.
+    pub patients: u64,
+}
+
 /// What was found in an answer of records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Inspected {
+pub struct RecordsSeen {
     /// How many bytes of each network passed.
     pub networks: BTreeMap<String, u64>,
     /// How many records were left out because they reach over a limit, or lie just beside it.
@@ -486,9 +593,25 @@ pub struct Personal {
     /// The subject of the certificate that was shown or enrolled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+    /// What was asked, where that can name somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The patients that are named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patients: Vec<String>,
+    /// What was created.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub created: Vec<String>,
 }
 
 impl Personal {
+    /// The same, about whom a request names.
+    #[must_use]
+    pub fn naming(self, about: &About) -> Self {
+        let About { target, patients } = about.clone();
+        Self { target, patients, ..self }
+    }
+
     /// From this address, nobody named.
     pub fn at(address: ClientAddress) -> Self {
         Self { address: Some(address.to_string()), ..Self::default() }

@@ -29,17 +29,19 @@ impl Mediator {
     /// An answer that runs, one that is not text in UTF-8, and one that has no body leave as they are: an
     /// OpenHIM takes those, too, and only learns less.
     pub fn answer(&self, found: Found, order: &Order, asked_at: Timestamp, now: Timestamp) -> Found {
-        let Found { status, fields, content: Content::Whole(body, inspected) } = found else { return found };
+        let Found { status, fields, content: Content::Whole(body, inspected), named } = found else {
+            return found;
+        };
         let as_it_is = order.passed_on.is_none() || order.forward.method == Method::HEAD;
         let document = Some(()).filter(|()| !as_it_is);
         let document = document.and_then(|()| self.document(status, &fields, &body, order, [asked_at, now]));
         let Some(document) = document else {
-            return Found { status, fields, content: Content::Whole(body, inspected) };
+            return Found { status, fields, content: Content::Whole(body, inspected), named };
         };
         let mut own = HeaderMap::new();
         own.insert(CONTENT_TYPE, HeaderValue::from_static("application/json+openhim"));
         own.extend(fields.get(CACHE_CONTROL).map(|value| (CACHE_CONTROL, value.clone())));
-        Found { status, fields: own, content: Content::Whole(document, inspected) }
+        Found { status, fields: own, content: Content::Whole(document, inspected), named }
     }
 
     fn document(

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::fields;
 use crate::flows::admit::Order;
-use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Inspector};
+use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Named, named_by_head};
 use crate::server::found::{Broken, Content, Failed, Flow, Found};
 use crate::server::outwards::one_line;
 
@@ -30,29 +30,45 @@ pub(super) async fn found(
         keep_private(&mut fields);
     }
     let status = head.status;
+    let whole = |content, named| Found { status, fields: HeaderMap::new(), content, named };
     match form {
         ErrorForm::Problem => {
-            let content = look_into(incoming, order.inspection.clone(), &mut fields, silence).await?;
-            Ok(Found { status, fields, content })
+            let (content, named) = look_into(incoming, &order.inspection, &mut fields, silence).await?;
+            Ok(Found { fields, ..whole(content, named) })
         }
         ErrorForm::Fdsn if status == StatusCode::OK => {
-            let content = look_into(incoming, order.inspection.clone(), &mut fields, silence).await?;
+            let (content, named) = look_into(incoming, &order.inspection, &mut fields, silence).await?;
             if let Content::Whole(bytes, Some(inspected)) = &content
                 && bytes.is_empty()
             {
                 // Everything in it was left out.
                 return nothing(order.no_data, inspected.clone());
             }
-            Ok(Found { status, fields, content })
+            Ok(Found { fields, ..whole(content, named) })
         }
         ErrorForm::Fdsn if status == StatusCode::NO_CONTENT => {
-            Ok(Found { status, fields, content: Content::Whole(Bytes::new(), None) })
+            Ok(Found { fields, ..whole(Content::Whole(Bytes::new(), None), Named::default()) })
         }
         ErrorForm::Fdsn if order.upstream_asks && status == StatusCode::UNAUTHORIZED => {
-            let content = gather(Flow::new(incoming, None, silence)).await?;
-            Ok(Found { status, fields, content })
+            let (content, named) = gather(Flow::new(incoming, None, silence)).await?;
+            Ok(Found { fields, ..whole(content, named) })
         }
         ErrorForm::Fdsn => Err(refused(status, &fields, &words(incoming, silence).await, order)),
+        // Its errors are resources, too: they pass as they are, and are looked into.
+        ErrorForm::Fhir => {
+            let mut named = named_by_head(status, &fields);
+            let is_error = status.is_client_error() || status.is_server_error();
+            let (content, more) = match look_into(incoming, &order.inspection, &mut fields, silence).await {
+                Ok(found) => found,
+                // A page of something in between, or of the server's own.
+                Err(_) if is_error => return Err(refused(status, &fields, "", order)),
+                Err(failed) => return Err(failed),
+            };
+            named.add(more);
+            // It was read as that, and is to be read as nothing else.
+            fields.insert(CONTENT_TYPE, HeaderValue::from_static(::fhir::JSON));
+            Ok(Found { fields, ..whole(content, named) })
+        }
     }
 }
 
@@ -71,7 +87,7 @@ fn keep_private(fields: &mut HeaderMap) {
 fn nothing(status: StatusCode, inspected: Inspected) -> Result<Found, Failed> {
     if status == StatusCode::NO_CONTENT {
         let content = Content::Whole(Bytes::new(), Some(inspected));
-        return Ok(Found { status, fields: HeaderMap::new(), content });
+        return Ok(Found { status, fields: HeaderMap::new(), content, named: Named::default() });
     }
     let said = "There are no data, or none that are open to you.".into();
     let inspected = Some(Box::new(inspected));
@@ -81,33 +97,33 @@ fn nothing(status: StatusCode, inspected: Inspected) -> Result<Found, Failed> {
 /// Holds the answer, or its beginning, and looks into it as its kind wants.
 async fn look_into(
     incoming: Incoming,
-    inspection: Inspection,
+    inspection: &Inspection,
     fields: &mut HeaderMap,
     silence: Duration,
-) -> Result<Content, Failed> {
+) -> Result<(Content, Named), Failed> {
     let packed = fields.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     match inspection {
         Inspection::Nothing => gather(Flow::new(incoming, None, silence)).await,
         _ if packed => Err(Failed::bad_gateway("it packed its answer, though it was asked not to")),
-        Inspection::Records(sought) => {
+        Inspection::Records(_) | Inspection::Resources(_) => {
             fields.remove(CONTENT_LENGTH);
-            gather(Flow::new(incoming, Some(Inspector::new(sought.judge())), silence)).await
+            gather(Flow::new(incoming, inspection.inspector(), silence)).await
         }
         Inspection::Wadl { base } => {
             fields.remove(CONTENT_LENGTH);
             match gather(Flow::new(incoming, None, silence)).await? {
-                Content::Whole(wadl, _) => {
-                    let with_auth = ::fdsn::wadl::with_auth(&wadl, &base)
+                (Content::Whole(wadl, _), _) => {
+                    let with_auth = ::fdsn::wadl::with_auth(&wadl, base)
                         .map_err(|error| Failed::bad_gateway(format!("its application.wadl: {error}")))?;
-                    Ok(Content::Whole(with_auth.into(), None))
+                    Ok((Content::Whole(with_auth.into(), None), Named::default()))
                 }
-                Content::Running(_) => Err(Failed::bad_gateway("its application.wadl has no end")),
+                (Content::Running(_), _) => Err(Failed::bad_gateway("its application.wadl has no end")),
             }
         }
     }
 }
 
-async fn gather(flow: Flow) -> Result<Content, Failed> {
+async fn gather(flow: Flow) -> Result<(Content, Named), Failed> {
     flow.gather().await.map_err(|broken| match broken {
         Broken::Upstream(detail) => Failed::bad_gateway(detail),
         Broken::Alarm(alarm) => {
@@ -117,6 +133,10 @@ async fn gather(flow: Flow) -> Result<Content, Failed> {
                     "What is behind this service sent data that nobody asked for; nothing of it was passed on."
                 }
                 Alarm::NotMiniSeed(_) => "What is behind this service sent something else than miniSEED.",
+                Alarm::Unreadable(_) => {
+                    "What is behind this service sent what cannot be looked into: something else than JSON, or an \
+                     entry of more than 1 MiB."
+                }
             };
             Failed { said: said.into(), alarm: Some(alarm), ..Failed::bad_gateway(detail) }
         }
@@ -126,9 +146,9 @@ async fn gather(flow: Flow) -> Result<Content, Failed> {
 /// Reads what the upstream says about an error, as one line of plain text.
 async fn words(incoming: Incoming, silence: Duration) -> String {
     let text = match Flow::new(incoming, None, silence).gather().await {
-        Ok(Content::Whole(bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
+        Ok((Content::Whole(bytes, _), _)) => String::from_utf8_lossy(&bytes).into_owned(),
         // It talks without end, or broke off: its words are not worth more.
-        Ok(Content::Running(_)) | Err(_) => String::new(),
+        Ok((Content::Running(_), _)) | Err(_) => String::new(),
     };
     if text.contains('<') {
         // A page, not a sentence.

@@ -77,6 +77,9 @@ impl Asked<'_> {
                 own.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
             }
         }
+        for (name, value) in &forward.fields {
+            own.insert(name.clone(), value.clone());
+        }
         if order.upstream_asks {
             // Of several, the record and the upstream could each take another one.
             let mut answers = fields.get_all(AUTHORIZATION).iter();

@@ -6,24 +6,11 @@ use bytes::Bytes;
 use fdsn::{CodesRef, Judge, Judgement, Time, Why};
 use miniseed::{Code, Fate, Header, Splitter, Stream};
 
-use super::super::Inspected;
+use super::super::inspect::{Alarm, Piece};
+use crate::flows::record::RecordsSeen;
 
 /// How many networks are told apart in the record of one answer; more are summed up as `other`.
 const NETWORKS: usize = 256;
-
-/// What is wrong with an answer: it is cut.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Alarm {
-    /// A record that nobody asked for.
-    #[error("the upstream sent a record that was not asked for or is not permitted: {record}")]
-    Overstepped {
-        /// Its channel and times.
-        record: String,
-    },
-    /// Something else than records.
-    #[error("the upstream sent no miniSEED: {0}")]
-    NotMiniSeed(#[from] miniseed::Error),
-}
 
 /// Looks into one answer.
 #[derive(Debug)]
@@ -55,13 +42,15 @@ impl Inspector {
     /// # Errors
     ///
     /// [`Alarm`]: nothing comes after it.
-    pub fn push(&mut self, piece: &Bytes, ready: &mut VecDeque<Bytes>) -> Result<(), Alarm> {
+    pub fn push(&mut self, piece: &Bytes, ready: &mut VecDeque<Piece>) -> Result<(), Alarm> {
         let Self { splitter, look } = self;
         let mut passed = Vec::new();
         let split = splitter.push(piece, &mut passed, |header| look.fate(header));
-        ready.extend(passed);
+        ready.extend(passed.into_iter().map(Piece::from));
         match (split?, look.overstepped.take()) {
-            (Stream::IsCut, record) => Err(Alarm::Overstepped { record: record.unwrap_or_default() }),
+            (Stream::IsCut, record) => {
+                Err(Alarm::Overstepped { what: format!("the record {}", record.unwrap_or_default()) })
+            }
             (Stream::GoesOn, _) => Ok(()),
         }
     }
@@ -76,14 +65,14 @@ impl Inspector {
     }
 
     /// Tells what was found so far.
-    pub fn inspected(&self) -> Inspected {
+    pub fn inspected(&self) -> RecordsSeen {
         let Look { networks, others, left_out, unlisted, .. } = &self.look;
         let mut by_network: BTreeMap<String, u64> =
             networks.iter().map(|(code, bytes)| (code.to_string(), *bytes)).collect();
         if *others > 0 {
             by_network.insert("other".into(), *others);
         }
-        Inspected { networks: by_network, records_left_out: *left_out, records_unlisted: *unlisted }
+        RecordsSeen { networks: by_network, records_left_out: *left_out, records_unlisted: *unlisted }
     }
 }
 

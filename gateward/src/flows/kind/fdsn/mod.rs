@@ -21,6 +21,7 @@ use super::{
     QueryauthTo, Request, Settings, Unfit,
 };
 use crate::base::network::Network;
+use crate::flows::record::About;
 
 /// An FDSN web service with what was decided about it.
 #[derive(Debug, Clone)]
@@ -144,7 +145,13 @@ impl Fdsn {
             Inspection::Nothing
         };
         let concerns = Concerns::Nothing(Forward::get(rest.to_owned()), inspection);
-        Ok(Meaning { what: rest.to_owned(), entry: Entry::Open, effect: Effect::Read, concerns })
+        Ok(Meaning {
+            what: rest.to_owned(),
+            about: About::default(),
+            entry: Entry::Open,
+            effect: Effect::Read,
+            concerns,
+        })
     }
 
     fn offers(&self) -> String {
@@ -156,7 +163,7 @@ impl Fdsn {
     }
 
     fn data(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
-        let Request { method, rest, query, body } = request;
+        let Request { method, rest, query, body, .. } = request;
         let service = match (self.service, rest) {
             (DataService::Dataselect, _) => Service::Dataselect,
             (DataService::Station, _) => Service::Station,
@@ -190,7 +197,7 @@ impl Fdsn {
         let verbatim = (self.digest == DigestCheckedBy::Upstream).then(|| as_it_came(request));
         let selection = Selection { asked, endpoint, rules: self.rules.clone(), verbatim };
         let concerns = Concerns::Data(Box::new(selection));
-        Ok(Meaning { what: rest.to_owned(), entry, effect: Effect::Read, concerns })
+        Ok(Meaning { what: rest.to_owned(), about: About::default(), entry, effect: Effect::Read, concerns })
     }
 }
 

@@ -13,7 +13,7 @@ use super::years;
 use crate::base::kind::Unlisted;
 use crate::flows::kind::{Allowed, Forward, Inspection, NotAllowed, Restriction, Settings, Unfit};
 use crate::flows::policy::Granted;
-use crate::flows::record::Asked;
+use crate::flows::record::{Asked, Lines};
 
 /// How many lines are recorded one by one; of more, only the number.
 const RECORDED: usize = 20;
@@ -137,13 +137,20 @@ impl Selection {
         } else {
             Inspection::Nothing
         };
-        Ok(Allowed { forward, by, asked, inspection, no_data: self.no_data() })
+        Ok(Allowed {
+            forward,
+            by,
+            asked: asked.map(Asked::Lines),
+            parts: Vec::new(),
+            inspection,
+            no_data: self.no_data(),
+        })
     }
 
     /// All of it, where nobody here restricts anything.
     fn everything(&self) -> Allowed {
         let lines = self.asked.lines.len() as u64;
-        let asked = Asked {
+        let asked = Lines {
             asked: shown(&self.asked.lines),
             asked_lines: lines,
             forwarded_lines: lines,
@@ -152,7 +159,8 @@ impl Selection {
         Allowed {
             forward: self.verbatim.clone().unwrap_or_else(|| self.write(&self.asked.lines)),
             by: Vec::new(),
-            asked: Some(asked),
+            asked: Some(Asked::Lines(asked)),
+            parts: Vec::new(),
             inspection: Inspection::Nothing,
             no_data: self.no_data(),
         }
@@ -179,8 +187,8 @@ impl Selection {
         }
     }
 
-    fn recorded(&self, permitted: &Permitted) -> Asked {
-        Asked {
+    fn recorded(&self, permitted: &Permitted) -> Lines {
+        Lines {
             asked: shown(&self.asked.lines),
             asked_lines: self.asked.lines.len() as u64,
             forwarded_lines: permitted.lines().len() as u64,
