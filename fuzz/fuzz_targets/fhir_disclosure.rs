@@ -30,5 +30,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(answer.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(answer).is_ok());
     }
     let in_pieces = carried(answer, pieces);
-    assert_eq!((in_pieces.0.patients, in_pieces.0.bytes.concat(), in_pieces.1), (disclosed.patients, left, end));
+    assert_eq!(
+        (in_pieces.0.patients, in_pieces.0.bytes.concat(), in_pieces.1),
+        (disclosed.patients, left, end)
+    );
 });
