@@ -333,8 +333,9 @@ impl Interpreter {
     /// clients that know that they will be keep the body back until then.
     pub fn challenges_first(&self, rest: &str) -> bool {
         match self {
-            Self::Plain(_) | Self::Fhir(_) => false,
+            Self::Plain(_) => false,
             Self::Fdsn(fdsn) => fdsn.challenges_first(rest),
+            Self::Fhir(fhir) => fhir.challenges_first(),
         }
     }
 

@@ -30,7 +30,10 @@ const CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE,
 
 /// A FHIR server.
 #[derive(Debug, Clone, Copy)]
-pub struct Fhir;
+pub struct Fhir {
+    /// No request is understood before somebody says who they are.
+    asks_first: bool,
+}
 
 impl Fhir {
     /// Takes what was decided.
@@ -73,7 +76,12 @@ impl Fhir {
                 "require is missing or empty: say who may enter, as in require = [\"node\"] or [\"node\", \"user\"]",
             ));
         }
-        Ok(Self)
+        Ok(Self { asks_first: require.person && !require.either })
+    }
+
+    /// Clients that wait for the challenge send no body before it, and without one a change means nothing.
+    pub(super) fn challenges_first(self) -> bool {
+        self.asks_first
     }
 
     /// Turns a request into its meaning.
