@@ -183,6 +183,8 @@ pub const READING: [&str; 18] = [
 /// One thing that is asked: a request, or an entry of a Bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// By which method.
+    pub method: String,
     /// What.
     pub interaction: Interaction,
     /// The type in the path; none for what concerns the server.

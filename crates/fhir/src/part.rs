@@ -43,6 +43,7 @@ pub(crate) fn part(
         (_, None) => Reach::Every,
     };
     let mut part = Part {
+        method: method.to_owned(),
         gives: gives(&interaction, &on),
         target: written(place, criteria),
         pattern: place.pattern(),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 pub use self::backup::{BackupWhat, Earlier, MadeBackup};
 pub use self::words::{
-    About, Access, Asked, Carried, Delivery, EntryAdmitted, Exchanged, Granted, Happened, Inspected,
+    About, Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected,
     Interaction, KeyEnd, Lines, MadeAccessToken, Named, NamedPatients, NodeChanged, Outcome, PartAdmitted,
     Personal, RecordsSeen, What,
 };

@@ -9,6 +9,7 @@ mod upstream;
 
 mod bundles;
 mod disclosure;
+mod nodes;
 mod requests;
 
 #[path = "../postgres/cluster.rs"]

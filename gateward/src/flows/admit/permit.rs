@@ -73,11 +73,10 @@ impl Permit {
     }
 
     fn access(&self) -> Access {
-        let grant = if self.allowed.by.is_empty() { "open".into() } else { self.allowed.by.join(" ") };
         Access {
             method: self.method.clone(),
             path: self.meaning.what.clone(),
-            grant,
+            grant: by_words(&self.allowed.by),
             subject: self.caller.person().and_then(Person::subject).map(str::to_owned),
             node: self.caller.node().map(|node| node.name().clone()),
             by: self.caller.person().map(Person::by),
@@ -172,7 +171,16 @@ impl Permit {
         changes.extend(self.prolonging());
         let admitted = self.event(transaction, What::Admitted(self.access()));
         let entries = self.allowed.parts.iter().map(|part| Happened {
-            what: What::EntryAdmitted(part.admitted.clone()),
+            what: What::EntryAdmitted {
+                entry: part.entry,
+                access: Access {
+                    method: part.method.clone(),
+                    path: part.path.clone(),
+                    grant: by_words(&part.by),
+                    asked: Some(part.asked.clone()),
+                    ..self.access()
+                },
+            },
             personal: Personal::at(self.address).naming(&part.about),
             ..admitted.clone()
         });
@@ -197,6 +205,11 @@ impl Permit {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The ids of grants, as they stand in an event.
+fn by_words(by: &[String]) -> String {
+    if by.is_empty() { "open".into() } else { by.join(" ") }
 }
 
 /// An answer that is whole in hand.

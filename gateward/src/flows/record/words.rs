@@ -104,7 +104,11 @@ pub enum What {
     },
     Ended(Carried),
     /// One entry of a request that has several.
-    EntryAdmitted(EntryAdmitted),
+    EntryAdmitted {
+        entry: u64,
+        #[serde(flatten)]
+        access: Access,
+    },
     /// Patients are named in what leaves now.
     Disclosed {
         patients: u64,
@@ -416,24 +420,18 @@ pub struct Interaction {
 /// One entry of a request, by which right, and whom it names.
 #[derive(Debug, Clone)]
 pub struct PartAdmitted {
-    /// What goes into the event.
-    pub admitted: EntryAdmitted,
-    /// What goes into its personal part.
-    pub about: About,
-}
-
-/// One entry of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EntryAdmitted {
     /// Which, from 0.
     pub entry: u64,
-    /// What it is to, naming nobody.
+    /// How.
+    pub method: String,
+    /// To what, naming nobody.
     pub path: String,
-    /// The ids of the grants that it was by; `open` for what is told to everybody.
-    pub grant: String,
+    /// The ids of the grants that it is by.
+    pub by: Vec<String>,
     /// What it asks for.
-    #[serde(flatten)]
     pub asked: Asked,
+    /// What goes into its personal part.
+    pub about: About,
 }
 
 /// Whom a request names, and by what; it stands in the personal part.

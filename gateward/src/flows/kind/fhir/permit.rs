@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::super::{Allowed, Forward, Inspection, NotAllowed, Owned};
 use crate::flows::policy::Granted;
-use crate::flows::record::{Asked, EntryAdmitted, Interaction, PartAdmitted};
+use crate::flows::record::{Asked, Interaction, PartAdmitted};
 
 /// What is asked of a FHIR server, before it is known who asks.
 #[derive(Debug, Clone)]
@@ -38,13 +38,14 @@ impl Selection {
             })?;
             all.extend(&by);
             if is_bundle {
-                let admitted = EntryAdmitted {
+                parts.push(PartAdmitted {
                     entry: at as u64,
+                    method: part.method.clone(),
                     path: part.pattern.clone(),
-                    grant: by_words(by.into_iter()),
+                    by: by.into_iter().map(str::to_owned).collect(),
                     asked: super::asked(part),
-                };
-                parts.push(PartAdmitted { admitted, about: super::about(part) });
+                    about: super::about(part),
+                });
             }
         }
         let asked = match (self.request.bundle, self.request.parts.as_slice()) {
@@ -68,12 +69,6 @@ impl Selection {
             no_data: StatusCode::NO_CONTENT,
         })
     }
-}
-
-/// The ids of grants, as they stand in an event.
-fn by_words<'a>(by: impl Iterator<Item = &'a str>) -> String {
-    let by: Vec<&str> = by.collect();
-    if by.is_empty() { "open".into() } else { by.join(" ") }
 }
 
 /// Returns the grants that a part is by, or says what none of them grants.
