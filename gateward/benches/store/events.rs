@@ -6,7 +6,7 @@ use audit_log::{Event, FORMAT_VERSION, PersonalHash};
 use gateward::base::id::{EventId, InstanceId, Reference, TransactionId};
 use gateward::base::random::Random;
 use gateward::base::time::stored;
-use gateward::flows::record::{Access, Asked, Carried, Delivery, What};
+use gateward::flows::record::{Access, Asked, Carried, Delivery, Lines, What};
 use gateward::server::system;
 use gateward::store::event::{NewEvent, SearchColumns};
 use jiff::Timestamp;
@@ -92,7 +92,7 @@ fn released(number: u64) -> What {
             )
         })
         .into();
-    let asked = Asked { asked_lines: 3, forwarded_lines: 3, asked, left_out: Vec::new() };
+    let asked = Lines { asked_lines: 3, forwarded_lines: 3, asked, left_out: Vec::new() };
     What::Released {
         access: Access {
             method: "POST".into(),
@@ -103,11 +103,12 @@ fn released(number: u64) -> What {
             by: Some("digest"),
             openhim_client: None,
             openhim_transaction: None,
-            asked: Some(asked),
+            asked: Some(Asked::Lines(asked)),
         },
         carried: Carried {
             status: 200,
             bytes: number * 512 % 9_000_000,
+            bytes_up: None,
             duration_us: number * 37 % 500_000,
             delivery: Delivery::NotObserved,
             inspected: None,

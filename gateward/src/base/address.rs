@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// The address of the client: the peer's own, or the one that a trusted proxy named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
@@ -90,6 +92,49 @@ impl std::str::FromStr for AddressRange {
     }
 }
 
+/// Reads one address or one network; an IPv4 address written as IPv6 counts as IPv4.
+pub fn address_network(text: &str) -> Option<IpNet> {
+    let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>()).ok()?;
+    Some(match network {
+        // 96 bits say that the rest is an IPv4 address (RFC 4291 section 2.5.5.2).
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => v6
+            .addr()
+            .to_ipv4_mapped()
+            .and_then(|v4| Ipv4Net::new(v4, v6.prefix_len() - 96).ok())
+            .map_or(network, IpNet::V4),
+        _ => network,
+    })
+}
+
+/// Networks of addresses that may come; none named, all may.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Whence(Vec<IpNet>);
+
+impl Whence {
+    /// Tells whether whoever comes from `address` may.
+    pub fn allows(&self, address: ClientAddress) -> bool {
+        self.0.is_empty() || self.0.iter().any(|network| network.contains(&address.ip()))
+    }
+
+    /// As they are written.
+    pub fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Whence {
+    type Error = String;
+
+    fn try_from(texts: Vec<String>) -> Result<Self, String> {
+        let read = |text: &String| {
+            address_network(text)
+                .ok_or_else(|| format!("{text:?} is nowhere: an address, or a network as in 10.10.0.0/16"))
+        };
+        texts.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +162,21 @@ mod tests {
         for bad in ["192.0.2.1/24", "192.0.2.0/25", "192.0.2.0", "x/24"] {
             assert!(bad.parse::<AddressRange>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_who_comes_from_a_named_network_may() {
+        let from =
+            |texts: &[&str]| Whence::try_from(texts.iter().map(|&text| text.into()).collect::<Vec<String>>());
+        let may = |whence: &Whence, text: &str| whence.allows(ClientAddress::new(text.parse().unwrap()));
+        let inside = from(&["10.10.0.0/16", "::ffff:192.0.2.7", "2001:db8::/32"]).unwrap();
+        for good in ["10.10.255.1", "::ffff:10.10.0.1", "192.0.2.7", "2001:db8:1::1"] {
+            assert!(may(&inside, good), "{good}");
+        }
+        for bad in ["10.11.0.1", "192.0.2.8", "2001:db9::1", "127.0.0.1"] {
+            assert!(!may(&inside, bad), "{bad}");
+        }
+        assert!(may(&Whence::default(), "192.0.2.1"));
+        assert!(from(&["10.10.0.0/33"]).is_err() && from(&["here"]).is_err());
     }
 }

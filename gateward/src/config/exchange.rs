@@ -74,6 +74,9 @@ pub struct Htdigest {
 
 impl Exchange {
     pub(super) fn check(&self) -> Result<(), (&str, String)> {
+        if self.path.is_root() {
+            return Err(("/", "the exchange has a path of its own, as /auth".into()));
+        }
         let Some(contact) = &self.contact else { return Ok(()) };
         if self.status_style != StatusStyle::Resif {
             return Err((contact, "contact stands in the answers of status_style = \"resif\" alone".into()));

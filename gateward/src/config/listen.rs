@@ -3,8 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::base::address::address_network;
 
 /// Where a listener listens: `IP:PORT`, or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -62,21 +64,11 @@ impl TryFrom<Vec<String>> for TrustedProxies {
     }
 }
 
-/// Reads one address or one network; an IPv4 address written as IPv6 counts as IPv4.
+/// Reads one address or one network that is believed.
 fn network(text: &str) -> Result<IpNet, String> {
-    let network =
-        text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>()).map_err(|_| {
-            format!("{text:?} is no proxy: \"unix\", an address, or a network as in 10.1.0.0/16")
-        })?;
-    let network = match network {
-        // 96 bits say that the rest is an IPv4 address (RFC 4291 section 2.5.5.2).
-        IpNet::V6(v6) if v6.prefix_len() >= 96 => v6
-            .addr()
-            .to_ipv4_mapped()
-            .and_then(|v4| Ipv4Net::new(v4, v6.prefix_len() - 96).ok())
-            .map_or(network, IpNet::V4),
-        _ => network,
-    };
+    let network = address_network(text).ok_or_else(|| {
+        format!("{text:?} is no proxy: \"unix\", an address, or a network as in 10.1.0.0/16")
+    })?;
     if network.prefix_len() == 0 {
         return Err(format!("{text:?} is everybody: name the proxies, or anybody could name any address"));
     }

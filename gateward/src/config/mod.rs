@@ -34,6 +34,7 @@ mod passwords;
 mod policy;
 pub mod service;
 pub mod settings;
+mod standing;
 pub mod upstream;
 
 use std::net::SocketAddr;
@@ -42,7 +43,6 @@ use std::path::{Path, PathBuf};
 use backup_manifest::VerifierKey;
 use serde::Deserialize;
 
-use crate::base::name::UrlPath;
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
 pub use backup::{Backup, S3};
@@ -328,27 +328,22 @@ impl Config {
                 return Err(wrong(name.as_str(), format!("there are two services {name}")));
             }
             for other in &self.service[..at] {
-                // What is at the root gets what is nobody else's: others beside it are no surprise.
-                let nested =
-                    |a: &UrlPath, b: &UrlPath| a.strip(b.as_str()).is_some() && (a == b || !a.is_root());
-                if nested(&other.path, &service.path) || nested(&service.path, &other.path) {
-                    let reason = format!("the services at {} and {} overlap", other.path, service.path);
-                    return Err(wrong(service.path.as_str(), reason));
+                if let Some((theirs, own)) = other.meets(service) {
+                    let reason = format!("the services at {theirs} and {own} overlap");
+                    return Err(wrong(own.as_str(), reason));
                 }
             }
-            let is_over = service.path.strip(self.exchange.path.as_str()).is_some();
-            if is_over && !service.path.is_root() || self.exchange.path.strip(service.path.as_str()).is_some()
-            {
-                let reason = format!(
-                    "the service at {} and the exchange at {} overlap",
-                    service.path, self.exchange.path
-                );
-                return Err(wrong(service.path.as_str(), reason));
+            let exchange = &self.exchange.path;
+            for path in service.path.iter().filter(|path| !path.is_root()) {
+                if path.strip(exchange.as_str()).is_some() || exchange.strip(path.as_str()).is_some() {
+                    let reason = format!("the service at {path} and the exchange at {exchange} overlap");
+                    return Err(wrong(path.as_str(), reason));
+                }
             }
-            service.check().map_err(|reason| wrong(service.path.as_str(), reason))?;
+            service.check().map_err(|reason| wrong(service.path.first().as_str(), reason))?;
             if service.openhim && self.openhim.is_none() {
                 let reason = format!("{name} answers OpenHIM as a mediator does: [openhim] says of which");
-                return Err(wrong(service.path.as_str(), reason));
+                return Err(wrong(service.path.first().as_str(), reason));
             }
         }
         for grant in &self.grant {

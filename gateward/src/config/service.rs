@@ -9,8 +9,12 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 
+use super::standing::{self, Paths};
 use super::upstream::{Upstream, UpstreamUrl};
+use crate::base::address::Whence;
+use crate::base::host::HostName;
 use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
+use crate::base::maintenance::Maintenance;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
 
@@ -22,7 +26,16 @@ pub struct ServiceConfig {
     /// What knows its requests.
     pub kind: Kind,
     /// Where it stands on the public listener.
-    pub path: UrlPath,
+    pub path: Paths,
+    /// The hosts that it is for; none named, for all.
+    #[serde(default)]
+    pub host: Vec<HostName>,
+    /// From where callers may come; nowhere named, from everywhere.
+    #[serde(default)]
+    pub from: Whence,
+    /// It is being worked on.
+    #[serde(default, deserialize_with = "standing::maintenance")]
+    pub maintenance: Option<Maintenance>,
     /// What is behind it.
     pub upstream: Upstream,
     /// Who may enter at all; without a default where it decides about safety.
@@ -223,10 +236,34 @@ impl<'de> Deserialize<'de> for Inventory {
 impl ServiceConfig {
     /// Its name: the one given, or its path without the leading slash.
     pub fn name(&self) -> ServiceName {
-        self.name.clone().unwrap_or_else(|| self.path.service_name())
+        self.name.clone().unwrap_or_else(|| self.path.first().service_name())
+    }
+
+    /// Tells whether people are asked by HTTP Digest, by us or by what is behind us.
+    pub fn asks_by_digest(&self) -> bool {
+        self.digest.is_some() || self.require.contains(&Requirement::Login)
+    }
+
+    /// Tells whether a request could be meant for either of the two.
+    pub(super) fn meets(&self, other: &Self) -> Option<(UrlPath, UrlPath)> {
+        let shares_host = self.host.is_empty() && other.host.is_empty()
+            || self.host.iter().any(|host| other.host.contains(host));
+        let overlap = |a: &UrlPath, b: &UrlPath| {
+            // What stands at the root has what no other has.
+            let nested = |a: &UrlPath, b: &UrlPath| !a.is_root() && a.strip(b.as_str()).is_some();
+            a == b || nested(a, b) || nested(b, a)
+        };
+        let pairs = self.path.iter().flat_map(|a| other.path.iter().map(move |b| (a, b)));
+        let found = pairs.into_iter().find(|(a, b)| shares_host && overlap(a, b));
+        found.map(|(a, b)| (a.clone(), b.clone()))
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
+        if let (true, Upstream::Http(http)) = (self.path.are_several(), &self.upstream)
+            && http.url.path().is_some()
+        {
+            return Err("several paths are the upstream's own, too: its URL has none then".into());
+        }
         if let Some(Inventory { source: InventorySource::Service(url), .. }) = &self.inventory
             && url.is_https()
         {

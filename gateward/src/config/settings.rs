@@ -14,6 +14,7 @@ use super::{
     AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
     OpenHim, Passwords, Resif, Tls,
 };
+use crate::base::maintenance::Maintenance;
 use crate::base::resif::{Column, Tables};
 use crate::base::sql_name::TableName;
 
@@ -294,6 +295,9 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
         name: _,
         kind,
         path,
+        host,
+        from,
+        maintenance,
         upstream,
         require,
         digest,
@@ -309,7 +313,18 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
     } = config;
     list.text("name", config.name());
     list.set("kind", word(kind));
-    list.text("path", path);
+    if path.are_several() {
+        list.set("path", path.iter().map(ToString::to_string).collect::<Vec<_>>());
+    } else {
+        list.text("path", path.first());
+    }
+    list.set("host", host.iter().map(ToString::to_string).collect::<Vec<_>>());
+    list.set("from", from.texts());
+    match maintenance {
+        None => list.set("maintenance", false),
+        Some(Maintenance::On) => list.set("maintenance", true),
+        Some(Maintenance::Until(end)) => list.text("maintenance", end),
+    }
     list_upstream(upstream, list);
     list.set("require", require.iter().map(word).collect::<Vec<_>>());
     list.optional("digest", digest.as_ref().map(word), "this kind of service has no say in it");

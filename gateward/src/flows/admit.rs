@@ -22,7 +22,9 @@ use super::nodes::{self, NotANode};
 use super::openhim;
 use super::policy::{Granted, Policy};
 use super::record::{About, What};
+use crate::base::address::Whence;
 use crate::base::id::{Reference, TransactionId};
+use crate::base::maintenance::Maintenance;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::store::{self, CommitError, fhir_creation};
 
@@ -39,6 +41,10 @@ pub struct Service {
     pub require: Require,
     /// How people are asked who they are.
     pub challenge: Challenge,
+    /// From where callers may come.
+    pub from: Whence,
+    /// It is being worked on.
+    pub maintenance: Option<Maintenance>,
 }
 
 /// Who must be known before anything of a service is opened.
@@ -66,6 +72,17 @@ pub struct Ask<'a> {
 /// Why nothing is permitted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The caller's, who comes back later: the service is being worked on.
+    #[error("this service is being worked on")]
+    Maintenance {
+        /// For how long at least.
+        seconds: u64,
+        /// What it is recorded under.
+        reference: Reference,
+    },
+    /// The operator's, who says from where callers may come.
+    #[error("nobody may come to this service from there")]
+    NotFromThere(Reference),
     /// The caller's: a request that means nothing here.
     #[error("{why}")]
     NotUnderstood {
@@ -115,6 +132,7 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
 }
 
 async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
+    is_open(door, ask, now).await?;
     if ask.shown.authorization.is_none() && ask.service.kind.challenges_first(ask.request.rest) {
         return Err(authenticate::Error::Challenged { stale: false }.into());
     }
@@ -225,6 +243,22 @@ async fn recognise(
         Some(Claim::Verified(login)) => caller.with_person(Person::Login(login)),
         Some(Claim::Unverified(name)) => caller.with_claim(name),
     })
+}
+
+/// Whether the service is open at all, and to where the caller is: before anything of them is looked at.
+async fn is_open(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<(), Error> {
+    let refused = |reason, detail: &str| Refusal { reason, detail: detail.to_owned(), who: None };
+    if let Some(seconds) = ask.service.maintenance.and_then(|maintenance| maintenance.seconds_left(now)) {
+        let refusal = refused("maintenance", "the service is being worked on");
+        let reference = refuse(door, ask, (ask.request.rest, &About::default()), refusal, now).await?;
+        return Err(Error::Maintenance { seconds, reference });
+    }
+    if !ask.service.from.allows(ask.shown.address) {
+        let refusal = refused("from", "nobody may come from there");
+        let reference = refuse(door, ask, (ask.request.rest, &About::default()), refusal, now).await?;
+        return Err(Error::NotFromThere(reference));
+    }
+    Ok(())
 }
 
 /// Why a request is refused, in the words of the record.

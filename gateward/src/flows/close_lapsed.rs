@@ -79,8 +79,15 @@ async fn close(
     now: Timestamp,
 ) -> Result<bool, CommitError> {
     let delivery = Delivery::Unknown;
-    let what =
-        What::Ended(Carried { status: 0, bytes: 0, duration_us: 0, delivery, inspected: None, detail: None });
+    let what = What::Ended(Carried {
+        status: 0,
+        bytes: 0,
+        bytes_up: None,
+        duration_us: 0,
+        delivery,
+        inspected: None,
+        detail: None,
+    });
     let happened = Happened {
         outcome: delivery.outcome(),
         service: transaction.service.parse().ok(),

@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 
 pub use self::backup::{BackupWhat, Earlier, MadeBackup};
 pub use self::words::{
-    About, Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected,
-    Interaction, KeyEnd, Lines, MadeAccessToken, Named, NamedPatients, NodeChanged, Outcome, PartAdmitted,
-    Personal, RecordsSeen, What,
+    About, Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, Interaction, KeyEnd,
+    Lines, MadeAccessToken, Named, NamedPatients, NodeChanged, Outcome, PartAdmitted, Personal, RecordsSeen,
+    What,
 };
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;
@@ -200,6 +200,7 @@ mod tests {
         let carried = Carried {
             status: 200,
             bytes: 1,
+            bytes_up: None,
             duration_us: 2,
             delivery: Delivery::Cut,
             inspected: Some(inspected),

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::body::AnswerBody;
 use super::found::{Failed, Source};
 use super::pump::Pump;
+use super::tunnel::Tunnel;
 use crate::base::id::{Reference, TransactionId};
 use crate::flows::admit::{self, Admitted, Released};
 use crate::flows::authenticate::{self, Failure};
@@ -318,6 +319,16 @@ fn jwt_said(refusal: &id_token::Refusal) -> String {
 /// only the challenge old.
 pub fn not_admitted(error: &admit::Error, challenges: impl Fn(bool) -> Vec<String>) -> Problem {
     match error {
+        admit::Error::Maintenance { seconds, reference } => {
+            let said = "This service is being worked on: come back later.";
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "maintenance", said);
+            problem.under(*reference).with(RETRY_AFTER, *seconds)
+        }
+        admit::Error::NotFromThere(reference) => {
+            let said =
+                "Nobody may come to this service from your address. Ask the operator, with this reference.";
+            Problem::new(StatusCode::FORBIDDEN, "from", said).under(*reference)
+        }
         admit::Error::NotUnderstood { why, reference } => not_understood(why, *reference),
         admit::Error::Unknown(unknown) => not_known(unknown, challenges),
         admit::Error::NotANode { why, reference } => {
@@ -462,6 +473,15 @@ pub fn release(
     content: bytes::Bytes,
 ) -> Answered {
     leaving(status, fields, AnswerBody::whole(content))
+}
+
+/// Answers that the connection goes on as a websocket, which `tunnel` carries.
+pub fn switched(tunnel: Tunnel, fields: HeaderMap) -> Answered {
+    let mut answered = Response::new(AnswerBody::whole(""));
+    *answered.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *answered.headers_mut() = fields;
+    answered.extensions_mut().insert(tunnel);
+    answered
 }
 
 /// Answers with what was found, piece by piece; `admitted` proves that it is recorded.

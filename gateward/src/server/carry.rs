@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, AsHeaderName};
 use http::{HeaderMap, StatusCode, request};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -16,8 +17,9 @@ use super::gate::Opened;
 use super::pump::Pump;
 use super::services::{Protected, Source};
 use super::settle::{Attempts, Undone};
-use super::upstream::Said;
-use crate::flows::admit::{self, Admitted, Ask, Ending, Held, Permit, Service};
+use super::tunnel::{self, Ends, Tunnel};
+use super::upstream::{Said, Switched, Upstream};
+use crate::flows::admit::{self, Admitted, Ask, Ending, Held, Order, Permit, Service};
 use crate::flows::authenticate::{self, Challenge, Shown};
 use crate::flows::door::Door;
 use crate::flows::kind::{Effect, Named, Request};
@@ -99,6 +101,7 @@ impl Carriage {
             query: uri.query(),
             fields: &self.head.headers,
             body: &self.read,
+            websocket: tunnel::is_asked(&self.head),
         };
         let ask = Ask { service: &service.service, request, shown };
         self.trust = door.trust.current().generation();
@@ -178,6 +181,9 @@ impl Carriage {
         let mut pump = self.pump();
         let streamed = self.streamed.take();
         let said = said(&self.head, &self.from);
+        if order.forward.websocket {
+            return self.switch(upstream, &order, admitted).await;
+        }
         // From here on it is done or failed, never decided again: its body is on its way.
         let found = tokio::select! {
             found = upstream.ask(&order, said, streamed) => found,
@@ -219,6 +225,40 @@ impl Carriage {
             said: "What was asked for was done, but the answer cannot be recorded and stays here.".into(),
             ..Failed::bad_gateway(error.to_string())
         })
+    }
+
+    /// Goes on as a websocket, if the upstream does.
+    async fn switch(
+        &mut self,
+        upstream: &Upstream,
+        order: &Order,
+        mut admitted: Admitted,
+    ) -> Result<Answered, Undone> {
+        let mut pump = self.pump();
+        let client = self.head.extensions.remove::<OnUpgrade>();
+        let switched = tokio::select! {
+            switched = upstream.switch(order, said(&self.head, &self.from)) => switched,
+            delivery = pump.until_not_permitted(&mut admitted) => {
+                self.from.cutter.cut();
+                let failed = Failed { status: StatusCode::FORBIDDEN, ..Failed::bad_gateway("the right to it ended") };
+                return Err(self.change_failed(admitted, &failed, delivery).into());
+            }
+        };
+        match (switched, client) {
+            (Ok(Switched::To { fields, upstream, silence }), Some(client)) => {
+                let tunnel = Tunnel::start(Ends { client, upstream, silence }, admitted, pump);
+                Ok(answer::switched(tunnel, fields))
+            }
+            // A kind that lets websockets pass knows of nobody who is named in them.
+            (Ok(Switched::Not(Found { status, fields, content, named: _ })), _) => {
+                Ok(answer::run(admitted, pump, status, fields, content.into_source()))
+            }
+            (Ok(Switched::To { .. }), None) => {
+                let failed = Failed::bad_gateway("this connection cannot go on as another protocol");
+                Err(self.change_failed(admitted, &failed, Delivery::Cut).into())
+            }
+            (Err(failed), _) => Err(self.change_failed(admitted, &failed, Delivery::UpstreamFailed).into()),
+        }
     }
 
     /// Records that a change failed, and tells so.

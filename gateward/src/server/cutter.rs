@@ -13,6 +13,11 @@ impl Cutter {
         (Self(sender), receiver)
     }
 
+    /// Returns once it was cut.
+    pub async fn until_cut(&self) {
+        drop(self.0.subscribe().wait_for(|cut| *cut).await);
+    }
+
     /// Cuts it.
     pub fn cut(&self) {
         self.0.send_replace(true);

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HOST};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use super::gate::{Gate, Opened};
 use super::listener::Answer;
 use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
-use super::services::Protected;
+use super::route::route;
 use crate::base::name::UrlPath;
 use crate::config::{Mode, StatusStyle};
 use crate::flows::kind::BodyWanted;
@@ -66,11 +66,8 @@ impl Answer for Public {
         };
         let path = head.uri.path().to_owned();
         let services = Arc::clone(&opened.services);
-        let strip = |one: &Protected| Some(one.service.path.strip(&path)?.to_owned());
-        let found = services.iter().enumerate().filter_map(|(at, one)| Some((at, strip(one)?)));
-        // One at the root gets what is nobody else's.
-        let found = found.min_by_key(|(_, rest)| rest.len());
-        let Some((at, rest)) = found else {
+        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let Some((at, rest)) = route(&services, host, &path) else {
             let said = "There is no service at this path.";
             let problem = Problem::new(StatusCode::NOT_FOUND, "no-service", said);
             return dropping(body, Unwanted::of(&head), problem.answer()).await;

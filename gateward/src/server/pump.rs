@@ -15,6 +15,7 @@ use crate::flows::admit::{Admitted, Ending};
 use crate::flows::door::Door;
 use crate::flows::kind::{Named, Piece};
 use crate::flows::record::{Delivery, Inspected};
+use crate::store::revocation::Revision;
 
 /// How long a client may take nothing before the answer is cut.
 const STALLED: Duration = Duration::from_secs(60);
@@ -72,10 +73,20 @@ impl Pump {
 
     /// Returns once what `admitted` is for is not permitted any more.
     pub async fn until_not_permitted(&mut self, admitted: &mut Admitted) -> Delivery {
+        self.decide_again_and_again(admitted, |_| ()).await
+    }
+
+    /// As [`Pump::until_not_permitted`]; `permitted` is told under which counter it still is.
+    pub async fn decide_again_and_again(
+        &mut self,
+        admitted: &mut Admitted,
+        mut permitted: impl FnMut(Revision),
+    ) -> Delivery {
         loop {
             if let Err(delivery) = still_permitted(self, admitted).await {
                 return delivery;
             }
+            permitted(admitted.decided_under());
             let left = admitted.ends_at().zip(self.clock.now().ok());
             let left = left.and_then(|(end, now)| Duration::try_from(end.duration_since(now)).ok());
             tokio::select! {
@@ -213,7 +224,11 @@ impl Carried {
             Some(Broken::Alarm(alarm)) => Some(alarm),
             Some(Broken::Upstream(_)) | None => None,
         };
-        pump.record_end(admitted, Ending { status, bytes, delivery, inspected, detail, alarm }).await;
+        pump.record_end(
+            admitted,
+            Ending { status, bytes, bytes_up: None, delivery, inspected, detail, alarm },
+        )
+        .await;
     }
 }
 

@@ -10,6 +10,8 @@ use super::found::Found;
 use super::openhim::Mediator;
 use super::tls::{Strictness, strictness};
 use super::upstream::{Behind, Upstream};
+use crate::base::host::HostName;
+use crate::base::name::UrlPath;
 use crate::base::random::Random;
 use crate::config::service::{Inventory, NetworkPattern, Requirement};
 use crate::config::{self, Config, ServiceConfig};
@@ -17,11 +19,13 @@ use crate::flows::admit::{Order, Require, Service};
 use crate::flows::authenticate::Challenge;
 use crate::flows::kind::{ErrorForm, Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
 
-/// A service and what is behind it.
+/// A service where it stands, and what is behind it; one at several paths is there several times.
 #[derive(Debug)]
 pub struct Protected {
     /// As decisions see it.
     pub service: Service,
+    /// The hosts that it is for; none named, for all.
+    pub hosts: Vec<HostName>,
     /// What is behind it.
     pub source: Source,
     /// Where its inventory comes from, if it goes by one.
@@ -62,18 +66,22 @@ pub enum Source {
 pub fn open(config: &Config, random: &Random) -> Result<Arc<[Protected]>, Error> {
     let strictness = strictness(config.mode);
     let urn = config.openhim.as_ref().map(|openhim| openhim.urn.as_str());
-    config.service.iter().map(|service| protected(service, urn, strictness, random)).collect()
+    let standing =
+        config.service.iter().flat_map(|service| service.path.iter().map(move |path| (service, path)));
+    standing.map(|(service, path)| protected(service, path, urn, strictness, random)).collect()
 }
 
+/// Opens a service where it stands at `path`.
 fn protected(
     config: &ServiceConfig,
+    path: &UrlPath,
     urn: Option<&str>,
     strictness: Strictness,
     random: &Random,
 ) -> Result<Protected, Error> {
     let name = config.name();
     let unfit = |why: String| Error::Service { service: config.name(), why };
-    let kind = Interpreter::new(config.kind, &settings(config).map_err(unfit)?)
+    let kind = Interpreter::new(config.kind, &settings(config, path).map_err(unfit)?)
         .map_err(|Unfit(why)| unfit(why.to_owned()))?;
     let source = match &config.upstream {
         config::Upstream::Dir(path) => Source::Folder(Folder::open(path).map_err(|source| Error::File {
@@ -83,7 +91,7 @@ fn protected(
         })?),
         config::Upstream::Http(http) => Source::Server(Box::new(Upstream::new(Behind {
             config: http,
-            path: config.path.prefix(),
+            path: path.prefix(),
             identify_as: config.identify_as.as_ref().map(|name| name.0.clone()),
             form: kind.error_form(),
             strictness,
@@ -95,7 +103,16 @@ fn protected(
     let challenge = challenge(config, &kind);
     let require = require(config).map_err(unfit)?;
     Ok(Protected {
-        service: Service { name, path: config.path.clone(), kind, require, challenge },
+        service: Service {
+            name,
+            path: path.clone(),
+            kind,
+            require,
+            challenge,
+            from: config.from.clone(),
+            maintenance: config.maintenance,
+        },
+        hosts: config.host.clone(),
         source,
         inventory,
         mediator,
@@ -130,16 +147,17 @@ fn challenge(config: &ServiceConfig, kind: &Interpreter) -> Challenge {
 }
 
 /// Tells a kind what was decided.
-fn settings(config: &ServiceConfig) -> Result<Settings, String> {
+fn settings(config: &ServiceConfig, path: &UrlPath) -> Result<Settings, String> {
     let http = match &config.upstream {
         config::Upstream::Dir(_) => None,
         config::Upstream::Http(http) => Some(http),
     };
     Ok(Settings {
-        path: config.path.clone(),
+        path: path.clone(),
+        stands_elsewhere_too: config.path.are_several(),
         reads_folder: http.is_none(),
         upstream_has_path: http
-            .is_some_and(|http| http.url.path().is_some_and(|path| path != config.path.as_str())),
+            .is_some_and(|http| http.url.path().is_some_and(|other| other != path.as_str())),
         require: require(config)?,
         digest: config.digest,
         inventory: config.inventory.as_ref().map(|inventory| inventory.stale_after),

@@ -17,6 +17,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
 use hyper_util::client::legacy::Client;
 
 use self::credential::Credential;
@@ -27,6 +28,7 @@ use super::boot;
 use super::found::{Failed, Found};
 use super::outwards;
 use super::tls::Strictness;
+use super::tunnel::names_websocket;
 use crate::base::random::Random;
 use crate::config::upstream::HttpUpstream;
 use crate::flows::admit::Order;
@@ -103,13 +105,7 @@ impl Upstream {
     ///
     /// [`Failed`]: there is no answer to give.
     pub async fn ask(&self, order: &Order, said: Said<'_>, body: Option<Incoming>) -> Result<Found, Failed> {
-        let asked = request::Asked {
-            order,
-            said,
-            identify_as: self.identify_as.as_ref(),
-            origin: &self.origin,
-            path: &self.path,
-        };
+        let asked = self.asked(order, said);
         let response = match body {
             Some(body) => {
                 self.rehearse(order, &asked).await?;
@@ -125,6 +121,34 @@ impl Upstream {
             return Err(Failed::bad_gateway("it does not take the credential that it is shown"));
         }
         answer::found(response, order, self.form, self.silence).await
+    }
+
+    /// Asks what `order` permits, to go on as a websocket.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`]: there is no answer to give.
+    pub async fn switch(&self, order: &Order, said: Said<'_>) -> Result<Switched, Failed> {
+        let asked = self.asked(order, said);
+        let (request, _) = self.write(&asked, Either::Left(Full::default()))?;
+        let sent = self.send(request, tokio::time::sleep(self.silence)).await;
+        let response = sent.map_err(|unsent| unsent.failed)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return answer::found(response, order, self.form, self.silence).await.map(Switched::Not);
+        }
+        if !names_websocket(response.headers()) {
+            return Err(Failed::bad_gateway("it goes on as another protocol than it was asked for"));
+        }
+        let mut fields = fields::of_upstream(response.headers(), false);
+        fields::name_websocket(&mut fields);
+        let switched = hyper::upgrade::on(response).await;
+        let upstream = switched.map_err(|error| Failed::bad_gateway(outwards::whole(&error)))?;
+        Ok(Switched::To { fields, upstream, silence: self.silence })
+    }
+
+    fn asked<'a>(&'a self, order: &'a Order, said: Said<'a>) -> request::Asked<'a> {
+        let identify_as = self.identify_as.as_ref();
+        request::Asked { order, said, identify_as, origin: &self.origin, path: &self.path }
     }
 
     /// Learns what the upstream asks for before a body goes there that goes only once: by a HEAD, which
@@ -233,6 +257,22 @@ impl Upstream {
             }
         }
     }
+}
+
+/// What became of a request to go on as a websocket.
+#[derive(Debug)]
+pub enum Switched {
+    /// The upstream does.
+    To {
+        /// The fields of its answer.
+        fields: HeaderMap,
+        /// What is said from here on.
+        upstream: Upgraded,
+        /// How long both sides may be silent.
+        silence: Duration,
+    },
+    /// It does not, and says this.
+    Not(Found),
 }
 
 /// Why a request has no answer.

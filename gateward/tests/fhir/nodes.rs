@@ -25,15 +25,42 @@ impl Clinic {
             upstream.url()
         ));
         for node in ["lab", "ward"] {
-            let file = |ending: &str| installation.file(&format!("{node}.{ending}")).to_str().unwrap().to_owned();
+            let file =
+                |ending: &str| installation.file(&format!("{node}.{ending}")).to_str().unwrap().to_owned();
             let (key, certificate) = (file("key"), file("pem"));
             let subject = format!("/CN={node}");
             let made = [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                "-addext", "extendedKeyUsage=clientAuth", "-subj", &subject, "-keyout", &key, "-out", &certificate,
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "30",
+                "-addext",
+                "extendedKeyUsage=clientAuth",
+                "-subj",
+                &subject,
+                "-keyout",
+                &key,
+                "-out",
+                &certificate,
             ];
             run(Command::new("openssl").args(made), b"").good();
-            let packed = ["pkcs12", "-export", "-in", &certificate, "-inkey", &key, "-out", &file("p12"), "-passout", "pass:x"];
+            let packed = [
+                "pkcs12",
+                "-export",
+                "-in",
+                &certificate,
+                "-inkey",
+                &key,
+                "-out",
+                &file("p12"),
+                "-passout",
+                "pass:x",
+            ];
             run(Command::new("openssl").args(packed), b"").good();
             installation.command(&["node", "enroll", node, "--certificate", &certificate]).good();
         }

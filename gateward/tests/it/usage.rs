@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use gateward::base::id::{InstanceId, TransactionId};
 use gateward::base::time::{Clock, stored};
-use gateward::flows::record::{Access, Asked, Carried, Delivery, Happened, Outcome, Recorder, What};
+use gateward::flows::record::{Access, Asked, Carried, Delivery, Happened, Lines, Outcome, Recorder, What};
 use gateward::server::system;
 use gateward::store::Store;
 use jiff::{SignedDuration, Timestamp};
@@ -207,7 +207,7 @@ fn transaction() -> TransactionId {
 
 /// Somebody asked for these lines.
 fn access(person: &str, lines: &[&str]) -> Access {
-    let asked = Asked {
+    let asked = Lines {
         asked: lines.iter().map(|line| (*line).to_owned()).collect(),
         asked_lines: lines.len() as u64,
         forwarded_lines: lines.len() as u64,
@@ -222,7 +222,7 @@ fn access(person: &str, lines: &[&str]) -> Access {
         by: Some("digest"),
         openhim_client: None,
         openhim_transaction: None,
-        asked: Some(asked),
+        asked: Some(Asked::Lines(asked)),
     }
 }
 
@@ -230,6 +230,7 @@ fn carried(bytes: u64) -> Carried {
     Carried {
         status: 200,
         bytes,
+        bytes_up: None,
         duration_us: 1,
         delivery: Delivery::Complete,
         inspected: None,
@@ -287,7 +288,8 @@ async fn where_nobody_looked_into_an_answer_the_one_network_that_was_asked_for_h
         log.write("2031-01-01T00:00:00Z", transaction(), what).await;
     }
     let mut many = access("ann", &["network=GE"]);
-    many.asked.as_mut().unwrap().asked_lines = 21;
+    let Some(Asked::Lines(lines)) = many.asked.as_mut() else { panic!("it asks for data") };
+    lines.asked_lines = 21;
     log.write("2031-01-01T00:00:00Z", transaction(), What::Released { access: many, carried: carried(200) })
         .await;
     let rows = usage(&door, &["--by", "network", "--since", "2031-01-01"]);

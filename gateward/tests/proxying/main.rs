@@ -7,9 +7,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod http2;
+mod services;
 mod smuggling;
 mod things;
 mod upstreams;
+mod websockets;
 
 #[path = "../faults/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]

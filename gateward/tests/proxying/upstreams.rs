@@ -206,7 +206,7 @@ fn raw(end: &'static str, answer: &'static str) -> (String, Arc<Mutex<String>>) 
 fn fields_behind_a_body_pass_in_both_directions_if_they_name_nobody() {
     let said = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Digest, X-Remote-User\r\n\r\n3\r\nabc\r\n0\r\n\
                 Digest: theirs\r\nX-Remote-User: admin\r\n\r\n";
-    let (url, got) = raw("\r\n0\r\nDigest: ours\r\n\r\n", said);
+    let (url, got) = raw("\r\n0\r\ndigest: ours\r\n\r\n", said);
     let installation = things(&format!("\"{url}\""), "");
     let _server = installation.serve();
     let mut connection = installation.client().connect().unwrap();

@@ -117,7 +117,8 @@ impl Permit {
         let transaction = self.transaction;
         let delivery = Delivery::NotObserved;
         let duration_us = microseconds(self.decided_at, now);
-        let carried = Carried { status, bytes, duration_us, delivery, inspected, detail: None };
+        let carried =
+            Carried { status, bytes, bytes_up: None, duration_us, delivery, inspected, detail: None };
         let changes = self.prolonging().into_iter().collect();
         let released = self.event(transaction, What::Released { access: self.access(), carried });
         let happened: Vec<Happened> =
@@ -145,7 +146,7 @@ impl Permit {
         let delivery = if the_callers { Delivery::NotObserved } else { Delivery::UpstreamFailed };
         let duration_us = microseconds(self.decided_at, now);
         let detail = Some(shortened(&detail));
-        let carried = Carried { status, bytes: 0, duration_us, delivery, inspected, detail };
+        let carried = Carried { status, bytes: 0, bytes_up: None, duration_us, delivery, inspected, detail };
         let what = What::Released { access: self.access(), carried };
         let mut happened = vec![Happened { outcome: delivery.outcome(), ..self.event(transaction, what) }];
         happened.extend(alarm.and_then(|alarm| alarm_event(&alarm, &happened[0])));

@@ -34,6 +34,8 @@ pub struct Ending {
     pub status: u16,
     /// How many bytes of the body were handed to the transport.
     pub bytes: u64,
+    /// How many bytes the caller sent, where they went both ways at once.
+    pub bytes_up: Option<u64>,
     /// Whether they arrived.
     pub delivery: Delivery,
     /// What was in it, where it was looked into.
@@ -47,7 +49,7 @@ pub struct Ending {
 impl Ending {
     /// Of an answer that never began.
     pub fn nothing_left(status: u16, delivery: Delivery) -> Self {
-        Self { status, bytes: 0, delivery, inspected: None, detail: None, alarm: None }
+        Self { status, bytes: 0, bytes_up: None, delivery, inspected: None, detail: None, alarm: None }
     }
 }
 
@@ -127,10 +129,11 @@ impl Admitted {
     ///
     /// [`CommitError`]: it is still open; try again, or leave it to whoever notices.
     pub async fn end(&self, door: &Door, ending: Ending, now: Timestamp) -> Result<(), CommitError> {
-        let Ending { status, bytes, delivery, inspected, detail, alarm } = ending;
+        let Ending { status, bytes, bytes_up, delivery, inspected, detail, alarm } = ending;
         let detail = detail.as_deref().map(shortened);
         let duration_us = microseconds(self.opened_at, now);
-        let ended = What::Ended(Carried { status, bytes, duration_us, delivery, inspected, detail });
+        let ended =
+            What::Ended(Carried { status, bytes, bytes_up, duration_us, delivery, inspected, detail });
         let ended = self.event(ended, delivery.outcome());
         let alarm = alarm.and_then(|alarm| alarm_event(&alarm, &ended));
         let happened: Vec<Happened> = [ended].into_iter().chain(alarm).collect();

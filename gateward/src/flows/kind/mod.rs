@@ -51,6 +51,8 @@ pub struct Request<'a> {
     pub fields: &'a HeaderMap,
     /// The body, as far as [`Interpreter::body`] wanted it.
     pub body: &'a [u8],
+    /// It asks to go on as a websocket (RFC 6455 section 4.1).
+    pub websocket: bool,
 }
 
 /// How much of a request's body must be there before the request can be understood.
@@ -139,6 +141,8 @@ pub struct Forward {
     pub with_conditions: bool,
     /// What else is said.
     pub fields: HeaderMap,
+    /// It asks to go on as a websocket.
+    pub websocket: bool,
 }
 
 impl Forward {
@@ -150,6 +154,7 @@ impl Forward {
             content_type: None,
             with_conditions: false,
             fields: HeaderMap::new(),
+            websocket: false,
         }
     }
 }

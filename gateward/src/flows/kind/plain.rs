@@ -33,6 +33,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Debug, Clone)]
 pub struct Plain {
     reads_folder: bool,
+    /// What tells its paths apart in records, where it has several.
+    recorded_below: String,
 }
 
 impl Plain {
@@ -40,7 +42,8 @@ impl Plain {
     pub(super) fn new(settings: &Settings) -> Result<Self, Unfit> {
         // Without `..`, so that whoever adds a decision decides here, too.
         let Settings {
-            path: _,
+            path,
+            stands_elsewhere_too,
             reads_folder,
             upstream_has_path: _,
             require,
@@ -76,7 +79,8 @@ impl Plain {
                 "require is missing or empty: say who may enter, as in require = [\"login\"], [\"user\"] or [\"node\"]",
             ));
         }
-        Ok(Self { reads_folder: *reads_folder })
+        let recorded_below = if *stands_elsewhere_too { path.prefix() } else { "" }.to_owned();
+        Ok(Self { reads_folder: *reads_folder, recorded_below })
     }
 
     pub(super) fn body(&self, method: &Method) -> BodyWanted {
@@ -85,14 +89,16 @@ impl Plain {
 
     /// Reads the path; it is decoded once and must then be plain (RFC 3986 section 6.2.2).
     pub(super) fn meaning(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
-        let Request { method, rest, query, .. } = request;
+        let Request { method, rest, query, websocket, fields: _, body: _ } = request;
+        // A folder goes on as nothing else.
+        let websocket = websocket && !self.reads_folder;
         let allowed = if self.reads_folder { "GET, HEAD" } else { "GET, HEAD, POST, PUT, PATCH, DELETE" };
         if !allowed.split(", ").any(|name| name == method.as_str()) {
             return Err(NotUnderstood::Method { method: method.to_string(), allowed });
         }
         let path = target::decoded(rest).map_err(|target::Ambiguous(why)| NotUnderstood::Path(why))?;
         let mut target = utf8_percent_encode(&path, ENCODED).to_string();
-        let mut what = path;
+        let mut what = format!("{}{path}", self.recorded_below);
         // A folder has no use for a query; a server behind us gets it as it came, and so does the record.
         if let Some(query) = query.filter(|_| !self.reads_folder) {
             target = format!("{target}?{query}");
@@ -105,8 +111,10 @@ impl Plain {
             content_type: None,
             with_conditions: true,
             fields: HeaderMap::new(),
+            websocket,
         };
-        let effect = if is_read(method) { Effect::Read } else { Effect::Change };
+        // What is said on a websocket nobody here understands: it may change anything.
+        let effect = if is_read(method) && !websocket { Effect::Read } else { Effect::Change };
         Ok(Meaning {
             what,
             about: About::default(),
@@ -126,12 +134,19 @@ mod tests {
     use super::*;
 
     fn meaning(plain: &Plain, method: &Method, rest: &str) -> Result<Meaning, NotUnderstood> {
-        plain.meaning(Request { method, rest, query: Some("a=%20"), fields: &HeaderMap::new(), body: &[] })
+        plain.meaning(Request {
+            method,
+            rest,
+            query: Some("a=%20"),
+            fields: &HeaderMap::new(),
+            body: &[],
+            websocket: false,
+        })
     }
 
     #[test]
     fn a_path_has_one_reading_or_none() {
-        let folder = Plain { reads_folder: true };
+        let folder = Plain { reads_folder: true, recorded_below: String::new() };
         assert_eq!(meaning(&folder, &Method::GET, "/a%20b/c").unwrap().what, "/a b/c");
         for bad in [
             "/..",
@@ -152,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_only_read() {
-        let folder = Plain { reads_folder: true };
+        let folder = Plain { reads_folder: true, recorded_below: String::new() };
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE] {
             assert!(matches!(meaning(&folder, &method, "/a"), Err(NotUnderstood::Method { .. })), "{method}");
         }
@@ -160,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_server_behind_us_is_asked_in_one_spelling_and_a_change_is_known_as_one() {
-        let server = Plain { reads_folder: false };
+        let server = Plain { reads_folder: false, recorded_below: String::new() };
         let read = meaning(&server, &Method::GET, "/%61%20b?").map(|meaning| meaning.concerns);
         let Ok(Concerns::Service(forward)) = read else { panic!("{read:?}") };
         assert_eq!(forward.target, "/a%20b%3F?a=%20");

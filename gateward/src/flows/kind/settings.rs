@@ -12,6 +12,8 @@ use crate::flows::admit::Require;
 pub struct Settings {
     /// Where the service stands.
     pub path: UrlPath,
+    /// It stands at other paths, too.
+    pub stands_elsewhere_too: bool,
     /// Behind it is a folder, not a server.
     pub reads_folder: bool,
     /// The server behind it has it at another path.

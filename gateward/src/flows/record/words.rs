@@ -486,6 +486,9 @@ pub struct Carried {
     pub status: u16,
     /// How many bytes of the body were handed to the transport.
     pub bytes: u64,
+    /// How many bytes the caller sent after the head, where they went both ways at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_up: Option<u64>,
     /// How long it took, in microseconds.
     pub duration_us: u64,
     /// Whether they arrived.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -11,12 +10,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use super::{Clients, HEAD, until_ended};
+use super::{Clients, DRAIN, HEAD, until_ended};
 use crate::server::body::AnswerBody;
 use crate::server::cutter::Cutter;
-use crate::server::listener::Answer;
+use crate::server::listener::{Answer, until_true};
 use crate::server::malformed;
 use crate::server::strict::{Line, Strict};
+use crate::server::tunnel::Tunnel;
 
 /// How much is read at once, in bytes; a head, which `http_framing` bounds, has room in it.
 const BUFFER: usize = 64 * 1024;
@@ -30,14 +30,20 @@ pub(super) async fn serve<A: Answer>(
     let (cutter, cut) = Cutter::new();
     let (stream, line) = Strict::new(stream);
     let requests = AtomicU64::new(0);
+    let (tunnels, tunnel) = watch::channel(None::<Tunnel>);
+    let (tunnels, cutting) = (Arc::new(tunnels), cutter.clone());
     let service = service_fn(move |request| {
         // One for each head that passed, in their order.
         let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (line, answer, cutter) = (Arc::clone(&line), Arc::clone(&answer), cutter.clone());
-        let clients = clients.clone();
+        let (clients, tunnels) = (clients.clone(), Arc::clone(&tunnels));
         async move {
             let answered = one(&line, number, request, &clients, answer, cutter).await;
-            line.answered(number, answered.status() == StatusCode::SWITCHING_PROTOCOLS);
+            let tunnel = answered.extensions().get::<Tunnel>().cloned();
+            line.answered(number, tunnel.is_some());
+            if let Some(tunnel) = tunnel {
+                tunnels.send_replace(Some(tunnel));
+            }
             Ok::<_, std::convert::Infallible>(answered)
         }
     });
@@ -49,7 +55,24 @@ pub(super) async fn serve<A: Answer>(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(served);
-    until_ended(served.as_mut(), cut, stop, |served| served.graceful_shutdown()).await;
+    until_ended(served.as_mut(), cut, stop.clone(), |served| served.graceful_shutdown()).await;
+    let tunnel = tunnel.borrow().clone();
+    if let Some(tunnel) = tunnel {
+        carry_on(tunnel, &cutting, stop).await;
+    }
+}
+
+/// Waits for the end of a websocket, and cuts one that runs on for too long after `stop`.
+async fn carry_on(tunnel: Tunnel, cutter: &Cutter, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = tunnel.clone().until_ended() => return,
+        () = until_true(&mut stop) => {}
+    }
+    if tokio::time::timeout(DRAIN, tunnel.clone().until_ended()).await.is_err() {
+        tracing::warn!(seconds = DRAIN.as_secs(), "a websocket ran on after the stop and is cut");
+        cutter.cut();
+        tunnel.until_ended().await;
+    }
 }
 
 /// Answers one request, unless it has no one reading.

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::base::address::ClientAddress;
     use crate::base::id::TransactionId;
-    use crate::flows::kind::{Forward, Inspection};
+    use crate::flows::kind::{Forward, Inspection, Named};
     use crate::flows::openhim::PassedOn;
     use crate::server::system;
 
@@ -129,6 +129,8 @@ mod tests {
                 body: Bytes::new(),
                 content_type: None,
                 with_conditions: true,
+                fields: HeaderMap::new(),
+                websocket: false,
             },
             inspection: Inspection::Nothing,
             no_data: StatusCode::NO_CONTENT,
@@ -142,7 +144,12 @@ mod tests {
 
     fn found(status: u16, fields: HeaderMap, body: &'static [u8]) -> Found {
         let status = StatusCode::from_u16(status).unwrap();
-        Found { status, fields, content: Content::Whole(Bytes::from_static(body), None) }
+        Found {
+            status,
+            fields,
+            content: Content::Whole(Bytes::from_static(body), None),
+            named: Named::default(),
+        }
     }
 
     fn answered(found: Found, order: &Order) -> (HeaderMap, Bytes) {

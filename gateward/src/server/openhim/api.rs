@@ -187,10 +187,12 @@ fn registration(openhim: &OpenHim, services: &[ServiceConfig]) -> Value {
         // A person's own login, where the service asks for one.
         let persons = [Requirement::User, Requirement::Login, Requirement::Either];
         route["forwardAuthHeader"] = persons.iter().any(|one| service.require.contains(one)).into();
+        let paths: Vec<String> = service.path.iter().map(|path| literally(path.prefix())).collect();
+        let paths = if paths.len() == 1 { paths.concat() } else { format!("({})", paths.join("|")) };
         json!({
             "name": format!("{} {name}", openhim.name),
             "description": "What leads to a service behind gateward",
-            "urlPattern": format!("^{}(/.*)?$", literally(service.path.as_str())),
+            "urlPattern": format!("^{paths}(/.*)?$"),
             "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
             "type": "http",
             // The client is known by the time it comes here, and nobody may use it until somebody there says who.

@@ -123,6 +123,13 @@ pub(super) fn of_client(fields: &HeaderMap, ours: Option<&HeaderName>) -> Header
     passed
 }
 
+/// Says in a head, in either direction, that a websocket follows.
+pub(super) fn name_websocket(fields: &mut HeaderMap) {
+    fields.remove(TE);
+    fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
 /// The cookies in `value` that are not ours; `None` where none is left.
 fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
     let is_ours = |crumb: &&[u8]| {

@@ -66,6 +66,9 @@ impl Asked<'_> {
         if forward.with_conditions {
             *own = fields::of_client(fields, *identify_as);
             self.tell_the_way(own);
+            if forward.websocket {
+                fields::name_websocket(own);
+            }
         } else {
             if let Some(program) = fields.get(USER_AGENT) {
                 own.insert(USER_AGENT, program.clone());

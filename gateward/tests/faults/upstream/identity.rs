@@ -7,8 +7,9 @@ use crate::support::Installation;
 const THING: &str = "/things/one?of=two";
 
 /// What callers say, beside their answer to our challenge, of who they are and how they are connected.
-const CLAIMS: [&str; 14] = [
-    "Cookie: session=stolen",
+const CLAIMS: [&str; 15] = [
+    "Cookie: __Host-gateward=stolen",
+    "X_Remote_User: admin",
     "X-Remote-User: admin",
     "Remote-User: admin",
     "X-Forwarded-User: admin",
@@ -56,13 +57,18 @@ fn nothing_of_a_callers_identity_or_connection_reaches_the_upstream() {
         let host = upstream.url().replace("http://", "");
         let mut expected = vec![
             ("accept", "text/plain"),
+            ("connection", "te"),
+            ("forwarded", "for=127.0.0.1;host=\"localhost\";proto=https"),
             ("host", &host),
             ("if-none-match", "\"one\""),
+            ("te", "trailers"),
             ("user-agent", "thing/1"),
             ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-host", "localhost"),
+            ("x-forwarded-proto", "https"),
         ];
         if method == "POST" {
-            expected.insert(1, ("content-length", "3"));
+            expected.insert(2, ("content-length", "3"));
         }
         let expected: Vec<(String, &str)> =
             expected.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

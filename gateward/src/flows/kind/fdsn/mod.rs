@@ -163,7 +163,7 @@ impl Fdsn {
     }
 
     fn data(&self, request: Request<'_>) -> Result<Meaning, NotUnderstood> {
-        let Request { method, rest, query, body, .. } = request;
+        let Request { method, rest, query, body, fields: _, websocket: _ } = request;
         let service = match (self.service, rest) {
             (DataService::Dataselect, _) => Service::Dataselect,
             (DataService::Station, _) => Service::Station,
@@ -229,6 +229,7 @@ fn check(service: DataService, digest: DigestCheckedBy, settings: &Settings) -> 
     let decides = service != DataService::Station || settings.restrict_metadata;
     let shown = settings.upstream_is_told;
     let wrong = match digest {
+        _ if settings.stands_elsewhere_too => Some("an fdsn service stands at one path"),
         _ if settings.reads_folder => Some("behind an fdsn service is an HTTP server, no folder"),
         _ if settings.require.person => Some(
             "an fdsn service requires nobody but a node: query is open to everybody, queryauth asks for a login",

@@ -41,6 +41,7 @@ impl Fhir {
         // Without `..`, so that whoever adds a decision decides here, too.
         let Settings {
             path: _,
+            stands_elsewhere_too,
             reads_folder,
             upstream_has_path: _,
             require,
@@ -68,6 +69,9 @@ impl Fhir {
                  queryauth_to or pass: these belong to kind fdsn",
             ));
         }
+        if *stands_elsewhere_too {
+            return Err(Unfit("a FHIR service stands at one path: references in its answers lead there"));
+        }
         if *reads_folder {
             return Err(Unfit("a folder is no FHIR server: name one as upstream"));
         }
@@ -86,7 +90,7 @@ impl Fhir {
 
     /// Turns a request into its meaning.
     pub(super) fn meaning(request: Request<'_>) -> Result<Meaning, NotUnderstood> {
-        let Request { method, rest, query, fields, body } = request;
+        let Request { method, rest, query, fields, body, websocket: _ } = request;
         let (accept, prefer) = (joined(fields, &ACCEPT)?, joined(fields, &PREFER)?);
         if joined(fields, &CONTENT_ENCODING)?.is_some_and(|coding| coding != "identity") {
             return Err(NotUnderstood::MediaType("a body that is packed cannot be read".into()));
@@ -163,6 +167,7 @@ fn forward(request: &::fhir::Request, method: &Method, fields: &HeaderMap, body:
         content_type,
         with_conditions: false,
         fields: own,
+        websocket: false,
     }
 }
 

@@ -1,0 +1,17 @@
+//! Which service a request is for, by its host and its path.
+
+use super::services::Protected;
+
+/// Finds the service for a request that names `host`, and what follows its path in `path`.
+///
+/// A service that is for this host alone wins over one that is for all, and a longer path over a shorter.
+pub fn route(services: &[Protected], host: Option<&str>, path: &str) -> Option<(usize, String)> {
+    let candidates = services.iter().enumerate().filter_map(|(at, one)| {
+        let named = |authority| one.hosts.iter().any(|host| host.is_named_by(authority));
+        let is_for_it = one.hosts.is_empty() || host.is_some_and(named);
+        let rest = is_for_it.then(|| one.service.path.strip(path)).flatten()?;
+        Some((at, rest, !one.hosts.is_empty()))
+    });
+    let best = candidates.max_by_key(|(_, rest, is_its_own)| (*is_its_own, usize::MAX - rest.len()))?;
+    Some((best.0, best.1.to_owned()))
+}
