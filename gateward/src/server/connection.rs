@@ -35,7 +35,12 @@ pub enum Protocol {
 
 impl Protocol {
     /// What clients are offered over TLS, the first most of all.
-    pub const OFFERED: [&[u8]; 2] = [b"h2", b"http/1.1"];
+    ///
+    /// `by_digest`: some service asks people by HTTP Digest. curl 7 then sends an upload over HTTP/2 that says it is
+    /// empty and is not, to learn the challenge, and loses the whole of it: such clients keep to HTTP/1.1.
+    pub fn offered(by_digest: bool) -> &'static [&'static [u8]] {
+        if by_digest { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] }
+    }
 
     /// Reads what a client chose; one that chose nothing speaks HTTP/1.1.
     pub fn chosen(alpn: Option<&[u8]>) -> Self {

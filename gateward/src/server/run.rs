@@ -14,6 +14,7 @@ use super::authorities;
 use super::backup::recording;
 use super::backup::spool::Spool;
 use super::boot;
+use super::connection::Protocol;
 use super::elsewhere;
 use super::gate::{Gate, Opened};
 use super::housekeeping::{keep_house, lease};
@@ -32,7 +33,7 @@ use super::tls::{self, Shown, strictness};
 use super::watch::Seen;
 use crate::base::random::Random;
 use crate::base::time::Clock;
-use crate::config::{Config, Listen, Mode, Tls};
+use crate::config::{Config, Listen, Mode, ServiceConfig, Tls};
 use crate::flows::admit::end_doubtful;
 use crate::flows::close_lapsed::{Whose, close_lapsed};
 use crate::flows::policy::write_file_rules;
@@ -139,7 +140,7 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     let admin_shown = certificate(&admin_tls, config.mode, &gate).await?;
     let admin = Listener {
         socket: admin,
-        tls: Some(tls::server_config(Arc::clone(&admin_shown), None)),
+        tls: Some(tls::server_config(Arc::clone(&admin_shown), None, Protocol::offered(false))),
         proxies: Proxies::default(),
         answer: Arc::new(Admin::new(Arc::clone(&gate))),
     };
@@ -152,9 +153,10 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
         tracing::warn!("trusted_proxies names nobody: limits and events take every client for the proxy");
     }
     let clients = authorities::are_asked_for(&config).then(|| tls::nodes::Nodes::new(Arc::clone(&gate)));
+    let offered = Protocol::offered(config.service.iter().any(ServiceConfig::asks_by_digest));
     let public = Listener {
         socket: public,
-        tls: public_shown.clone().map(|shown| tls::server_config(shown, clients)),
+        tls: public_shown.clone().map(|shown| tls::server_config(shown, clients, offered)),
         proxies: Proxies::new(config.trusted_proxies.clone(), config.proxy_protocol),
         answer: Arc::new(Public {
             gate: Arc::clone(&gate),

@@ -17,7 +17,6 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::connection::Protocol;
 use crate::config::Mode;
 
 /// What a throw-away certificate or key says of itself, in its subject or user id.
@@ -149,13 +148,17 @@ impl ResolvesClientCert for Shown {
     }
 }
 
-/// Makes the configuration of a listener: TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 and HTTP/1.1;
-/// `clients` judges their certificates, where they are asked for one.
+/// Makes the configuration of a listener: TLS 1.2 and 1.3 with rustls' own suites, and the protocols that are
+/// `offered`; `clients` judges their certificates, where they are asked for one.
 ///
 /// # Panics
 ///
 /// Never: the provider knows both versions.
-pub fn server_config(shown: Arc<Shown>, clients: Option<Arc<nodes::Nodes>>) -> Arc<ServerConfig> {
+pub fn server_config(
+    shown: Arc<Shown>,
+    clients: Option<Arc<nodes::Nodes>>,
+    offered: &[&[u8]],
+) -> Arc<ServerConfig> {
     let provider: Arc<CryptoProvider> = Arc::new(provider::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
@@ -166,6 +169,6 @@ pub fn server_config(shown: Arc<Shown>, clients: Option<Arc<nodes::Nodes>>) -> A
     };
     // What a client sends before the handshake is over is not taken (0-RTT): it could be sent again.
     let mut config = config.with_cert_resolver(shown);
-    config.alpn_protocols = Protocol::OFFERED.map(<[u8]>::to_vec).to_vec();
+    config.alpn_protocols = offered.iter().map(|protocol| protocol.to_vec()).collect();
     Arc::new(config)
 }
