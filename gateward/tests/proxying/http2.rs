@@ -183,6 +183,51 @@ async fn who_takes_requests_back_faster_than_they_are_looked_at_loses_the_connec
     assert_eq!(neighbour.send_request(get("/version", "X-A: b")).await.unwrap().status(), StatusCode::OK);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_streams_that_nobody_reads_take_what_they_may_hold_and_no_more() {
+    const STREAMS: usize = 1000;
+    let body = Arc::new(answer("200 OK", "", &vec![b'x'; 4 * MIB]));
+    let upstream = StandIn::doing(move |asked| asked.say(&body));
+    let installation = door(&upstream);
+    let server = installation.serve();
+    let path = "/things/large";
+    let mut connections = Vec::new();
+    let mut held = Vec::new();
+    // The first one pays for the password.
+    held.push(connect(&installation).await.send_request(get(path, &authorization("anna"))).await.unwrap());
+    let before = server.forget_peak();
+    for _ in 0..STREAMS / 100 {
+        let mut sender = connect(&installation).await;
+        for _ in 0..100 {
+            held.push(sender.send_request(get(path, &authorization("anna"))).await.unwrap());
+        }
+        connections.push(sender);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let each = (server.peak() - before) / STREAMS as u64;
+    println!("{each} bytes for each stream");
+    assert!(each < 512 * 1024, "{each} bytes for each stream");
+    assert!(held.iter().all(|response| response.status() == StatusCode::OK));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_mebibytes_pass_in_flat_memory() {
+    let large = 100 * MIB;
+    let body = Arc::new(answer("200 OK", "", &vec![b'x'; large]));
+    let upstream = StandIn::doing(move |asked| asked.say(&body));
+    let installation = door(&upstream);
+    let server = installation.serve();
+    let mut sender = connect(&installation).await;
+    let ask = || get("/things/large", &authorization("anna"));
+    let first = sender.send_request(ask()).await.unwrap();
+    assert_eq!(length(first).await.unwrap(), large);
+    let before = server.forget_peak();
+    let second = sender.send_request(ask()).await.unwrap();
+    assert_eq!(length(second).await.unwrap(), large);
+    let more = server.peak() - before;
+    assert!(more < 16 * MIB as u64, "{more} bytes more");
+}
+
 #[test]
 fn curl_speaks_http2_and_sends_and_gets_large_bodies() {
     let upstream = StandIn::doing(|asked| {

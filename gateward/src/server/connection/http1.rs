@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::body::Incoming;
+use hyper::server::conn::http1::UpgradeableConnection;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -55,7 +56,7 @@ pub(super) async fn serve<A: Answer>(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(served);
-    until_ended(served.as_mut(), cut, stop.clone(), |served| served.graceful_shutdown()).await;
+    until_ended(served.as_mut(), cut, stop.clone(), UpgradeableConnection::graceful_shutdown).await;
     let tunnel = tunnel.borrow().clone();
     if let Some(tunnel) = tunnel {
         carry_on(tunnel, &cutting, stop).await;

@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_framing::{Fault, is_authority};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
+use hyper::server::conn::http2::Connection;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -89,7 +90,7 @@ pub(super) async fn serve<A: Answer>(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = until_ended(served.as_mut(), uncut, drained, |served| served.graceful_shutdown()) => {}
+        () = until_ended(served.as_mut(), uncut, drained, Connection::graceful_shutdown) => {}
         () = watching => {}
     }
     drop(never);
@@ -126,7 +127,8 @@ fn fault(request: &Request<Incoming>) -> Option<Fault> {
         return Some(Fault::HeadTooLarge);
     }
     let path = request.uri().path();
-    if !path.starts_with('/') && !(path == "*" && request.method() == Method::OPTIONS) {
+    let is_good = path.starts_with('/') || (path == "*" && request.method() == Method::OPTIONS);
+    if !is_good {
         return Some(Fault::Target);
     }
     let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);

@@ -80,7 +80,7 @@ fn is_kept(name: &HeaderName, ours: Option<&HeaderName>) -> bool {
         Some(beginning) => folded.starts_with(beginning),
         None => folded == *kept,
     };
-    ours.is_some_and(|ours| fold(ours.as_str()) == folded) || KEPT_FROM_UPSTREAMS.iter().any(|kept| is(&kept))
+    ours.is_some_and(|ours| fold(ours.as_str()) == folded) || KEPT_FROM_UPSTREAMS.iter().any(is)
 }
 
 fn fold(name: &str) -> String {
