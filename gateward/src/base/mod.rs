@@ -4,6 +4,7 @@
 
 pub mod access_token;
 pub mod address;
+pub mod api_token;
 pub mod backup;
 pub mod ckan;
 pub mod ckan_url;

@@ -5,6 +5,7 @@
 
 mod access;
 mod access_token;
+mod api_token;
 mod audit;
 mod backup;
 mod certificates;
@@ -145,6 +146,9 @@ enum Command {
     /// Look at temporary logins and end them.
     #[command(subcommand)]
     Login(login::Login),
+    /// Keys of users for programs: make them, list them, end them.
+    #[command(subcommand)]
+    ApiToken(api_token::ApiToken),
     #[command(subcommand)]
     AccessToken(access_token::AccessToken),
     #[command(subcommand)]
@@ -216,6 +220,7 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         Command::Key(key) => key.run(&context, out),
         Command::User(user) => user.run(&context, out),
         Command::Login(login) => login.run(&context, out),
+        Command::ApiToken(access_token) => access_token.run(&context, out),
         Command::AccessToken(access_token) => access_token.run(&context, out),
         Command::Backup(backup) => backup.run(&context, out),
         Command::Grant(grant) => grant.run(&context, out),

@@ -149,7 +149,8 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
     let mut policy = door.policy.current();
     let (caller, allowed) = loop {
         let caller = recognise(door, &policy, ask, &meaning, now).await?;
-        let grants = policy.grants(&ask.service.name, &caller.subjects());
+        let grants =
+            policy.grants(&ask.service.name, &caller.subjects_for(&ask.service.name, meaning.effect));
         let owned = owned(door, ask.service, &caller, &meaning, &grants).await?;
         let why = match meaning.allow(&grants, &owned, now) {
             Ok(allowed) => break (caller, allowed),

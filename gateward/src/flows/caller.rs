@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::authenticate::{IdTokenHolder, Login};
+use super::authenticate::{ApiTokenHolder, IdTokenHolder, Login};
 use super::door::Door;
+use super::kind::Effect;
 use super::nodes::KnownNode;
 use super::openhim::PassedOn;
 use super::policy::{Policy, Subject};
 use super::users::KnownUser;
+use crate::base::name::ServiceName;
 use crate::store;
 
 /// Whoever sent a request; what is in it was proven, but for the name that they only claimed.
@@ -28,6 +30,8 @@ pub enum Person {
     IdToken(Box<IdTokenHolder>),
     /// Somebody with an account here.
     User(Box<KnownUser>),
+    /// A user, by an API token.
+    ApiToken(Box<ApiTokenHolder>),
 }
 
 impl Person {
@@ -37,13 +41,14 @@ impl Person {
             Self::Login(login) => login.login().to_string(),
             Self::User(user) => user.name().to_string(),
             Self::IdToken(holder) => format!("jwt:{}", holder.token().id()),
+            Self::ApiToken(holder) => holder.user().name().to_string(),
         }
     }
 
     /// What an upstream is told that asks who comes.
     fn told(&self) -> String {
         match self {
-            Self::Login(_) | Self::User(_) => self.name(),
+            Self::Login(_) | Self::User(_) | Self::ApiToken(_) => self.name(),
             // No user here has such a name, so that nobody can be taken for another.
             Self::IdToken(holder) => format!("{}#{}", holder.token().issuer(), holder.token().subject()),
         }
@@ -55,6 +60,7 @@ impl Person {
             Self::Login(login) => Some(login.subject()),
             Self::IdToken(holder) => Some(holder.subject()),
             Self::User(user) => Some(user.subject()),
+            Self::ApiToken(holder) => Some(holder.user().subject()),
         }
     }
 
@@ -64,6 +70,7 @@ impl Person {
             Self::Login(_) => "digest",
             Self::IdToken(_) => "jwt",
             Self::User(user) => user.by(),
+            Self::ApiToken(holder) => holder.user().by(),
         }
     }
 
@@ -73,6 +80,15 @@ impl Person {
             Self::Login(login) => login.subjects(),
             Self::IdToken(holder) => holder.subjects(),
             Self::User(user) => vec![Subject::User(user.name().clone())],
+            Self::ApiToken(holder) => vec![Subject::User(holder.user().name().clone())],
+        }
+    }
+
+    /// Whether what proved them is for this at all, whatever they may do otherwise.
+    fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
+        match self {
+            Self::Login(_) | Self::IdToken(_) | Self::User(_) => true,
+            Self::ApiToken(holder) => holder.is_for(service, effect),
         }
     }
 
@@ -82,6 +98,7 @@ impl Person {
             Self::Login(login) => Some(login.valid_until()),
             Self::IdToken(holder) => Some(holder.token().expires()),
             Self::User(_) => None,
+            Self::ApiToken(holder) => Some(holder.expires_at()),
         }
     }
 
@@ -91,6 +108,7 @@ impl Person {
             Self::Login(login) => login.groups(),
             Self::IdToken(holder) => holder.groups(),
             Self::User(user) => return format!("it is the user {}", user.name()),
+            Self::ApiToken(holder) => return holder.shows(),
         };
         if groups.is_empty() {
             return "the token lists no group".to_owned();
@@ -116,6 +134,10 @@ impl Person {
                 Ok(again.map(|holder| Self::IdToken(Box::new(holder))))
             }
             Self::User(user) => Ok(user.look_again(door).await?.map(|user| Self::User(Box::new(user)))),
+            Self::ApiToken(holder) => {
+                let again = holder.look_again(door, now).await?;
+                Ok(again.map(|holder| Self::ApiToken(Box::new(holder))))
+            }
         }
     }
 }
@@ -187,6 +209,17 @@ impl Caller {
     pub fn subjects(&self) -> Vec<Subject> {
         let node = self.node.as_ref().map(|node| Subject::Node(node.name().clone()));
         self.person.as_ref().map(Person::subjects).unwrap_or_default().into_iter().chain(node).collect()
+    }
+
+    /// As whom grants may name them for this, where what proved one of them may be for less than they
+    /// may do.
+    pub fn subjects_for(&self, service: &ServiceName, effect: Effect) -> Vec<Subject> {
+        match &self.person {
+            Some(person) if !person.is_for(service, effect) => {
+                Self { person: None, ..self.clone() }.subjects()
+            }
+            _ => self.subjects(),
+        }
     }
 
     /// When what proved them ends; `None` where nothing does by itself.

@@ -7,7 +7,7 @@ use super::record::{Happened, What};
 use crate::base::id::LoginName;
 use crate::store::revocation::Revision;
 use crate::store::temporary_login::{self, Delete};
-use crate::store::{Change, CommitError, Failed};
+use crate::store::{Change, CommitError, Failed, api_token};
 
 /// How many logins one event names.
 const AT_ONCE: u32 = 200;
@@ -33,6 +33,16 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Deletes API tokens that ended at or before `now`. They open nothing already, and nobody needs to be told.
+///
+/// # Errors
+///
+/// [`CommitError`]; the next sweep does it.
+pub async fn forget_ended(door: &Door, now: Timestamp) -> Result<(), CommitError> {
+    let changes = vec![Change::SweepApiTokens(api_token::Sweep { ended_by: now })];
+    door.recorder.commit(None, changes, &[], now).await
 }
 
 /// Deletes the logins of issuers that are believed no more. Here they open nothing already; others, who

@@ -5,6 +5,7 @@
 
 pub mod access_token;
 pub mod admit;
+pub mod api_tokens;
 pub mod authenticate;
 pub mod backup;
 pub mod caller;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::gate::Opened;
 use crate::base::time::later;
 use crate::flows::admit::end_doubtful;
-use crate::flows::clean_up::clean_up;
+use crate::flows::clean_up::{clean_up, forget_ended};
 use crate::flows::close_lapsed::{Whose, close_lapsed};
 use crate::store::{Change, instance};
 
@@ -89,6 +89,7 @@ async fn turn(
     }
     if now.duration_since(done.swept) >= SWEPT_EVERY {
         let cleaned = clean_up(door, None, now).await?;
+        forget_ended(door, now).await?;
         if cleaned > 0 {
             tracing::info!(cleaned, "swept");
         }

@@ -5,6 +5,7 @@
 //! appends events in one commit, for many callers at once. Reads go through [`Reader`].
 
 pub mod access_token;
+pub mod api_token;
 pub mod copy;
 pub mod dumped;
 pub mod event;

@@ -18,8 +18,7 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, existing_key, fhir_creation, file_policy, grant, instance, issuer, node, opaque_key,
-    placement, postgres, revocation, sqlite, temporary_login, token_block, user, user_digest,
+    access_token, api_token, existing_key, fhir_creation, file_policy, grant, instance, issuer, node, opaque_key, placement, postgres, revocation, sqlite, temporary_login, token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -74,6 +73,10 @@ pub enum Change {
     EndSessions(user::EndSessions),
     PutDigest(user_digest::Put),
     ForgetDigest(user_digest::Forget),
+    CreateApiToken(Box<api_token::Create>),
+    DeleteApiToken(api_token::Delete),
+    SweepApiTokens(api_token::Sweep),
+    ApiTokenUsed(api_token::Used),
     CreateGrant(grant::Create),
     DeleteGrant(grant::Delete),
     EnrollNode(node::Create),
@@ -125,6 +128,10 @@ impl Change {
             Self::EndSessions(change) => vec![change.statement()],
             Self::PutDigest(change) => vec![change.statement()],
             Self::ForgetDigest(change) => vec![change.statement()],
+            Self::CreateApiToken(change) => vec![change.statement()],
+            Self::DeleteApiToken(change) => vec![change.statement()],
+            Self::SweepApiTokens(change) => vec![change.statement()],
+            Self::ApiTokenUsed(change) => vec![change.statement()],
             Self::CreateGrant(change) => vec![change.statement()],
             Self::DeleteGrant(change) => vec![change.statement()],
             Self::EnrollNode(change) => vec![change.statement()],

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it stands")]
 
 mod access_tokens;
+mod api_tokens;
 mod architecture;
 #[path = "../postgres/cluster.rs"]
 mod cluster;

@@ -3,6 +3,7 @@
 //! A bare request is challenged and not recorded, as every client starts with one. A wrong answer
 //! is recorded and counted; a right answer that is too old, or came before, is neither.
 
+mod api_token;
 pub mod basic;
 mod bearer;
 mod digest;
@@ -11,6 +12,7 @@ mod user_digest;
 use http_digest::Scheme;
 use jiff::Timestamp;
 
+pub use self::api_token::ApiTokenHolder;
 pub use self::bearer::{IdTokenHolder, bearer};
 pub use self::digest::Login;
 use super::caller::Person;
@@ -22,6 +24,7 @@ use super::policy::Policy;
 use super::record::What;
 use super::replays::Arrival;
 use crate::base::address::ClientAddress;
+use crate::base::api_token::ApiToken;
 use crate::base::id::Reference;
 use crate::base::name::ServiceName;
 use crate::store::{self, CommitError};
@@ -126,6 +129,10 @@ pub async fn authenticate(
         return Err(Error::Challenged { stale: false });
     };
     if let Some(carried) = bearer(header) {
+        if ApiToken::is_meant(carried) {
+            let holder = api_token::prove(door, service, shown, carried, now).await?;
+            return Ok(Person::ApiToken(Box::new(holder)));
+        }
         let holder = bearer::prove(door, policy, service, shown, carried, now).await?;
         return Ok(Person::IdToken(Box::new(holder)));
     }

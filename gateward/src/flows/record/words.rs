@@ -11,7 +11,7 @@ use crate::base::access_token::{Because, Form};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
 use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
-use crate::base::identity::NodeName;
+use crate::base::identity::{NodeName, UserName};
 use crate::base::name::ServiceName;
 use crate::base::openhim::OpenHimId;
 use crate::flows::nodes::Offer;
@@ -230,6 +230,17 @@ pub enum What {
         user: String,
         api_tokens: Vec<String>,
         sessions: u64,
+    },
+    ApiTokenCreated {
+        api_token: String,
+        user: UserName,
+        services: Vec<ServiceName>,
+        read_only: bool,
+        expires_at: String,
+    },
+    ApiTokenRevoked {
+        api_token: String,
+        user: UserName,
     },
     KeyRotated {
         key: String,
