@@ -56,6 +56,9 @@ pub use passwords::Passwords;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
 
+/// Where our own pages stand on the public listener.
+const LOGIN_PAGE: &str = "/gateward";
+
 /// What kind of installation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -339,6 +342,18 @@ impl Config {
                     let reason = format!("the service at {path} and the exchange at {exchange} overlap");
                     return Err(wrong(path.as_str(), reason));
                 }
+            let below = service.path.as_str().strip_prefix(LOGIN_PAGE);
+            if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
+                let reason = format!("{LOGIN_PAGE} is where our login page stands: no service may");
+                return Err(wrong(service.path.as_str(), reason));
+            }
+            let is_over = service.path.strip(self.exchange.path.as_str()).is_some();
+            if is_over && !service.path.is_root() || self.exchange.path.strip(service.path.as_str()).is_some()
+            {
+                let reason = format!(
+                    "the service at {} and the exchange at {} overlap",
+                    service.path, self.exchange.path
+                );
             }
             service.check().map_err(|reason| wrong(service.path.first().as_str(), reason))?;
             if service.openhim && self.openhim.is_none() {

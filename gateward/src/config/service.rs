@@ -41,6 +41,8 @@ pub struct ServiceConfig {
     /// Who may enter at all; without a default where it decides about safety.
     #[serde(default)]
     pub require: Vec<Requirement>,
+    /// How browsers show who somebody is, where the application uses `Authorization` itself.
+    pub login: Option<Login>,
     /// Who checks HTTP Digest; without a default.
     pub digest: Option<DigestCheckedBy>,
     /// What tells which data there are, and which of them are restricted.
@@ -65,6 +67,14 @@ pub struct ServiceConfig {
     /// Paths below the service that pass as they are, by GET.
     #[serde(default)]
     pub pass: Vec<UrlPath>,
+}
+
+/// How browsers show who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Login {
+    /// Our login page, and a cookie from then on.
+    Page,
 }
 
 /// What a caller must show.
@@ -271,6 +281,13 @@ impl ServiceConfig {
                 "an inventory is asked for over http://, at a station service beside us: for another one, \
                         let a cron job fetch a file"
                     .into(),
+            );
+        }
+        let has_person =
+            [Requirement::User, Requirement::Either].iter().any(|one| self.require.contains(one));
+        if self.login.is_some() && !has_person {
+            return Err(
+                "login = \"page\" is how a user shows who they are: require names user, or either".into()
             );
         }
         self.upstream.check()

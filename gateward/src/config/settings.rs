@@ -300,6 +300,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
         maintenance,
         upstream,
         require,
+        login,
         digest,
         inventory,
         unlisted,
@@ -327,6 +328,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
     }
     list_upstream(upstream, list);
     list.set("require", require.iter().map(word).collect::<Vec<_>>());
+    list.optional("login", login.as_ref().map(word), "no page is shown");
     list.optional("digest", digest.as_ref().map(word), "this kind of service has no say in it");
     match inventory {
         Some(inventory) => list_inventory(inventory, &mut list.below("inventory")),

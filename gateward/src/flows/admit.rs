@@ -169,6 +169,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
     Ok(Permit {
         caller,
         service: ask.service.name.clone(),
+        challenge: ask.service.challenge,
         meaning,
         allowed,
         method: ask.request.method.to_string(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::authenticate::{ApiTokenHolder, IdTokenHolder, Login};
+use super::authenticate::{ApiTokenHolder, IdTokenHolder, Login, SessionHolder};
 use super::door::Door;
 use super::kind::Effect;
 use super::nodes::KnownNode;
@@ -32,6 +32,8 @@ pub enum Person {
     User(Box<KnownUser>),
     /// A user, by an API token.
     ApiToken(Box<ApiTokenHolder>),
+    /// Somebody with an account here, by the cookie of our login page.
+    Session(Box<SessionHolder>),
 }
 
 impl Person {
@@ -42,13 +44,14 @@ impl Person {
             Self::User(user) => user.name().to_string(),
             Self::IdToken(holder) => format!("jwt:{}", holder.token().id()),
             Self::ApiToken(holder) => holder.user().name().to_string(),
+            Self::Session(holder) => holder.user().name().to_string(),
         }
     }
 
     /// What an upstream is told that asks who comes.
     fn told(&self) -> String {
         match self {
-            Self::Login(_) | Self::User(_) | Self::ApiToken(_) => self.name(),
+            Self::Login(_) | Self::User(_) | Self::ApiToken(_) | Self::Session(_) => self.name(),
             // No user here has such a name, so that nobody can be taken for another.
             Self::IdToken(holder) => format!("{}#{}", holder.token().issuer(), holder.token().subject()),
         }
@@ -61,6 +64,7 @@ impl Person {
             Self::IdToken(holder) => Some(holder.subject()),
             Self::User(user) => Some(user.subject()),
             Self::ApiToken(holder) => Some(holder.user().subject()),
+            Self::Session(holder) => Some(holder.user().subject()),
         }
     }
 
@@ -71,6 +75,7 @@ impl Person {
             Self::IdToken(_) => "jwt",
             Self::User(user) => user.by(),
             Self::ApiToken(holder) => holder.user().by(),
+            Self::Session(holder) => holder.user().by(),
         }
     }
 
@@ -81,13 +86,14 @@ impl Person {
             Self::IdToken(holder) => holder.subjects(),
             Self::User(user) => vec![Subject::User(user.name().clone())],
             Self::ApiToken(holder) => vec![Subject::User(holder.user().name().clone())],
+            Self::Session(holder) => vec![Subject::User(holder.user().name().clone())],
         }
     }
 
     /// Whether what proved them is for this at all, whatever they may do otherwise.
     fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
         match self {
-            Self::Login(_) | Self::IdToken(_) | Self::User(_) => true,
+            Self::Login(_) | Self::IdToken(_) | Self::User(_) | Self::Session(_) => true,
             Self::ApiToken(holder) => holder.is_for(service, effect),
         }
     }
@@ -99,6 +105,7 @@ impl Person {
             Self::IdToken(holder) => Some(holder.token().expires()),
             Self::User(_) => None,
             Self::ApiToken(holder) => Some(holder.expires_at()),
+            Self::Session(holder) => Some(holder.expires_at()),
         }
     }
 
@@ -109,6 +116,7 @@ impl Person {
             Self::IdToken(holder) => holder.groups(),
             Self::User(user) => return format!("it is the user {}", user.name()),
             Self::ApiToken(holder) => return holder.shows(),
+            Self::Session(holder) => return format!("it is the user {}", holder.user().name()),
         };
         if groups.is_empty() {
             return "the token lists no group".to_owned();
@@ -137,6 +145,10 @@ impl Person {
             Self::ApiToken(holder) => {
                 let again = holder.look_again(door, now).await?;
                 Ok(again.map(|holder| Self::ApiToken(Box::new(holder))))
+            }
+            Self::Session(holder) => {
+                let again = holder.look_again(door, now).await?;
+                Ok(again.map(|holder| Self::Session(Box::new(holder))))
             }
         }
     }

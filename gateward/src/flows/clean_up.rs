@@ -4,10 +4,12 @@ use jiff::Timestamp;
 
 use super::door::Door;
 use super::record::{Happened, What};
+use super::sessions;
 use crate::base::id::LoginName;
+use crate::base::time::later;
 use crate::store::revocation::Revision;
 use crate::store::temporary_login::{self, Delete};
-use crate::store::{Change, CommitError, Failed, api_token};
+use crate::store::{Change, CommitError, Failed, api_token, session};
 
 /// How many logins one event names.
 const AT_ONCE: u32 = 200;
@@ -35,13 +37,17 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
     }
 }
 
-/// Deletes API tokens that ended at or before `now`. They open nothing already, and nobody needs to be told.
+/// Deletes API tokens and sessions that ended at or before `now`. They open nothing already, and nobody needs to be told.
 ///
 /// # Errors
 ///
 /// [`CommitError`]; the next sweep does it.
 pub async fn forget_ended(door: &Door, now: Timestamp) -> Result<(), CommitError> {
-    let changes = vec![Change::SweepApiTokens(api_token::Sweep { ended_by: now })];
+    let idle_since = later(now, -sessions::IDLE);
+    let changes = vec![
+        Change::SweepApiTokens(api_token::Sweep { ended_by: now }),
+        Change::SweepSessions(session::Sweep { ended_by: now, idle_since }),
+    ];
     door.recorder.commit(None, changes, &[], now).await
 }
 

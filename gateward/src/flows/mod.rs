@@ -32,5 +32,6 @@ pub mod placement;
 pub mod policy;
 pub mod record;
 pub mod replays;
+pub mod sessions;
 pub mod usage;
 pub mod users;

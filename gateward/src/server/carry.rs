@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, AsHeaderName};
+use http::header::{ACCEPT, AUTHORIZATION, AsHeaderName, LOCATION};
 use http::{HeaderMap, StatusCode, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -14,6 +14,7 @@ use super::answer::{self, Answered, Form, Problem};
 use super::connection::CameFrom;
 use super::found::{Content, Failed, Found};
 use super::gate::Opened;
+use super::login_page::{LOGIN, session_cookie, way_there};
 use super::pump::Pump;
 use super::services::{Protected, Source};
 use super::settle::{Attempts, Undone};
@@ -83,8 +84,10 @@ impl Carriage {
     ) -> Result<Answered, Undone> {
         let door = &self.opened.door;
         let uri = &self.head.uri;
+        let page = service.service.challenge == Challenge::Page;
         let shown = Shown {
-            authorization: only(&self.head.headers, AUTHORIZATION, "?"),
+            authorization: if page { None } else { only(&self.head.headers, AUTHORIZATION, "?") },
+            session: if page { session_cookie(&self.head.headers) } else { None },
             method: self.head.method.as_str(),
             target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
             address: self.from.address,
@@ -106,6 +109,11 @@ impl Carriage {
         let ask = Ask { service: &service.service, request, shown };
         self.trust = door.trust.current().generation();
         let permit = admit::admit(door, ask, now).await.map_err(|error| {
+            let unknown = matches!(error, admit::Error::Unknown(authenticate::Error::Challenged { .. }));
+            if page && unknown && self.shows_pages() {
+                return Problem::new(StatusCode::SEE_OTHER, "who-are-you", "Log in first.")
+                    .with(LOCATION, way_there(shown.target));
+            }
             answer::not_admitted(&error, |stale| {
                 let bearer = bearer_error(shown, &error);
                 bearer.into_iter().chain(challenges(door, &service.service, now, stale)).collect()
@@ -115,6 +123,12 @@ impl Carriage {
             Effect::Read => self.read(service, permit, now).await,
             Effect::Change => self.change(service, permit, now).await,
         }
+    }
+
+    /// Whether somebody looks at a page, and can be sent to another; a program could not.
+    fn shows_pages(&self) -> bool {
+        let mut accepted = self.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        self.head.method.is_safe() && accepted.any(|accepted| accepted.contains("text/html"))
     }
 
     /// Reads: the upstream is asked first, and nothing of its answer leaves before it is recorded.
@@ -290,6 +304,8 @@ impl Carriage {
 fn challenges(door: &Door, service: &Service, now: Timestamp, stale: bool) -> Vec<String> {
     match service.challenge {
         Challenge::Digest => door.protection_space(&service.name).challenges(now, door.random.bytes(), stale),
+        // As draft-broyer-http-cookie-auth has it, for want of anything that is registered.
+        Challenge::Page => vec![format!("Cookie form-action=\"{LOGIN}\", cookie-name=__Host-gateward")],
         Challenge::Basic => {
             let realm = door.realm.as_str();
             vec![format!("Basic realm=\"{realm}\", charset=\"UTF-8\""), format!("Bearer realm=\"{realm}\"")]

@@ -22,6 +22,7 @@ pub mod housekeeping;
 mod htdigest;
 mod inventory;
 mod listener;
+mod login_page;
 mod malformed;
 mod oidc;
 pub mod openhim;

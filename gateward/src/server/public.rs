@@ -13,6 +13,7 @@ use super::carry::Carriage;
 use super::connection::CameFrom;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
+use super::login_page::{LOGIN, LOGOUT};
 use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
 use super::route::route;
@@ -51,6 +52,9 @@ impl Answer for Public {
         let address = from.address;
         if head.uri.path() == self.exchange_path.as_str() {
             return self.exchange(&head, body, address).await;
+        }
+        if [LOGIN, LOGOUT].contains(&head.uri.path()) {
+            return self.login_page(&head, body, address).await;
         }
         if head.uri.path() == "/version" {
             let answered = match (self.status_style, &self.version) {

@@ -99,6 +99,11 @@ fn protected(
         })?)),
     };
     let inventory = config.inventory.clone();
+    if config.login.is_some() && kind.error_form() == ErrorForm::Fdsn {
+        return Err(unfit(
+            "login = \"page\" is for what browsers show: clients of fdsn services show no page".into(),
+        ));
+    }
     let mediator = urn.filter(|_| config.openhim).map(|urn| Mediator::new(urn.to_owned(), name.to_string()));
     let challenge = challenge(config, &kind);
     let require = require(config).map_err(unfit)?;
@@ -136,6 +141,9 @@ fn require(config: &ServiceConfig) -> Result<Require, String> {
 
 /// Says how people are asked who they are.
 fn challenge(config: &ServiceConfig, kind: &Interpreter) -> Challenge {
+    if config.login == Some(config::service::Login::Page) {
+        return Challenge::Page;
+    }
     let user = config.require.contains(&Requirement::User);
     let either =
         config.require.contains(&Requirement::Either) && !config.require.contains(&Requirement::Login);

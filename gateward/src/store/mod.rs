@@ -23,6 +23,7 @@ mod postgres;
 mod reader;
 pub mod resif;
 pub mod revocation;
+pub mod session;
 pub mod source_database;
 mod sql;
 mod sqlite;

@@ -18,7 +18,9 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, api_token, existing_key, fhir_creation, file_policy, grant, instance, issuer, node, opaque_key, placement, postgres, revocation, sqlite, temporary_login, token_block, user, user_digest,
+    access_token, api_token, existing_key, fhir_creation, file_policy, grant, instance, issuer, node,
+    opaque_key, placement, postgres, revocation, session, sqlite, temporary_login, token_block, user,
+    user_digest,
 };
 use crate::base::id::EventId;
 
@@ -77,6 +79,10 @@ pub enum Change {
     DeleteApiToken(api_token::Delete),
     SweepApiTokens(api_token::Sweep),
     ApiTokenUsed(api_token::Used),
+    BeginSession(session::Begin),
+    SessionSeen(session::Seen),
+    EndSession(session::End),
+    SweepSessions(session::Sweep),
     CreateGrant(grant::Create),
     DeleteGrant(grant::Delete),
     EnrollNode(node::Create),
@@ -132,6 +138,10 @@ impl Change {
             Self::DeleteApiToken(change) => vec![change.statement()],
             Self::SweepApiTokens(change) => vec![change.statement()],
             Self::ApiTokenUsed(change) => vec![change.statement()],
+            Self::BeginSession(change) => vec![change.statement()],
+            Self::SessionSeen(change) => vec![change.statement()],
+            Self::EndSession(change) => vec![change.statement()],
+            Self::SweepSessions(change) => vec![change.statement()],
             Self::CreateGrant(change) => vec![change.statement()],
             Self::DeleteGrant(change) => vec![change.statement()],
             Self::EnrollNode(change) => vec![change.statement()],

@@ -14,6 +14,7 @@ mod cluster;
 mod documents;
 mod grants;
 mod id_tokens;
+mod login_page;
 mod logins;
 mod record;
 mod replays;

@@ -11,6 +11,7 @@ use crate::base::address::ClientAddress;
 use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
 use crate::base::time::later;
+use crate::flows::authenticate::Challenge;
 use crate::flows::caller::{Caller, Person};
 use crate::flows::door::Door;
 use crate::flows::exchange::LIFETIME;
@@ -27,6 +28,7 @@ use crate::store::{Change, CommitError, temporary_login};
 pub struct Permit {
     pub(super) caller: Caller,
     pub(super) service: ServiceName,
+    pub(super) challenge: Challenge,
     pub(super) meaning: Meaning,
     pub(super) allowed: Allowed,
     pub(super) method: String,
@@ -56,7 +58,7 @@ impl Permit {
             forward: self.allowed.forward.clone(),
             inspection: self.allowed.inspection.clone(),
             no_data: self.allowed.no_data,
-            upstream_asks: self.meaning.entry == Entry::Upstream,
+            upstream_asks: self.meaning.entry == Entry::Upstream || self.challenge == Challenge::Page,
             told: self.caller.told(),
             passed_on: self.caller.passed_on().cloned(),
             address: self.address,

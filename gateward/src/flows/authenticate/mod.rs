@@ -7,6 +7,7 @@ mod api_token;
 pub mod basic;
 mod bearer;
 mod digest;
+mod session;
 mod user_digest;
 
 use http_digest::Scheme;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 pub use self::api_token::ApiTokenHolder;
 pub use self::bearer::{IdTokenHolder, bearer};
 pub use self::digest::Login;
+pub use self::session::SessionHolder;
 use super::caller::Person;
 use super::door::{Door, Refused};
 use super::failures::Attempt;
@@ -34,6 +36,9 @@ use crate::store::{self, CommitError};
 pub struct Shown<'a> {
     /// The value of `Authorization`, if there is exactly one.
     pub authorization: Option<&'a str>,
+    /// The cookie of our login page, where the service is for those who logged in there: then
+    /// `Authorization` is the application's, and says nothing here.
+    pub session: Option<&'a str>,
     /// The method.
     pub method: &'a str,
     /// The request target, byte for byte.
@@ -111,6 +116,8 @@ pub enum Challenge {
     Digest,
     /// Basic and Bearer (RFC 7617, RFC 6750).
     Basic,
+    /// Our login page, in a browser.
+    Page,
 }
 
 /// Finds out which person asks `service`.
@@ -125,6 +132,9 @@ pub async fn authenticate(
     shown: Shown<'_>,
     now: Timestamp,
 ) -> Result<Person, Error> {
+    if let Some(cookie) = shown.session {
+        return Ok(Person::Session(Box::new(session::prove(door, cookie, now).await?)));
+    }
     let Some(header) = shown.authorization else {
         return Err(Error::Challenged { stale: false });
     };

@@ -231,6 +231,8 @@ pub enum What {
         api_tokens: Vec<String>,
         sessions: u64,
     },
+    LoggedIn,
+    LoggedOut,
     ApiTokenCreated {
         api_token: String,
         user: UserName,

@@ -11,8 +11,7 @@ use http::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 
-/// The cookie of our own sessions: nobody else's to see.
-const OUR_COOKIE: &str = "__Host-gateward";
+use crate::server::login_page::is_ours;
 
 /// Fields of a client that never pass, folded; a `*` ends a beginning.
 ///
@@ -134,7 +133,7 @@ pub(super) fn name_websocket(fields: &mut HeaderMap) {
 fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
     let is_ours = |crumb: &&[u8]| {
         let name = crumb.split(|byte| *byte == b'=').next().unwrap_or_default();
-        name.trim_ascii() == OUR_COOKIE.as_bytes()
+        is_ours(name.trim_ascii())
     };
     let crumbs: Vec<&[u8]> =
         value.as_bytes().split(|byte| *byte == b';').filter(|crumb| !is_ours(crumb)).collect();
