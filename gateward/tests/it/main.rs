@@ -22,3 +22,4 @@ mod replays;
 mod store_under_test;
 mod support;
 mod usage;
+mod users;
