@@ -140,7 +140,7 @@ enum Command {
     /// Look at the keyring and change it.
     #[command(subcommand)]
     Key(key::Key),
-    /// Look at people with an account, make and change accounts, and end what people hold.
+    /// Look at people with an account, change accounts, end what people hold.
     #[command(subcommand)]
     User(user::User),
     /// Look at temporary logins and end them.

@@ -83,6 +83,8 @@ fn no_command_takes_a_secret_as_an_argument() {
         "--resif-password-file <FILE>",
         "--ckan-admin-key <FILE>",
         "--key-file <FILE>",
+        "--password-file <FILE>",
+        "--no-password",
         "--passphrase-file <FILE>",
         "--key <FILE>",
         // Public keys of OpenPGP, and their names.

@@ -12,6 +12,7 @@ mod on_sqlite;
 mod output;
 mod show;
 mod support;
+mod users;
 mod words;
 
 #[path = "../postgres/cluster.rs"]

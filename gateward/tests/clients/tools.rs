@@ -42,6 +42,7 @@ fn package(program: &str) -> &str {
         "gpg" | "gpgconf" => "gnupg",
         "nginx" => "nginx-light",
         "apache2" => "apache2-bin",
+        "htdigest" => "apache2-utils",
         same => same,
     }
 }

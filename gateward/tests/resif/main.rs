@@ -9,6 +9,7 @@ mod databases;
 mod consumers;
 mod drop_in;
 mod guide;
+mod importing;
 mod kills;
 mod load;
 mod placing;

@@ -13,9 +13,10 @@ use crate::cli::Context;
 use crate::cli::access::{Access, block_on};
 use crate::flows::users::{self, HeldRole, NewUser, Role};
 
-/// Make an account. Its password is asked for twice on a terminal, or read from standard input.
+/// Make an account.
 ///
-/// What the account may reach, grants say (`gateward grant create --user`).
+/// Its password is asked for twice on a terminal, or read from standard input. What the account may reach, grants
+/// say (`gateward grant create --user`).
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Create {
     /// The user's name, as they log in with.

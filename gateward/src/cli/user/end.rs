@@ -19,9 +19,10 @@ use crate::flows::users::{self, Ended, Error, Person};
 use crate::server::boot;
 use crate::store::access_token as table;
 
-/// End everything of a person within a second: browsers, API tokens, temporary logins, access tokens.
+/// End everything of a person within a second.
 ///
-/// Their account and its password stay: `gateward user disable` shuts that, too. There need be no account of the name.
+/// Browsers are logged out; API tokens, temporary logins and access tokens end. Their account and its password stay:
+/// `gateward user disable` shuts that, too. There need be no account of the name.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct End {
     #[command(flatten)]

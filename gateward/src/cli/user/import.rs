@@ -14,13 +14,22 @@ use crate::cli::terminal::shown;
 use crate::cli::{Context, YES, no};
 use crate::flows::users::{Foreign, NotImported, Origin, import, read_htdigest};
 
-/// Make accounts of users elsewhere, who keep the passwords that they have; everybody, or nobody.
+/// Make accounts of users elsewhere, who keep their passwords.
 ///
-/// They log in by HTTP Digest (MD5) in the realm of the configuration, which must be theirs, and have no role and no
+/// Everybody is imported, or nobody. They log in by HTTP Digest (MD5) in the realm of the configuration, which must be theirs, and have no role and no
 /// grant yet.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false, id = "from")]
 pub(in crate::cli) struct Import {
+    #[command(flatten)]
+    from: From,
+    /// Leave this user out. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    leave_out: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false, id = "from")]
+struct From {
     /// From a file of Apache's htdigest: a line user:realm:MD5 for each; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     htdigest: Option<PathBuf>,
@@ -32,7 +41,7 @@ pub(in crate::cli) struct Import {
 impl Import {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         // Read by whoever runs us: a file of secrets is not the server's to read.
-        let text = self.htdigest.as_deref().map(files::secret_lines).transpose()?;
+        let text = self.from.htdigest.as_deref().map(files::secret_lines).transpose()?;
         let access = context.access_to_change()?;
         let Access { door, by, now, .. } = &access;
         let (foreign, origin) = match &text {
@@ -47,7 +56,10 @@ impl Import {
             }
         };
         let imported = match foreign {
-            Ok(foreign) => block_on(import(door, foreign, origin, by, *now))?,
+            Ok(mut foreign) => {
+                foreign.retain(|one| !self.leave_out.contains(&one.name));
+                block_on(import(door, foreign, origin, by, *now))?
+            }
             Err(error) => Err(error),
         };
         match imported {

@@ -29,7 +29,7 @@ pub(super) enum User {
     Create(create::Create),
     Password(password::Password),
     Import(import::Import),
-    /// Disable an account within a second, running answers included; nothing of it is lost.
+    /// Disable an account within a second; nothing of it is lost.
     Disable {
         /// The user's name.
         name: UserName,

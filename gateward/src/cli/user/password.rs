@@ -16,9 +16,10 @@ use crate::cli::{Context, no};
 use crate::flows::passwords::{NewPassword, Unfit};
 use crate::flows::users;
 
-/// Give an account another password: asked for twice on a terminal, or read from standard input.
+/// Give an account another password.
 ///
-/// Whoever was let in by the old one is not any more, browsers included; API tokens stay (`gateward user end` ends them).
+/// It is asked for twice on a terminal, or read from standard input. Whoever was let in by the old one is not any more,
+/// browsers included; API tokens stay (`gateward user end` ends them).
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Password {
     /// The user's name.

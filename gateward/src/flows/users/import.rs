@@ -45,7 +45,7 @@ pub enum Wrong {
         ours: String,
     },
     /// No name for a user here.
-    #[error("{0}")]
+    #[error("{0}; --leave-out NAME imports the others")]
     Name(Error),
     /// No MD5.
     #[error("what stands for the password is no MD5 in hex: 32 digits")]
@@ -54,7 +54,7 @@ pub enum Wrong {
     #[error("{0} stands there twice")]
     Twice(UserName),
     /// Somebody here has the name.
-    #[error("the name {0} is taken: `gateward user delete {0}` first, or leave them out")]
+    #[error("the name {0} is taken: `gateward user delete {0}` first, or --leave-out {0}")]
     Taken(UserName),
 }
 

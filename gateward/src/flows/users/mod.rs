@@ -29,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     NotAName(#[from] NotAName),
     /// The operator's: who answers a challenge under such a name could be either.
-    #[error("{0} has the form of a temporary login: choose another name")]
+    #[error("{0} has the form of a temporary login, which no user may have")]
     LikeALogin(UserName),
     /// The operator's.
     #[error("there is no user {0}: `gateward user list` shows those there are")]

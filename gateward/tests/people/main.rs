@@ -1,0 +1,31 @@
+//! People with an account, and the programs that they come with: curl, Python, files of Apache's `htdigest`.
+//!
+//! Every test has an installation and a server of its own, on free ports of the loopback device.
+//! They run where the feature `real-tools` asks for them, and fail, never skip, when a tool is missing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
+mod digest;
+mod import;
+mod passwords;
+mod people;
+mod roles;
+
+#[path = "../postgres/cluster.rs"]
+mod cluster;
+#[path = "../clients/gnupg.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod gnupg;
+#[path = "../clients/installation.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod installation;
+#[path = "../clients/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod server;
+#[path = "../clients/statement.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod statement;
+#[path = "../postgres/store_under_test.rs"]
+mod store_under_test;
+#[path = "../clients/tools.rs"]
+#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
+mod tools;
