@@ -432,11 +432,12 @@ pub fn no_operator(error: &operate::Error) -> Answered {
         operate::Error::Unknown(passwords::Error::Busy) => busy().answer(),
         operate::Error::Unknown(error @ passwords::Error::Unfinished) => shut(error).answer(),
         operate::Error::Unknown(passwords::Error::Store(error)) => shut(error).answer(),
-        operate::Error::Unknown(passwords::Error::Commit(error)) => shut(error).answer(),
+        operate::Error::Unknown(passwords::Error::Commit(error)) | operate::Error::Commit(error) => {
+            shut(error).answer()
+        }
         operate::Error::NoRole { reference } => {
             Problem::new(StatusCode::FORBIDDEN, "role", detail).under(*reference).answer()
         }
-        operate::Error::Commit(error) => shut(error).answer(),
     }
 }
 

@@ -186,9 +186,9 @@ async fn passwords_beyond_what_is_hashed_at_once_are_told_to_come_back_and_cost_
     // One address has at most eight looked at at once.
     let wrong: Vec<String> = (0..12).map(|number| format!("user{number}")).collect();
     let tries = wrong.iter().map(|name| prove(&door, name, "password 123", "192.0.2.1", now));
-    let tried = futures_util::future::join_all(tries).await;
-    let busy = tried.iter().filter(|tried| matches!(tried, Err(Error::Busy))).count();
-    assert_eq!(busy, 4, "{tried:?}");
+    let outcomes = futures_util::future::join_all(tries).await;
+    let busy = outcomes.iter().filter(|tried| matches!(tried, Err(Error::Busy))).count();
+    assert_eq!(busy, 4, "{outcomes:?}");
     assert!(prove(&door, "ann", PASSWORD, "192.0.2.1", now).await.is_ok());
 }
 
@@ -275,8 +275,8 @@ async fn digest_answers_of_a_user_are_counted_as_guesses_at_a_password_are() {
         let mut connection = door.connect().await;
         connection.get_with_digest("/files/restricted.txt", "bob", "wrong").await.unwrap().status
     });
-    let tried = futures_util::future::join_all(tries).await;
-    assert!(tried.iter().all(|status| *status == StatusCode::UNAUTHORIZED), "{tried:?}");
+    let outcomes = futures_util::future::join_all(tries).await;
+    assert!(outcomes.iter().all(|status| *status == StatusCode::UNAUTHORIZED), "{outcomes:?}");
     let mut connection = door.connect().await;
     let stopped = connection.get_with_digest("/files/restricted.txt", "bob", &password).await.unwrap();
     assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);

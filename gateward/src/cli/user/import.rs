@@ -44,16 +44,15 @@ impl Import {
         let text = self.from.htdigest.as_deref().map(files::secret_lines).transpose()?;
         let access = context.access_to_change()?;
         let Access { door, by, now, .. } = &access;
-        let (foreign, origin) = match &text {
-            Some(text) => (read_htdigest(door, text), Origin::Htdigest),
-            None => {
-                let resif = door.resif.as_ref();
-                let resif =
-                    resif.context("the configuration names no databases of RESIF's: see [exchange.resif]")?;
-                let users = block_on(resif.permanent())??.into_iter();
-                let foreign = |(name, ha1): (String, _)| Foreign { at: format!("user {name:?}"), name, ha1 };
-                (Ok(users.map(foreign).collect()), Origin::Resif)
-            }
+        let (foreign, origin) = if let Some(text) = &text {
+            (read_htdigest(door, text), Origin::Htdigest)
+        } else {
+            let resif = door.resif.as_ref();
+            let resif =
+                resif.context("the configuration names no databases of RESIF's: see [exchange.resif]")?;
+            let users = block_on(resif.permanent())??.into_iter();
+            let foreign = |(name, ha1): (String, _)| Foreign { at: format!("user {name:?}"), name, ha1 };
+            (Ok(users.map(foreign).collect()), Origin::Resif)
         };
         let imported = match foreign {
             Ok(mut foreign) => {

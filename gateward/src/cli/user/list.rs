@@ -9,7 +9,7 @@ use super::refused;
 use crate::base::identity::UserName;
 use crate::cli::access::block_on;
 use crate::cli::{Context, YES};
-use crate::flows::users::Error;
+use crate::flows::users::{Error, Origin};
 use crate::store::grant::{self, GrantRow};
 use crate::store::user::{self, Listed};
 
@@ -53,7 +53,7 @@ fn describe(listed: &Listed) -> Value {
         "role": (!user.role.is_empty()).then_some(&user.role),
         "role_service": user.role_service,
         "password": !user.password_hash.is_empty(),
-        "digest": digest.map(|origin| origin.as_str()),
+        "digest": digest.map(Origin::as_str),
         "disabled_at": user.disabled_at.map(|at| at.to_string()),
         "created_at": created_at.to_string(),
     })

@@ -36,13 +36,13 @@ pub(super) async fn prove(
     let began = Instant::now();
     let name = credentials.login().parse::<UserName>().ok();
     let guesses = &door.failures.guesses;
-    let guesser = Guesser { name: credentials.login(), address: shown.address, attempt: Attempt::Password };
+    let by = Guesser { name: credentials.login(), address: shown.address, attempt: Attempt::Password };
     let found = match &name {
         Some(name) => user_digest::find(&door.store.reader, name.as_str()).await?,
         None => None,
     };
     // Nothing waits from here to the count, so what is sent at once is counted one by one.
-    if let Some(NotNow::TooMany(wait)) = guesses.not_now(guesser, now) {
+    if let Some(NotNow::TooMany(wait)) = guesses.not_now(by, now) {
         let wrong =
             Wrong::new("too-many-failures", "the limit of this account and address, or of this address");
         let reference = record(door, service, shown, &wrong, None, now).await?;
@@ -66,7 +66,7 @@ pub(super) async fn prove(
         }
         (Judged::Wrong(wrong), ..) => wrong,
     };
-    if let Ok(guess) = guesses.begin(guesser, now) {
+    if let Ok(guess) = guesses.begin(by, now) {
         guess.wrong();
     }
     let how = wrong.how;

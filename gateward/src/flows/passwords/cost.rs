@@ -56,15 +56,8 @@ impl Cost {
     /// Finds out whether `password` is what `stored` was made of; `None`, somebody without a password, takes as long
     /// and is wrong. Not on many threads at once.
     pub(super) fn proves(self, stored: Option<&str>, password: &Secret) -> Result<bool, store::Error> {
-        let decoy;
-        let text = match stored {
-            Some(text) => text,
-            None => {
-                decoy = self.decoy();
-                &decoy
-            }
-        };
-        let hash = PasswordHash::new(text).map_err(|error| damaged(&error))?;
+        let text = stored.map_or_else(|| self.decoy(), str::to_owned);
+        let hash = PasswordHash::new(&text).map_err(|error| damaged(&error))?;
         let right = self.argon2().verify_password(password.expose().as_bytes(), &hash).is_ok();
         Ok(right && stored.is_some())
     }

@@ -123,8 +123,8 @@ impl Passwords {
 pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -> Result<KnownUser, Error> {
     let began = Instant::now();
     let guesses = &door.failures.guesses;
-    let guesser = Guesser { name: claimed.name, address: claimed.address, attempt: claimed.attempt };
-    if let Some(why) = guesses.not_now(guesser, now) {
+    let by = Guesser { name: claimed.name, address: claimed.address, attempt: claimed.attempt };
+    if let Some(why) = guesses.not_now(by, now) {
         return Err(not_now(door, &claimed, why, now).await?);
     }
     // The counter first: what changes about the account after this moves it.
@@ -150,11 +150,11 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     {
         return Ok(user);
     }
-    let guess = match guesses.begin(guesser, now) {
+    let guess = match guesses.begin(by, now) {
         Ok(guess) => guess,
         Err(why) => return Err(not_now(door, &claimed, why, now).await?),
     };
-    let Some(place) = passwords.places.take(guesses.is_stranger(guesser, now)).await else {
+    let Some(place) = passwords.places.take(guesses.is_stranger(by, now)).await else {
         guess.not_judged();
         return Err(Error::Busy);
     };
