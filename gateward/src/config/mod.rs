@@ -36,6 +36,7 @@ pub mod service;
 pub mod settings;
 mod standing;
 pub mod upstream;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ use std::path::{Path, PathBuf};
 use backup_manifest::VerifierKey;
 use serde::Deserialize;
 
+use crate::base::name::UrlPath;
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
 pub use backup::{Backup, S3};
@@ -55,6 +57,7 @@ pub use openhim::OpenHim;
 pub use passwords::Passwords;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
+pub use verify::{SystemUser, VERIFY, Verify};
 
 /// Where our own pages stand on the public listener.
 const LOGIN_PAGE: &str = "/gateward";
@@ -126,6 +129,9 @@ pub struct Config {
     /// The exchange.
     #[serde(default)]
     pub exchange: Exchange,
+    /// Who may ask for their clients.
+    #[serde(default)]
+    pub verify: Verify,
     /// The listener for operators; one that serves has it.
     pub admin: Option<Admin>,
     /// Whose signed tokens are believed.
@@ -300,6 +306,13 @@ impl Config {
         }
         nodes::check(&self.node_ca, &self.node_crl, self.crl)
             .map_err(|(what, reason)| Wrong { line: line_of_option(text, what), reason })?;
+        if let (Some(user), Some(Listen::Address(listen))) = (self.verify.uids.first(), &self.listen) {
+            let reason = format!(
+                "verify.uids names users of this machine, who are known at a Unix socket and not at {listen}: listen on \
+                 unix:PATH, or enroll the proxy as a node with the role proxy"
+            );
+            return Err(wrong(&user.to_string(), reason));
+        }
         if let Some(access_token) = &self.access_token {
             access_token.check().map_err(|(what, reason)| wrong(what, reason))?;
         }
@@ -336,24 +349,15 @@ impl Config {
                     return Err(wrong(own.as_str(), reason));
                 }
             }
-            let exchange = &self.exchange.path;
-            for path in service.path.iter().filter(|path| !path.is_root()) {
-                if path.strip(exchange.as_str()).is_some() || exchange.strip(path.as_str()).is_some() {
-                    let reason = format!("the service at {path} and the exchange at {exchange} overlap");
+            for (place, what) in self.own_places() {
+                let overlap = |path: &&UrlPath| {
+                    path.strip(place.as_str()).is_some() || place.strip(path.as_str()).is_some()
+                };
+                // One at the root gets what is nobody else's.
+                if let Some(path) = service.path.iter().filter(|path| !path.is_root()).find(overlap) {
+                    let reason = format!("the service at {path} and {what} at {place} overlap");
                     return Err(wrong(path.as_str(), reason));
                 }
-            let below = service.path.as_str().strip_prefix(LOGIN_PAGE);
-            if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
-                let reason = format!("{LOGIN_PAGE} is where our login page stands: no service may");
-                return Err(wrong(service.path.as_str(), reason));
-            }
-            let is_over = service.path.strip(self.exchange.path.as_str()).is_some();
-            if is_over && !service.path.is_root() || self.exchange.path.strip(service.path.as_str()).is_some()
-            {
-                let reason = format!(
-                    "the service at {} and the exchange at {} overlap",
-                    service.path, self.exchange.path
-                );
             }
             service.check().map_err(|reason| wrong(service.path.first().as_str(), reason))?;
             if service.openhim && self.openhim.is_none() {
@@ -386,6 +390,16 @@ impl Config {
             (!self.oidc.is_empty(), "an [[oidc]]"),
         ];
         stands.into_iter().find(|(stands, _)| *stands).map_or(Ok(()), |(_, what)| Err(what))
+    }
+
+    /// What of the public listener's paths is ours, and no service's.
+    fn own_places(&self) -> [(UrlPath, &'static str); 3] {
+        let ours = |path: &str| UrlPath::try_from(path.to_owned()).expect("it is a path");
+        [
+            (self.exchange.path.clone(), "the exchange"),
+            (ours(LOGIN_PAGE), "our login page"),
+            (ours(VERIFY), "the place where proxies ask"),
+        ]
     }
 
     /// Takes relative paths from the file's own folder, wherever the program was started.
@@ -567,6 +581,28 @@ mod tests {
         }
         let beside = format!("{}{}", service("/"), service("/a"));
         Config::parse(&format!("{SMALL}{beside}"), Path::new("/")).unwrap();
+    }
+
+    #[test]
+    fn where_proxies_ask_no_service_stands() {
+        for path in ["/verify", "/verify/x"] {
+            let service = format!(
+                "[[service]]\nkind = \"plain\"\npath = \"{path}\"\nupstream = \"verify\"\nrequire = [\"login\"]\n"
+            );
+            assert!(refusal(&service).1.contains("where proxies ask"), "{path}");
+        }
+    }
+
+    #[test]
+    fn users_of_this_machine_are_proxies_at_a_unix_socket_alone() {
+        for user in ["33", "\"www-data\""] {
+            let verify = format!("[verify]\nuids = [{user}]\n");
+            assert!(refusal(&verify).1.contains("listen on unix:PATH"), "{user}");
+            let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
+            let socket = SMALL.replacen("127.0.0.1:8443", "unix:http.sock", 1).replacen(tls, "", 1);
+            let config = Config::parse(&format!("{socket}{verify}"), Path::new("/")).unwrap();
+            assert_eq!(config.verify.uids[0].to_string(), user.trim_matches('"'));
+        }
     }
 
     #[test]

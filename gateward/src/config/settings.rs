@@ -9,10 +9,10 @@ use jiff::SignedDuration;
 use toml::Value;
 
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
-use super::upstream::{HttpUpstream, Upstream};
+use super::upstream::{BEHIND_PROXY, HttpUpstream, Upstream};
 use super::{
     AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
-    OpenHim, Passwords, Resif, Tls,
+    OpenHim, Passwords, Resif, Tls, Verify,
 };
 use crate::base::maintenance::Maintenance;
 use crate::base::resif::{Column, Tables};
@@ -95,6 +95,7 @@ impl Config {
             digest_sha256,
             passwords,
             exchange,
+            verify,
             admin,
             issuer,
             oidc,
@@ -134,6 +135,8 @@ impl Config {
             all.below("passwords").set(name, i64::from(*value));
         }
         list_exchange(exchange, &mut all.below("exchange"));
+        let Verify { uids } = verify;
+        all.set("verify.uids", uids.iter().map(ToString::to_string).collect::<Vec<_>>());
         match admin {
             Some(Admin { listen, tls }) => {
                 all.text("admin.listen", listen);
@@ -358,6 +361,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
 fn list_upstream(upstream: &Upstream, list: &mut Below<'_>) {
     let HttpUpstream { url, timeout, credential, ca, certificate, key } = match upstream {
         Upstream::Dir(path) => return list.text("upstream", format_args!("dir:{}", path.display())),
+        Upstream::BehindProxy => return list.text("upstream", BEHIND_PROXY),
         Upstream::Http(http) => http,
     };
     let mut list = list.below("upstream");

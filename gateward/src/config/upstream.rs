@@ -13,6 +13,8 @@ pub enum Upstream {
     Dir(PathBuf),
     /// An HTTP server.
     Http(HttpUpstream),
+    /// Whatever is behind a proxy that asks at `/verify`: nothing is served here.
+    BehindProxy,
 }
 
 /// An HTTP server behind a service.
@@ -150,7 +152,7 @@ impl TryFrom<String> for UpstreamUrl {
         let uri: http::Uri = text.parse().map_err(|_| wrong("no URL"))?;
         let scheme = uri.scheme_str();
         if !matches!(scheme, Some("http" | "https")) {
-            return Err(wrong("dir:PATH, unix:PATH, http://host:port or https://host:port"));
+            return Err(wrong("dir:PATH, unix:PATH, http://host:port, https://host:port or verify"));
         }
         if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
             return Err(wrong("a host without login; name a file in credential for one"));
@@ -174,6 +176,9 @@ fn default_timeout() -> SignedDuration {
     SignedDuration::from_secs(120)
 }
 
+/// What a file says of a service that nothing is behind here.
+pub(super) const BEHIND_PROXY: &str = "verify";
+
 impl TryFrom<String> for Upstream {
     type Error = String;
 
@@ -181,6 +186,7 @@ impl TryFrom<String> for Upstream {
         match text.strip_prefix("dir:") {
             Some("") => Err("\"dir:\" is no upstream: dir:PATH".into()),
             Some(path) => Ok(Self::Dir(path.into())),
+            None if text == BEHIND_PROXY => Ok(Self::BehindProxy),
             None => Ok(Self::Http(HttpUpstream {
                 url: text.try_into()?,
                 timeout: default_timeout(),
@@ -201,7 +207,9 @@ impl<'de> Deserialize<'de> for Upstream {
             type Value = Upstream;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("dir:PATH, unix:PATH, http://host:port, or { url = \"http://host:port\", ... }")
+                f.write_str(
+                    "dir:PATH, unix:PATH, http://host:port, verify, or { url = \"http://host:port\", ... }",
+                )
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Upstream, E> {
@@ -241,6 +249,7 @@ impl Upstream {
     pub(super) fn anchor(&mut self, folder: &Path) {
         let own: [Option<&mut PathBuf>; 5] = match self {
             Self::Dir(path) => [Some(path), None, None, None, None],
+            Self::BehindProxy => [const { None }; 5],
             Self::Http(HttpUpstream { url, timeout: _, credential, ca, certificate, key }) => {
                 let socket = match url {
                     Place::Unix(path) => Some(path),

@@ -7,12 +7,14 @@
 mod doubtful;
 mod permit;
 mod running;
+mod verified;
 
 use jiff::Timestamp;
 
 pub use self::doubtful::{Doubtful, end_doubtful};
 pub use self::permit::{Failure, Held, Order, Permit, Released};
 pub use self::running::{Admitted, Ending};
+pub use self::verified::Verified;
 use super::authenticate::{self, Challenge, Shown};
 use super::caller::{Caller, Person};
 use super::claim::{self, Claim};

@@ -35,3 +35,4 @@ pub mod replays;
 pub mod sessions;
 pub mod usage;
 pub mod users;
+pub mod verify;

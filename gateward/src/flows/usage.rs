@@ -101,7 +101,7 @@ impl Request {
 }
 
 /// How an answer ended.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Ended {
     bytes: u64,
     #[serde(default)]
@@ -140,6 +140,8 @@ impl Counting<'_> {
                 self.request(&place, &asked, &read(event)?);
             }
             ("released", _) => self.request(&place, &read(event)?, &read(event)?),
+            // Somebody else carries it: it is a request, and nobody here knows how many bytes.
+            ("verified", _) => self.request(&place, &read(event)?, &Ended::default()),
             ("request_refused", _) => self.row(&place, None).refused += 1,
             // Those beyond the first ten of a flood, whichever services they were for.
             ("failures_counted", _) if body.reason.is_some_and(|reason| reason.starts_with("request:")) => {

@@ -12,19 +12,28 @@ use super::found::{Failed, Source};
 use super::pump::Pump;
 use super::tunnel::Tunnel;
 use crate::base::id::{Reference, TransactionId};
-use crate::flows::admit::{self, Admitted, Released};
+use crate::flows::admit::{self, Admitted, Released, Verified};
 use crate::flows::authenticate::{self, Failure};
+use crate::flows::caller::Person;
 use crate::flows::exchange;
 use crate::flows::kind::{ErrorForm, NotAllowed, NotUnderstood};
 use crate::flows::oidc::NotBelieved;
 use crate::flows::operate;
 use crate::flows::passwords;
+use crate::flows::verify::Unclear;
 
 /// How long a caller is asked to wait when nothing can be recorded, in seconds.
 const COME_BACK: u64 = 5;
 
 /// What this program calls itself to clients.
 pub const SERVICE_VERSION: &str = concat!("gateward ", env!("CARGO_PKG_VERSION"));
+
+/// What a proxy that asked is told beside the status: the person, the machine, the request's id, and of a
+/// refusal the reference.
+const X_GATEWARD_USER: HeaderName = HeaderName::from_static("x-gateward-user");
+const X_GATEWARD_NODE: HeaderName = HeaderName::from_static("x-gateward-node");
+const X_GATEWARD_TRANSACTION: HeaderName = HeaderName::from_static("x-gateward-transaction");
+const X_GATEWARD_REFERENCE: HeaderName = HeaderName::from_static("x-gateward-reference");
 
 /// The answer of every listener.
 pub type Answered = Response<AnswerBody>;
@@ -139,6 +148,20 @@ impl Problem {
         let mut answered = text(status, ::fhir::outcome(issue, &format!("{detail}{reference}")));
         answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(::fhir::JSON));
         answered.headers_mut().extend(fields);
+        answered
+    }
+
+    /// Writes it for a proxy that asks on behalf of its clients: of all refusals, nginx passes on 401 and 403
+    /// alone, and makes an error of its own of any other.
+    pub fn for_proxy(mut self) -> Answered {
+        if self.status.is_client_error() && self.status != StatusCode::UNAUTHORIZED {
+            self.status = StatusCode::FORBIDDEN;
+        }
+        let reference = self.reference;
+        let mut answered = self.answer();
+        if let Some(Ok(reference)) = reference.map(|reference| reference.to_string().try_into()) {
+            answered.headers_mut().insert(X_GATEWARD_REFERENCE, reference);
+        }
         answered
     }
 
@@ -447,6 +470,11 @@ pub fn busy() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", said).with(RETRY_AFTER, COME_BACK.to_string())
 }
 
+/// Says that nothing is served at a path.
+pub fn no_service() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-service", "There is no service at this path.")
+}
+
 /// Says that the door is shut, and tells the operator why.
 pub fn shut(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a request could not be decided or recorded");
@@ -464,6 +492,41 @@ pub fn upstream_failed(failed: &Failed, transaction: TransactionId) -> Problem {
         Some(seconds) => problem.with(RETRY_AFTER, *seconds),
         None => problem,
     }
+}
+
+/// Tells somebody who asked at `/verify` that they are no proxy.
+pub fn no_proxy(reference: Reference) -> Problem {
+    let said = "Only a proxy may ask here: a node with the role proxy, by its certificate, or a configured user of \
+                this machine, by the Unix socket.";
+    // Some challenge must stand here (RFC 9110 section 15.5.2); no client has a scheme for certificates.
+    Problem::new(StatusCode::UNAUTHORIZED, "not-a-proxy", said)
+        .under(reference)
+        .with(WWW_AUTHENTICATE, "Certificate realm=\"gateward proxies\"")
+}
+
+/// Tells a proxy that its question has no answer.
+pub fn unclear(why: &Unclear, reference: Reference) -> Problem {
+    let detail = format!("{}.", capitalised(&why.to_string()));
+    Problem::new(StatusCode::FORBIDDEN, why.reason(), detail).under(reference)
+}
+
+/// Tells a proxy who asks and that they may, also in the field by which its own upstream learns it.
+pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>) -> Answered {
+    let caller = verified.caller();
+    let told = [
+        (identify_as.cloned(), caller.told()),
+        (Some(X_GATEWARD_USER), caller.person().map(Person::name)),
+        (Some(X_GATEWARD_NODE), caller.node().map(|node| node.name().to_string())),
+        (Some(X_GATEWARD_TRANSACTION), Some(verified.transaction().to_string())),
+    ];
+    let mut answered = text(StatusCode::OK, "");
+    for (name, value) in told {
+        if let (Some(name), Some(value)) = (name, value) {
+            let value = value.try_into().expect("names are letters that a field can hold");
+            answered.headers_mut().insert(name, value);
+        }
+    }
+    answered
 }
 
 /// Answers with what was found; it is whole, and `released` proves that it is recorded.

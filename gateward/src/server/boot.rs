@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http_digest::Offer;
 use jiff::Timestamp;
+use nix::unistd::User;
 use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
 
 use super::ckan::{Api, Asking, Known, Program, Unready};
@@ -22,7 +23,7 @@ use crate::base::random::Random;
 use crate::base::secret::{Secret, is_open_to_everybody};
 use crate::base::sha256::Sha256;
 use crate::base::time::{Clock, Unbelieved};
-use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle};
+use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle, SystemUser};
 use crate::flows::access_token::letter::{self, Letters};
 use crate::flows::admit::Doubtful;
 use crate::flows::door::{Door, WithoutGroup};
@@ -131,6 +132,9 @@ pub enum Error {
         /// What is wrong, and what would be right.
         why: String,
     },
+    /// The operator's: somebody whom this machine does not know.
+    #[error("verify.uids: this machine has no user {0}")]
+    NoUser(String),
     /// The operator's: a grant that makes no sense.
     #[error("a grant in the configuration: {0}")]
     Grant(#[from] NotARule),
@@ -192,6 +196,7 @@ impl Error {
             | Self::NoAuthorities(_)
             | Self::Authorities { .. }
             | Self::Service { .. }
+            | Self::NoUser(_)
             | Self::Issuer { .. }
             | Self::Resif(_)
             | Self::Ckan(_)
@@ -307,6 +312,22 @@ pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
         services().find(|service| service.name() == grant.service).map(|service| rule(service, grant))
     });
     granted.collect()
+}
+
+/// Finds the numbers of the users that are believed as proxies.
+///
+/// # Errors
+///
+/// [`Error::NoUser`].
+pub fn verify_uids(config: &Config) -> Result<Vec<u32>, Error> {
+    let number = |user: &SystemUser| match user {
+        SystemUser::Id(id) => Ok(*id),
+        SystemUser::Name(name) => {
+            let found = User::from_name(name).ok().flatten();
+            found.map(|user| user.uid.as_raw()).ok_or_else(|| Error::NoUser(name.clone()))
+        }
+    };
+    config.verify.uids.iter().map(number).collect()
 }
 
 /// Sums up what the configuration says about who may reach what: SHA-256 in hex, the same on every

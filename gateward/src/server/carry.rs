@@ -86,16 +86,13 @@ impl Carriage {
         let uri = &self.head.uri;
         let page = service.service.challenge == Challenge::Page;
         let shown = Shown {
-            authorization: if page { None } else { only(&self.head.headers, AUTHORIZATION, "?") },
-            session: if page { session_cookie(&self.head.headers) } else { None },
+            authorization: authorization(&service.service, &self.head.headers),
+            session: session(&service.service, &self.head.headers),
             method: self.head.method.as_str(),
             target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
             address: self.from.address,
             certificate: self.from.other_end.certificate.as_ref(),
-            openhim: openhim::Said {
-                client: only(&self.head.headers, "x-openhim-clientid", ""),
-                transaction: only(&self.head.headers, "x-openhim-transactionid", ""),
-            },
+            openhim: said_by_openhim(&self.head.headers),
             arrival: &self.arrival,
         };
         let request = Request {
@@ -114,10 +111,7 @@ impl Carriage {
                 return Problem::new(StatusCode::SEE_OTHER, "who-are-you", "Log in first.")
                     .with(LOCATION, way_there(shown.target));
             }
-            answer::not_admitted(&error, |stale| {
-                let bearer = bearer_error(shown, &error);
-                bearer.into_iter().chain(challenges(door, &service.service, now, stale)).collect()
-            })
+            not_admitted(door, ask, &error, now)
         })?;
         match permit.effect() {
             Effect::Read => self.read(service, permit, now).await,
@@ -144,6 +138,7 @@ impl Carriage {
             Source::Folder(folder) => {
                 folder.find(&permit, &self.head.method, &self.head.headers).await.map_err(Failed::from)
             }
+            Source::BehindProxy => return Err(answer::no_service().into()),
             Source::Server(upstream) => {
                 let said = said(&self.head, &self.from);
                 tokio::select! {
@@ -300,6 +295,14 @@ impl Carriage {
     }
 }
 
+/// Answers whoever was not admitted, with fresh challenges where one helps.
+pub(super) fn not_admitted(door: &Door, ask: Ask<'_>, error: &admit::Error, now: Timestamp) -> Problem {
+    answer::not_admitted(error, |stale| {
+        let bearer = bearer_error(ask.shown, error);
+        bearer.into_iter().chain(challenges(door, ask.service, now, stale)).collect()
+    })
+}
+
 /// Makes the values of fresh `WWW-Authenticate` fields, in their order.
 fn challenges(door: &Door, service: &Service, now: Timestamp, stale: bool) -> Vec<String> {
     match service.challenge {
@@ -321,13 +324,35 @@ fn bearer_error(shown: Shown<'_>, error: &admit::Error) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(said)
 }
 
+/// What proves a person to `service`: where it has a page of ours, `Authorization` is its upstream's.
+pub(super) fn authorization<'a>(service: &Service, fields: &'a HeaderMap) -> Option<&'a str> {
+    if service.challenge == Challenge::Page { None } else { only(fields, AUTHORIZATION, "?") }
+}
+
+/// The session that a browser shows, where `service` has a page of ours.
+pub(super) fn session<'a>(service: &Service, fields: &'a HeaderMap) -> Option<&'a str> {
+    if service.challenge == Challenge::Page { session_cookie(fields) } else { None }
+}
+
 /// What the client said beside what it asks.
 fn said<'a>(head: &'a request::Parts, from: &CameFrom) -> Said<'a> {
     Said { fields: &head.headers, is_secure: from.is_secure }
 }
 
+/// What an OpenHIM says, if the request is one's.
+pub(super) fn said_by_openhim(fields: &HeaderMap) -> openhim::Said<'_> {
+    openhim::Said {
+        client: only(fields, "x-openhim-clientid", ""),
+        transaction: only(fields, "x-openhim-transactionid", ""),
+    }
+}
+
 /// Returns the value of the field `name` if there is exactly one that is text; several, or no text, are `wrong`.
-fn only<'a>(fields: &'a HeaderMap, name: impl AsHeaderName, wrong: &'static str) -> Option<&'a str> {
+pub(super) fn only<'a>(
+    fields: &'a HeaderMap,
+    name: impl AsHeaderName,
+    wrong: &'static str,
+) -> Option<&'a str> {
     let mut values = fields.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value.to_str().unwrap_or(wrong)),

@@ -22,6 +22,8 @@ pub struct Opened {
     pub services: Arc<[Protected]>,
     /// The file that living logins are written to, if any.
     pub htdigest: Option<Htdigest>,
+    /// The users of this machine that are believed as proxies.
+    pub verify_uids: Vec<u32>,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.

@@ -47,6 +47,7 @@ pub mod token_file;
 pub mod trust;
 mod tunnel;
 mod upstream;
+mod verify;
 mod watch;
 mod welcome;
 

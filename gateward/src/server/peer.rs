@@ -103,7 +103,7 @@ impl Origin {
     pub fn address(&self, fields: &HeaderMap) -> ClientAddress {
         match self {
             Self::Client(address) => *address,
-            Self::Proxy(proxy, trusted) => farthest_believed(*proxy, trusted, fields),
+            Self::Proxy(proxy, trusted) => behind(*proxy, trusted, fields),
         }
     }
 
@@ -115,11 +115,13 @@ impl Origin {
     }
 }
 
+/// Finds who stands behind `proxy`, which is believed.
+///
 /// Walks back along `X-Forwarded-For`, all its fields in order, while proxies that are believed say
 /// who came to them; returns the first address that is none of theirs.
 ///
 /// What is no address ends the walk: whatever stands left of it, nobody who is believed wrote.
-fn farthest_believed(proxy: ClientAddress, trusted: &TrustedProxies, fields: &HeaderMap) -> ClientAddress {
+pub fn behind(proxy: ClientAddress, trusted: &TrustedProxies, fields: &HeaderMap) -> ClientAddress {
     let mut farthest = proxy;
     let named = fields.get_all(X_FORWARDED_FOR).iter().rev();
     for element in named.flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {

@@ -17,8 +17,9 @@ use super::login_page::{LOGIN, LOGOUT};
 use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
 use super::route::route;
+use super::verify::Question;
 use crate::base::name::UrlPath;
-use crate::config::{Mode, StatusStyle};
+use crate::config::{Mode, StatusStyle, TrustedProxies, VERIFY};
 use crate::flows::kind::BodyWanted;
 use crate::flows::replays::Arrival;
 
@@ -42,6 +43,8 @@ pub struct Public {
     pub status_style: StatusStyle,
     /// What `/version` says.
     pub version: Version,
+    /// Who is believed about the address of a client.
+    pub trusted_proxies: TrustedProxies,
     /// Room for bodies that are large.
     pub large: LargeBodies,
 }
@@ -68,13 +71,17 @@ impl Answer for Public {
         let Ok(opened) = self.gate.opened() else {
             return dropping(body, Unwanted::of(&head), Problem::shut(answer::NOT_READY).answer()).await;
         };
-        let path = head.uri.path().to_owned();
+        if head.uri.path() == VERIFY {
+            let trusted = &self.trusted_proxies;
+            let question = Question { opened: &opened, head: &head, from: &from, trusted };
+            let answered = question.answer().await;
+            return dropping(body, Unwanted::of(&head), answered).await;
+        }
         let services = Arc::clone(&opened.services);
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let Some((at, rest)) = route(&services, host, &path) else {
-            let said = "There is no service at this path.";
-            let problem = Problem::new(StatusCode::NOT_FOUND, "no-service", said);
-            return dropping(body, Unwanted::of(&head), problem.answer()).await;
+        let found = route(&services, host, head.uri.path());
+        let Some((at, rest)) = found.filter(|(at, _)| services[*at].is_served()) else {
+            return dropping(body, Unwanted::of(&head), answer::no_service().answer()).await;
         };
         if services[at].service.kind.is_exchange(&rest) {
             return self.exchange(&head, body, address).await;

@@ -1,15 +1,18 @@
 //! Which service a request is for, by its host and its path.
 
 use super::services::Protected;
+use crate::base::target;
 
 /// Finds the service for a request that names `host`, and what follows its path in `path`.
 ///
 /// A service that is for this host alone wins over one that is for all, and a longer path over a shorter.
+/// The path is what it is however needlessly it is escaped, so that no spelling leads elsewhere.
 pub fn route(services: &[Protected], host: Option<&str>, path: &str) -> Option<(usize, String)> {
+    let path = target::without_needless_escapes(path);
     let candidates = services.iter().enumerate().filter_map(|(at, one)| {
         let named = |authority| one.hosts.iter().any(|host| host.is_named_by(authority));
         let is_for_it = one.hosts.is_empty() || host.is_some_and(named);
-        let rest = is_for_it.then(|| one.service.path.strip(path)).flatten()?;
+        let rest = is_for_it.then(|| one.service.path.strip(&path)).flatten()?;
         Some((at, rest, !one.hosts.is_empty()))
     });
     let best = candidates.max_by_key(|(_, rest, is_its_own)| (*is_its_own, usize::MAX - rest.len()))?;

@@ -163,6 +163,7 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
             exchange_path: config.exchange.path.clone(),
             status_style: config.exchange.status_style,
             version: Version { mode: config.mode, contact: config.exchange.contact.clone() },
+            trusted_proxies: config.trusted_proxies.clone(),
             large: LargeBodies::default(),
         }),
     };
@@ -255,6 +256,7 @@ async fn try_open(
         htdigest,
         door: Arc::clone(&door),
         services,
+        verify_uids: boot::verify_uids(config)?,
         clock: clock.clone(),
         seen,
         running: running.clone(),

@@ -28,6 +28,8 @@ pub struct Protected {
     pub hosts: Vec<HostName>,
     /// What is behind it.
     pub source: Source,
+    /// The header in which its upstream is told who asks.
+    pub identify_as: Option<http::HeaderName>,
     /// Where its inventory comes from, if it goes by one.
     pub inventory: Option<Inventory>,
     /// As what it answers OpenHIM, if as a mediator.
@@ -43,6 +45,11 @@ impl Protected {
         }
     }
 
+    /// Tells whether it is served here, and not by a proxy that asks.
+    pub fn is_served(&self) -> bool {
+        !matches!(self.source, Source::BehindProxy)
+    }
+
     /// Tells whether another server is behind it, whose answers may have no length.
     pub fn is_server(&self) -> bool {
         matches!(self.source, Source::Server(_))
@@ -56,6 +63,8 @@ pub enum Source {
     Folder(Folder),
     /// Another server.
     Server(Box<Upstream>),
+    /// Whatever a proxy has that asks us who may; nothing is served here.
+    BehindProxy,
 }
 
 /// Opens what the services protect.
@@ -83,16 +92,21 @@ fn protected(
     let unfit = |why: String| Error::Service { service: config.name(), why };
     let kind = Interpreter::new(config.kind, &settings(config, path).map_err(unfit)?)
         .map_err(|Unfit(why)| unfit(why.to_owned()))?;
+    let identify_as = config.identify_as.as_ref().map(|name| name.0.clone());
     let source = match &config.upstream {
         config::Upstream::Dir(path) => Source::Folder(Folder::open(path).map_err(|source| Error::File {
             what: "folder",
             path: path.clone(),
             source,
         })?),
+        config::Upstream::BehindProxy => {
+            kind.suits_a_proxy_that_asks().map_err(|Unfit(why)| unfit(why.to_owned()))?;
+            Source::BehindProxy
+        }
         config::Upstream::Http(http) => Source::Server(Box::new(Upstream::new(Behind {
             config: http,
             path: path.prefix(),
-            identify_as: config.identify_as.as_ref().map(|name| name.0.clone()),
+            identify_as: identify_as.clone(),
             form: kind.error_form(),
             strictness,
             random: random.clone(),
@@ -119,6 +133,7 @@ fn protected(
         },
         hosts: config.host.clone(),
         source,
+        identify_as,
         inventory,
         mediator,
     })
@@ -157,13 +172,13 @@ fn challenge(config: &ServiceConfig, kind: &Interpreter) -> Challenge {
 /// Tells a kind what was decided.
 fn settings(config: &ServiceConfig, path: &UrlPath) -> Result<Settings, String> {
     let http = match &config.upstream {
-        config::Upstream::Dir(_) => None,
+        config::Upstream::Dir(_) | config::Upstream::BehindProxy => None,
         config::Upstream::Http(http) => Some(http),
     };
     Ok(Settings {
         path: path.clone(),
         stands_elsewhere_too: config.path.are_several(),
-        reads_folder: http.is_none(),
+        reads_folder: matches!(config.upstream, config::Upstream::Dir(_)),
         upstream_has_path: http
             .is_some_and(|http| http.url.path().is_some_and(|other| other != path.as_str())),
         require: require(config)?,
@@ -246,6 +261,15 @@ mod tests {
             assert!(refusal(service).contains(missing), "{missing}: {}", refusal(service));
         }
         assert_eq!(refusal(&format!("{listed}unlisted = \"refuse\"")), "");
+    }
+
+    #[test]
+    fn a_proxy_may_ask_only_where_what_it_carries_is_what_was_permitted() {
+        let fdsn = format!("{FDSN}digest = \"gateward\"\ninventory = \"i.xml\"\nunlisted = \"open\"\n")
+            .replace("http://127.0.0.1:1", "verify");
+        assert!(refusal(&fdsn).contains("has to carry them itself"), "{}", refusal(&fdsn));
+        let plain = "kind = \"plain\"\npath = \"/app\"\nupstream = \"verify\"\nrequire = [\"login\"]";
+        assert_eq!(refusal(plain), "");
     }
 
     #[test]

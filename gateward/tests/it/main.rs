@@ -23,3 +23,4 @@ mod store_under_test;
 mod support;
 mod usage;
 mod users;
+mod verify;

@@ -56,6 +56,26 @@ impl Installation {
         installation
     }
 
+    /// Changes the configuration file, and starts the server with it.
+    pub async fn change(&mut self, change: impl FnOnce(&str) -> String) {
+        self.stop().await;
+        let file = self.path("gateward.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, change(&text)).unwrap();
+        self.start().await;
+    }
+
+    /// Listens on the Unix socket `http.sock` from now on, without TLS.
+    pub async fn listen_on_a_socket(&mut self, more: &str) {
+        let change = |text: &str| {
+            let (head, rest) = text.split_once("[admin]").unwrap();
+            let other = |line: &&str| !line.starts_with("listen =") && !line.starts_with("tls =");
+            let head: String = head.lines().filter(other).map(|line| format!("{line}\n")).collect();
+            format!("listen = \"unix:http.sock\"\n{head}{more}\n[admin]{rest}")
+        };
+        self.change(change).await;
+    }
+
     /// Starts the server, again if need be.
     pub async fn start(&mut self) {
         self.try_start().await.unwrap();
@@ -66,7 +86,9 @@ impl Installation {
         let now = Arc::clone(&self.now);
         let clock = Clock::new(move || Ok(*now.lock().unwrap()));
         let mut config = Config::read(&self.path("gateward.toml")).unwrap();
-        config.listen = Some(Listen::Address((Ipv4Addr::LOCALHOST, 0).into()));
+        if matches!(config.listen, Some(Listen::Address(_))) {
+            config.listen = Some(Listen::Address((Ipv4Addr::LOCALHOST, 0).into()));
+        }
         config.admin.as_mut().unwrap().listen.set_port(0);
         let gate = Gate::new(clock.clone());
         let mut running = server::start(config, clock, system::random(), gate).await?;

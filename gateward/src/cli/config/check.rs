@@ -118,6 +118,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     }
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
     findings.extend(authorities::load(config).err().map(|error| error.to_string()));
+    findings.extend(boot::verify_uids(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
     findings.extend(access_token(config));

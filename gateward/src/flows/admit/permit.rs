@@ -66,7 +66,7 @@ impl Permit {
         }
     }
 
-    fn prolonging(&self) -> Option<Change> {
+    pub(super) fn prolonging(&self) -> Option<Change> {
         let Some(Person::Login(login)) = self.caller.person() else { return None };
         let to = later(self.decided_at, LIFETIME).min(login.valid_until());
         let gained = to.duration_since(login.expires_at());
@@ -74,7 +74,7 @@ impl Permit {
         worth_it.then(|| Change::ProlongLogin(temporary_login::Prolong { login: login.login().clone(), to }))
     }
 
-    fn access(&self) -> Access {
+    pub(super) fn access(&self) -> Access {
         Access {
             method: self.method.clone(),
             path: self.meaning.what.clone(),
@@ -88,7 +88,7 @@ impl Permit {
         }
     }
 
-    fn event(&self, transaction: TransactionId, what: What) -> Happened {
+    pub(super) fn event(&self, transaction: TransactionId, what: What) -> Happened {
         let claimed = self.caller.claimed().map(str::to_owned);
         Happened {
             what,

@@ -344,6 +344,26 @@ impl Interpreter {
         }
     }
 
+    /// Says why a proxy cannot ask on behalf of its clients whether they may: what it carries is not what
+    /// would have been permitted.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`].
+    pub fn suits_a_proxy_that_asks(&self) -> Result<(), Unfit> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Fdsn(_) => Err(Unfit(
+                "kind fdsn reads the bodies of requests, writes them anew and looks into the answers, so it has \
+                 to carry them itself: name an upstream, and have the proxy pass everything to gateward",
+            )),
+            Self::Fhir(_) => Err(Unfit(
+                "kind fhir reads the bodies of requests and records whom the answers name, so it has to carry them \
+                 itself: name an upstream, and have the proxy pass everything to gateward",
+            )),
+        }
+    }
+
     /// Tells in which form clients expect errors.
     pub fn error_form(&self) -> ErrorForm {
         match self {

@@ -117,6 +117,15 @@ pub enum What {
     ResourcesCreated {
         resources: Vec<String>,
     },
+    /// A proxy asked whether a request is permitted, and carries it itself.
+    Verified {
+        #[serde(flatten)]
+        access: Access,
+        /// Which proxy: `node:NAME`, or `unix:UID`.
+        proxy: String,
+        delivery: Delivery,
+        detail: &'static str,
+    },
     /// What is behind a service sent what nobody asked it for.
     UpstreamOverstepped {
         detail: String,

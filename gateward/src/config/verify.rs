@@ -1,0 +1,34 @@
+//! Who may ask at `/verify` on behalf of their clients.
+
+use serde::Deserialize;
+
+/// Where they ask, on the public listener.
+pub const VERIFY: &str = "/verify";
+
+/// The users of this machine that are believed as proxies at our Unix socket; nodes have a role for it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    /// Their numbers, or their names as the system knows them.
+    #[serde(default)]
+    pub uids: Vec<SystemUser>,
+}
+
+/// A user of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum SystemUser {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(String),
+}
+
+impl std::fmt::Display for SystemUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
