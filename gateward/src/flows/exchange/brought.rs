@@ -171,8 +171,8 @@ impl Brought {
 fn jwt(body: &[u8]) -> Option<&[u8]> {
     let body = body.trim_ascii();
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    let dots = body.iter().filter(|byte| **byte == b'.').count();
-    (dots == 2 && body.len() <= MAX_TOKEN && body.iter().all(is_part)).then_some(body)
+    (body.split(|byte| *byte == b'.').count() == 3 && body.len() <= MAX_TOKEN && body.iter().all(is_part))
+        .then_some(body)
 }
 
 #[cfg(test)]

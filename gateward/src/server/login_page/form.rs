@@ -14,7 +14,7 @@ pub(super) struct Form {
     /// Where they wanted to.
     pub(super) to: Option<String>,
     /// What must be the same as the form's cookie.
-    pub(super) form: Option<String>,
+    pub(super) token: Option<String>,
 }
 
 impl Form {
@@ -28,7 +28,7 @@ impl Form {
                 "name" => form.name.replace(value).is_some(),
                 "password" => form.password.replace(Secret::new(value)).is_some(),
                 "to" => form.to.replace(value).is_some(),
-                "form" => form.form.replace(value).is_some(),
+                "form" => form.token.replace(value).is_some(),
                 _ => false,
             };
             if twice {

@@ -93,7 +93,9 @@ impl Public {
             };
         }
         let answered = match (&head.method, head.uri.path()) {
-            (&Method::GET | &Method::HEAD, LOGOUT) => page(StatusCode::OK, "", include_str!("log_out.html")),
+            (&Method::GET | &Method::HEAD, LOGOUT) => {
+                page(StatusCode::OK, "Logged in", "", include_str!("log_out.html"))
+            }
             (&Method::GET | &Method::HEAD, _) => {
                 let to = Form::read(head.uri.query().unwrap_or_default()).and_then(|form| form.to);
                 ask(&opened, StatusCode::OK, "", to.as_deref())
@@ -132,7 +134,7 @@ impl AtTheDoor<'_> {
             return again(StatusCode::BAD_REQUEST, "The form could not be read. Please try again.", None);
         };
         let to = form.to.as_deref();
-        let sent = cookies::find(&head.headers, FORM).zip(form.form.as_deref());
+        let sent = cookies::find(&head.headers, FORM).zip(form.token.as_deref());
         if !sent.is_some_and(|(cookie, token)| {
             verify_slices_are_equal(cookie.as_bytes(), token.as_bytes()).is_ok()
         }) {
@@ -218,19 +220,23 @@ fn ask(opened: &Opened, status: StatusCode, said: &str, to: Option<&str>) -> Ans
     let token = BASE64URL_NOPAD.encode(&opened.door.random.bytes::<16>());
     let to = to.filter(|to| is_of_a_service(opened, to)).unwrap_or_default();
     let form = include_str!("form.html").replace("{{token}}", &token).replace("{{to}}", &escaped(to));
-    let mut answered = page(status, said, &form);
+    let mut answered = page(status, "Log in", said, &form);
     set(&mut answered, &cookies::form(&token));
     answered
 }
 
-fn page(status: StatusCode, said: &str, form: &str) -> Answered {
+fn page(status: StatusCode, title: &str, said: &str, form: &str) -> Answered {
     let said = match said {
         "" => String::new(),
         said => format!("<p class=\"said\" role=\"alert\">{}</p>", escaped(said)),
     };
     let page = include_str!("page.html");
     // What came from outside is put in last, so that nothing in it is taken for a place.
-    let page = page.replace("{{style}}", STYLE).replace("{{said}}", &said).replace("{{form}}", form);
+    let page = page
+        .replace("{{title}}", title)
+        .replace("{{style}}", STYLE)
+        .replace("{{said}}", &said)
+        .replace("{{form}}", form);
     let mut answered = answer::text(status, page);
     let fields = answered.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
