@@ -11,7 +11,8 @@ fn the_documented_sample_configuration_loads() {
     let config = Config::read(&root().join("docs/gateward.sample.toml")).unwrap();
     assert_eq!(config.service.len(), 3);
     assert_eq!(config.issuer.len(), 1);
-    assert_eq!(config.grant.len(), 4);
+    assert_eq!(config.grant.len(), 5);
+    assert_eq!(config.oidc.len(), 2);
 }
 
 #[test]
