@@ -511,6 +511,8 @@ pub fn unclear(why: &Unclear, reference: Reference) -> Problem {
 }
 
 /// Tells a proxy who asks and that they may, also in the field by which its own upstream learns it.
+///
+/// Each field is there, empty for nobody: of one that is not, Caddy passes on the name of its placeholder.
 pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>) -> Answered {
     let caller = verified.caller();
     let told = [
@@ -521,10 +523,9 @@ pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>) -> Answer
     ];
     let mut answered = text(StatusCode::OK, "");
     for (name, value) in told {
-        if let (Some(name), Some(value)) = (name, value) {
-            let value = value.try_into().expect("names are letters that a field can hold");
-            answered.headers_mut().insert(name, value);
-        }
+        let Some(name) = name else { continue };
+        let value = value.unwrap_or_default().try_into().expect("names are letters that a field can hold");
+        answered.headers_mut().insert(name, value);
     }
     answered
 }

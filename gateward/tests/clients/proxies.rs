@@ -54,6 +54,19 @@ impl Proxy {
         Self::start(nginx.args(["-e", "stderr", "-c"]).arg(file), folder, port)
     }
 
+    /// Caddy with `sites`, which listen on the port that they are given.
+    pub fn caddy_with(sites: impl FnOnce(u16) -> String) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let options = "admin off\nauto_https off\nlog {\noutput discard\n}";
+        let file = folder.path().join("Caddyfile");
+        std::fs::write(&file, format!("{{\n{options}\n}}\n{}", sites(port))).unwrap();
+        let mut caddy = Command::new("caddy");
+        // It keeps things at home.
+        caddy.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
+        caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(file).stderr(Stdio::null());
+        Self::start(&mut caddy, folder, port)
+    }
+
     /// HAProxy, which carries bytes to `server` and says whose they are, as `how` says.
     pub fn haproxy(server: &str, how: &str) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());

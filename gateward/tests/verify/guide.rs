@@ -1,0 +1,117 @@
+//! docs/forward-auth.md, followed word by word: its files are loaded as they are printed. Only names are others.
+
+use super::application::Application;
+use super::guide_reader::{blocks, section};
+use super::installation::Installation;
+use super::proxies::Proxy;
+use super::server::{Credentials, Reply, Server, curl};
+use super::tools::run;
+
+const GUIDE: &str = include_str!("../../../docs/forward-auth.md");
+
+/// The first block of one language below a heading.
+#[track_caller]
+pub fn block(heading: &str, language: &str) -> String {
+    blocks(section(GUIDE, heading), language).remove(0)
+}
+
+/// An installation with the service of the guide.
+pub fn configured(service: &str) -> Server {
+    let installation = Installation::new();
+    let file = std::fs::read_to_string(installation.config()).unwrap();
+    let (head, tables) = file.split_once("[admin]").unwrap();
+    let other = |line: &&str| !line.starts_with("listen =") && !line.starts_with("tls =");
+    let head: String = head.lines().filter(other).map(|line| format!("{line}\n")).collect();
+    let (first, rest) = service.split_once("\n[").unwrap();
+    let socket = installation.file("http.sock").display().to_string();
+    let uid = nix::unistd::getuid().to_string();
+    let file = format!("{first}\n{head}\n[{rest}\n[admin]{tables}")
+        .replace("/run/gateward/http.sock", &socket)
+        .replace("\"www-data\"", &uid);
+    installation.configure(&file);
+    let checked = installation.command(&["config", "check"]);
+    assert!(checked.text().ends_with("good\n"), "{}", checked.text());
+    Server::start(installation)
+}
+
+/// Gateward, a proxy that asks it, and an application behind that.
+pub struct Site {
+    pub server: Server,
+    pub proxy: Proxy,
+    pub application: Application,
+}
+
+impl Site {
+    pub fn with_nginx() -> Self {
+        let server = configured(&block("1. The configuration of gateward", "toml"));
+        let application = Application::start();
+        let proxy = nginx(&server, &block("2. nginx", "nginx"), &application);
+        Self { server, proxy, application }
+    }
+
+    pub fn with_caddy() -> Self {
+        let server = configured(&block("1. The configuration of gateward", "toml"));
+        let application = Application::start();
+        let proxy = caddy(&server, &block("3. Caddy", "caddyfile"), &application);
+        Self { server, proxy, application }
+    }
+
+    /// Both, for what holds before either.
+    pub fn each() -> [Self; 2] {
+        [Self::with_nginx(), Self::with_caddy()]
+    }
+
+    /// Asks at the proxy, as the client at `from`.
+    pub fn curl(&self, path: &str, arguments: &[&str]) -> Reply {
+        self.send(path, arguments, b"")
+    }
+
+    pub fn send(&self, path: &str, arguments: &[&str], input: &[u8]) -> Reply {
+        let url = format!("https://localhost:{}{path}", self.proxy.port);
+        let arguments = [&["--ipv4", "--path-as-is"], arguments].concat();
+        curl(&url, self.server.file("ca.pem").to_str().unwrap(), &arguments, input)
+    }
+
+    /// Exchanges the demo's token, through the proxy.
+    #[track_caller]
+    pub fn login(&self) -> Credentials {
+        let token = std::fs::read(self.server.file("token.asc")).unwrap();
+        Credentials::of(&self.send("/auth", &["--data-binary", "@-"], &token))
+    }
+}
+
+/// nginx with this block, with the demo's certificate.
+pub fn nginx(server: &Server, block: &str, application: &Application) -> Proxy {
+    Proxy::nginx_with(|port| {
+        let block = here(server, block, application);
+        block.replace("listen 443 ssl;", &format!("listen 127.0.0.1:{port} ssl;"))
+    })
+}
+
+/// Caddy with this block, with the demo's certificate.
+pub fn caddy(server: &Server, block: &str, application: &Application) -> Proxy {
+    Proxy::caddy_with(|port| {
+        let block = here(server, block, application);
+        block.replace("app.example.org {", &format!("https://localhost:{port} {{\nbind 127.0.0.1"))
+    })
+}
+
+/// The text with the names that things have here.
+fn here(server: &Server, text: &str, application: &Application) -> String {
+    let file = |name: &str| server.file(name).display().to_string();
+    text.replace("/run/gateward/http.sock", &file("http.sock"))
+        .replace("/etc/ssl/app.pem", &file("server.pem"))
+        .replace("/etc/ssl/private/app.key", &file("server.key"))
+        .replace("127.0.0.1:3000", &format!("127.0.0.1:{}", application.port))
+}
+
+#[test]
+fn caddy_reads_its_block_as_it_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("Caddyfile");
+    // Formatting is what Caddy itself makes of it, so nothing in it means something else than it seems.
+    std::fs::write(&file, block("3. Caddy", "caddyfile")).unwrap();
+    let mut adapt = std::process::Command::new("caddy");
+    adapt.args(["adapt", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", folder.path());
+    run(&mut adapt, b"").good();
+}
