@@ -54,6 +54,17 @@ pub(super) fn for_admin(now: Timestamp) -> anyhow::Result<Made> {
     Ok(Made { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
+/// Makes a throw-away certificate for a machine that asks for others, signed by itself, for 90 days.
+pub(super) fn for_proxy(now: Timestamp) -> anyhow::Result<Made> {
+    let mut parameters =
+        parameters(&format!("demo-proxy {NON_PRODUCTION}"), now, SignedDuration::from_hours(24 * 90))?;
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate()?;
+    let certificate = parameters.self_signed(&key)?;
+    Ok(Made { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
 /// Makes a throw-away authority and a certificate for this machine that it signed, for 90 days.
 ///
 /// The authority's key is not kept: nobody can make more.

@@ -129,9 +129,8 @@ pub struct Config {
     /// The exchange.
     #[serde(default)]
     pub exchange: Exchange,
-    /// Who may ask for their clients.
-    #[serde(default)]
-    pub verify: Verify,
+    /// Who may ask for their clients, besides nodes.
+    pub verify: Option<Verify>,
     /// The listener for operators; one that serves has it.
     pub admin: Option<Admin>,
     /// Whose signed tokens are believed.
@@ -306,7 +305,9 @@ impl Config {
         }
         nodes::check(&self.node_ca, &self.node_crl, self.crl)
             .map_err(|(what, reason)| Wrong { line: line_of_option(text, what), reason })?;
-        if let (Some(user), Some(Listen::Address(listen))) = (self.verify.uids.first(), &self.listen) {
+        if let (Some(user), Some(Listen::Address(listen))) =
+            (self.verify.iter().flat_map(|verify| &verify.uids).next(), &self.listen)
+        {
             let reason = format!(
                 "verify.uids names users of this machine, who are known at a Unix socket and not at {listen}: listen on \
                  unix:PATH, or enroll the proxy as a node with the role proxy"
@@ -601,7 +602,7 @@ mod tests {
             let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
             let socket = SMALL.replacen("127.0.0.1:8443", "unix:http.sock", 1).replacen(tls, "", 1);
             let config = Config::parse(&format!("{socket}{verify}"), Path::new("/")).unwrap();
-            assert_eq!(config.verify.uids[0].to_string(), user.trim_matches('"'));
+            assert_eq!(config.verify.unwrap().uids[0].to_string(), user.trim_matches('"'));
         }
     }
 

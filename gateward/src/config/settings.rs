@@ -135,8 +135,12 @@ impl Config {
             all.below("passwords").set(name, i64::from(*value));
         }
         list_exchange(exchange, &mut all.below("exchange"));
-        let Verify { uids } = verify;
-        all.set("verify.uids", uids.iter().map(ToString::to_string).collect::<Vec<_>>());
+        match verify {
+            Some(Verify { uids }) => {
+                all.set("verify.uids", uids.iter().map(ToString::to_string).collect::<Vec<_>>());
+            }
+            None => all.unset("verify", "no user of this machine asks for others"),
+        }
         match admin {
             Some(Admin { listen, tls }) => {
                 all.text("admin.listen", listen);

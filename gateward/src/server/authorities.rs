@@ -74,9 +74,11 @@ pub fn files(config: &Config) -> impl Iterator<Item = &Path> {
     config.node_ca.iter().chain(&config.node_crl).map(PathBuf::as_path)
 }
 
-/// Whether clients are asked for certificates: some service wants one, or an authority vouches for proxies.
+/// Whether clients are asked for certificates: some service wants one, an authority vouches for machines, or
+/// proxies may ask for others.
 pub fn are_asked_for(config: &Config) -> bool {
     use crate::config::service::Requirement::{Either, Node};
     let wants = |required: &[_]| required.iter().any(|required| matches!(required, Node | Either));
-    !config.node_ca.is_empty() || config.service.iter().any(|service| wants(&service.require))
+    let by_anybody = !config.node_ca.is_empty() || config.verify.is_some();
+    by_anybody || config.service.iter().any(|service| wants(&service.require))
 }

@@ -327,7 +327,7 @@ pub fn verify_uids(config: &Config) -> Result<Vec<u32>, Error> {
             found.map(|user| user.uid.as_raw()).ok_or_else(|| Error::NoUser(name.clone()))
         }
     };
-    config.verify.uids.iter().map(number).collect()
+    config.verify.iter().flat_map(|verify| &verify.uids).map(number).collect()
 }
 
 /// Sums up what the configuration says about who may reach what: SHA-256 in hex, the same on every

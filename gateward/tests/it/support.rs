@@ -71,6 +71,11 @@ impl Installation {
             let (head, rest) = text.split_once("[admin]").unwrap();
             let other = |line: &&str| !line.starts_with("listen =") && !line.starts_with("tls =");
             let head: String = head.lines().filter(other).map(|line| format!("{line}\n")).collect();
+            let rest: String = rest
+                .lines()
+                .filter(|line| !line.starts_with("[verify]"))
+                .map(|line| format!("{line}\n"))
+                .collect();
             format!("listen = \"unix:http.sock\"\n{head}{more}\n[admin]{rest}")
         };
         self.change(change).await;

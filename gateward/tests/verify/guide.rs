@@ -15,20 +15,36 @@ pub fn block(heading: &str, language: &str) -> String {
     blocks(section(GUIDE, heading), language).remove(0)
 }
 
-/// An installation with the service of the guide.
-pub fn configured(service: &str) -> Server {
+/// A server with the lines of the guide, at a Unix socket.
+pub fn configured(service: &str, prepare: impl FnOnce(&Installation)) -> Server {
     let installation = Installation::new();
-    let file = std::fs::read_to_string(installation.config()).unwrap();
-    let (head, tables) = file.split_once("[admin]").unwrap();
-    let other = |line: &&str| !line.starts_with("listen =") && !line.starts_with("tls =");
-    let head: String = head.lines().filter(other).map(|line| format!("{line}\n")).collect();
-    let (first, rest) = service.split_once("\n[").unwrap();
+    prepare(&installation);
     let socket = installation.file("http.sock").display().to_string();
     let uid = nix::unistd::getuid().to_string();
-    let file = format!("{first}\n{head}\n[{rest}\n[admin]{tables}")
-        .replace("/run/gateward/http.sock", &socket)
-        .replace("\"www-data\"", &uid);
-    installation.configure(&file);
+    let service = service.replace("/run/gateward/http.sock", &socket).replace("\"www-data\"", &uid);
+    begin(installation, &service, |line| line.starts_with("listen =") || line.starts_with("tls ="))
+}
+
+/// A server with the lines of the guide for a proxy elsewhere, over TLS on a free port.
+pub fn configured_over_tls(service: &str, prepare: impl FnOnce(&Installation)) -> Server {
+    let users = block("1. The configuration of gateward", "toml");
+    let users = users.lines().find(|line| line.starts_with("uids =")).unwrap();
+    let socket = "listen = \"unix:/run/gateward/http.sock\"\n";
+    assert!(service.contains(socket) && service.contains(users));
+    let installation = Installation::new();
+    prepare(&installation);
+    begin(installation, &service.replace(socket, "").replace(users, ""), |_| false)
+}
+
+/// Puts lines of the guide into a configuration, in place of those at its head that are `replaced`.
+fn begin(installation: Installation, service: &str, replaced: impl Fn(&str) -> bool) -> Server {
+    let file = std::fs::read_to_string(installation.config()).unwrap();
+    let (head, tables) = file.split_once("[admin]").unwrap();
+    let head: String = head.lines().filter(|line| !replaced(line)).map(|line| format!("{line}\n")).collect();
+    let tables: String =
+        tables.lines().filter(|line| !line.starts_with("[verify]")).map(|line| format!("{line}\n")).collect();
+    let (first, rest) = service.split_once("[verify]").unwrap();
+    installation.configure(&format!("{first}\n{head}\n[verify]{rest}\n[admin]{tables}"));
     let checked = installation.command(&["config", "check"]);
     assert!(checked.text().ends_with("good\n"), "{}", checked.text());
     Server::start(installation)
@@ -42,26 +58,25 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn with_nginx() -> Self {
-        let server = configured(&block("1. The configuration of gateward", "toml"));
-        let application = Application::start();
-        let proxy = nginx(&server, &block("2. nginx", "nginx"), &application);
-        Self { server, proxy, application }
-    }
-
-    pub fn with_caddy() -> Self {
-        let server = configured(&block("1. The configuration of gateward", "toml"));
-        let application = Application::start();
-        let proxy = caddy(&server, &block("3. Caddy", "caddyfile"), &application);
-        Self { server, proxy, application }
-    }
-
-    /// Both, for what holds before either.
+    /// One with nginx and one with Caddy, for what holds before either.
     pub fn each() -> [Self; 2] {
-        [Self::with_nginx(), Self::with_caddy()]
+        Self::each_with(str::to_owned, |_| ())
     }
 
-    /// Asks at the proxy, as the client at `from`.
+    /// The same, with another configuration of gateward, and what was done about it before it serves.
+    pub fn each_with(change: impl Fn(&str) -> String, prepare: impl Fn(&Installation)) -> [Self; 2] {
+        let server = || configured(&change(&block("1. The configuration of gateward", "toml")), &prepare);
+        let (first, second) = (server(), server());
+        let (behind_nginx, behind_caddy) = (Application::start(), Application::start());
+        let nginx = nginx_with(&first, &block("2. nginx", "nginx"), &behind_nginx);
+        let caddy = caddy_with(&second, &block("3. Caddy", "caddyfile"), &behind_caddy);
+        [
+            Self { server: first, proxy: nginx, application: behind_nginx },
+            Self { server: second, proxy: caddy, application: behind_caddy },
+        ]
+    }
+
+    /// Asks at the proxy.
     pub fn curl(&self, path: &str, arguments: &[&str]) -> Reply {
         self.send(path, arguments, b"")
     }
@@ -81,7 +96,7 @@ impl Site {
 }
 
 /// nginx with this block, with the demo's certificate.
-pub fn nginx(server: &Server, block: &str, application: &Application) -> Proxy {
+pub fn nginx_with(server: &Server, block: &str, application: &Application) -> Proxy {
     Proxy::nginx_with(|port| {
         let block = here(server, block, application);
         block.replace("listen 443 ssl;", &format!("listen 127.0.0.1:{port} ssl;"))
@@ -89,7 +104,7 @@ pub fn nginx(server: &Server, block: &str, application: &Application) -> Proxy {
 }
 
 /// Caddy with this block, with the demo's certificate.
-pub fn caddy(server: &Server, block: &str, application: &Application) -> Proxy {
+pub fn caddy_with(server: &Server, block: &str, application: &Application) -> Proxy {
     Proxy::caddy_with(|port| {
         let block = here(server, block, application);
         block.replace("app.example.org {", &format!("https://localhost:{port} {{\nbind 127.0.0.1"))

@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod application;
+mod certificates;
 mod guide;
+mod machines;
 mod people;
 
 #[path = "../postgres/cluster.rs"]

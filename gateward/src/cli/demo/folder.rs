@@ -28,10 +28,12 @@ const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9443)
 const COST: Cost = Cost { memory_kib: 19 * 1024, passes: 2 };
 
 /// What is made before the configuration.
-const MADE: [&str; 9] = [
+const MADE: [&str; 11] = [
     "ca.pem",
     "server.pem",
     "server.key",
+    "proxy.pem",
+    "proxy.key",
     "issuer.asc",
     "issuer-secret.asc",
     "keyring.toml",
@@ -141,6 +143,9 @@ impl Folder {
         create(&self.file("ca.pem"), &ca, Readable::ByAll)?;
         create(&self.file("server.pem"), &server.certificate, Readable::ByAll)?;
         create(&self.file("server.key"), &server.key, Readable::ByOwner)?;
+        let proxy = certificates::for_proxy(now)?;
+        create(&self.file("proxy.pem"), &proxy.certificate, Readable::ByAll)?;
+        create(&self.file("proxy.key"), &proxy.key, Readable::ByOwner)?;
         let user = format!("gateward demo issuer {NON_PRODUCTION} <issuer@demo.invalid>");
         let issuer = SigningKey::generate(&user, Algorithm::Ed25519, now, system::random().bytes())?;
         create(&self.file("issuer.asc"), &issuer.public_armored()?, Readable::ByAll)?;
@@ -167,6 +172,7 @@ impl Folder {
              store = \"gateward.db\"\n\
              keyring = \"keyring.toml\"\n\n\
              [admin]\nlisten = \"{admin}\"\ntls = {{ certificate = \"server.pem\", key = \"server.key\" }}\n\n\
+             [verify]  # nodes with the role proxy may ask at /verify whether they may let a request through\n\n\
              [[issuer]]\nkey = \"issuer.asc\"\nfingerprint = \"{}\"\n\n\
              [[service]]\nname = \"files\"\nkind = \"plain\"\npath = \"/files\"\nupstream = \"dir:files\"\nrequire = [\"login\"]\n\n\
              [[grant]]\ngroup = \"/epos/demo\"\nservice = \"files\"\n",

@@ -152,6 +152,7 @@ fn print_commands(
     let token = word(&folder.token());
     let body = shell::word(&format!("@{}", folder.token().display()));
     let config = word(&folder.config());
+    let [proxy, key] = ["proxy.pem", "proxy.key"].map(|name| word(&folder.path().join(name)));
     let port = public.port();
     let restricted = folder::RESTRICTED;
     writeln!(
@@ -162,7 +163,11 @@ fn print_commands(
          curl --cacert {ca} https://localhost:{port}{restricted}\n\
          {program} exchange --dry-run {token} --config {config}\n\
          {program} login list --config {config}\n\
-         {program} audit search --since 10m --config {config}\n"
+         {program} audit search --since 10m --config {config}\n\n\
+         # A proxy in front may ask who its clients are, once it is a node with that role:\n\n\
+         {program} node enroll demo-proxy --certificate {proxy} --role proxy --config {config}\n\
+         curl --retry 2 --retry-all-errors --cacert {ca} --cert {proxy} --key {key} --include --header 'X-Original-Method: GET' \
+         --header 'X-Original-URI: {restricted}' https://localhost:{port}/verify\n"
     )?;
     Ok(())
 }
