@@ -145,8 +145,6 @@ fn every_command_that_it_prints_works_as_printed() {
     assert!(said[2].contains("who-are-you"), "{}", said[2]);
     assert!(said[3].contains("accepted"), "{}", said[3]);
     assert!(said[5].contains("released"), "{}", said[5]);
-    let asked = said.last().unwrap();
-    assert!(asked.contains("who-are-you") && asked.contains("www-authenticate: Digest"), "{asked}");
     assert_eq!(demo.stop(), 0);
 }
 

@@ -2,7 +2,7 @@
 
 use super::application::Application;
 use super::guide_reader::{blocks, section};
-use super::installation::Installation;
+use super::installation::{GATEWARD, Installation, gateward};
 use super::proxies::Proxy;
 use super::server::{Credentials, Reply, Server, curl};
 use super::tools::run;
@@ -118,6 +118,27 @@ fn here(server: &Server, text: &str, application: &Application) -> String {
         .replace("/etc/ssl/app.pem", &file("server.pem"))
         .replace("/etc/ssl/private/app.key", &file("server.key"))
         .replace("127.0.0.1:3000", &format!("127.0.0.1:{}", application.port))
+}
+
+#[test]
+fn the_demo_answers_a_proxy_as_the_page_says() {
+    let outer = tempfile::tempdir().unwrap();
+    let (place, folder) = (outer.path().to_owned(), outer.path().join("demo"));
+    let made = ["demo", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--once", "--dir"];
+    run(gateward().args(made).arg(&folder), b"").good();
+    let commands = block("Try it with the demo", "sh");
+    let (enroll, ask) = commands.split_once("\ncurl").unwrap();
+    let shell = |command: &str| {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-euc", &command.replace("gateward node", &format!("{GATEWARD} node"))]);
+        run(bash.current_dir(&place), b"").good()
+    };
+    shell(enroll);
+    let server = Server::start(Installation::at(outer, "demo"));
+    let port = server.public.to_string();
+    let answered = shell(&format!("curl{}", ask.replace("8443", &port)));
+    assert!(answered.text().contains("401"), "{}", answered.text());
+    assert!(answered.text().contains("who-are-you"), "{}", answered.text());
 }
 
 #[test]

@@ -81,8 +81,13 @@ impl Demo {
             writeln!(out, "  public listener   https://localhost:{}", public.port())?;
             writeln!(
                 out,
-                "  admin listener    https://localhost:{}   (operator.txt)\n",
+                "  admin listener    https://localhost:{}   (operator.txt)",
                 running.bound.admin.port()
+            )?;
+            writeln!(
+                out,
+                "  proxies ask at    https://localhost:{}/verify   (proxy.pem; see docs/forward-auth.md)\n",
+                public.port()
             )?;
             out.flush()?;
             let credentials = round_trip(&folder, public, out).await?;
@@ -152,7 +157,6 @@ fn print_commands(
     let token = word(&folder.token());
     let body = shell::word(&format!("@{}", folder.token().display()));
     let config = word(&folder.config());
-    let [proxy, key] = ["proxy.pem", "proxy.key"].map(|name| word(&folder.path().join(name)));
     let port = public.port();
     let restricted = folder::RESTRICTED;
     writeln!(
@@ -163,11 +167,7 @@ fn print_commands(
          curl --cacert {ca} https://localhost:{port}{restricted}\n\
          {program} exchange --dry-run {token} --config {config}\n\
          {program} login list --config {config}\n\
-         {program} audit search --since 10m --config {config}\n\n\
-         # A proxy in front may ask who its clients are, once it is a node with that role:\n\n\
-         {program} node enroll demo-proxy --certificate {proxy} --role proxy --config {config}\n\
-         curl --retry 2 --retry-all-errors --cacert {ca} --cert {proxy} --key {key} --include --header 'X-Original-Method: GET' \
-         --header 'X-Original-URI: {restricted}' https://localhost:{port}/verify\n"
+         {program} audit search --since 10m --config {config}\n"
     )?;
     Ok(())
 }
