@@ -68,7 +68,7 @@ impl Carriage {
         attempts: &mut Attempts<'_>,
     ) -> Result<Answered, Problem> {
         loop {
-            let now = attempts.begin()?;
+            let now = attempts.begin().map_err(|problem| *problem)?;
             match self.decide_and_do(service, rest, now).await {
                 Ok(answered) => return Ok(answered),
                 Err(undone) => attempts.again(undone).await?,

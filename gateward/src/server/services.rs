@@ -268,6 +268,8 @@ mod tests {
         let fdsn = format!("{FDSN}digest = \"gateward\"\ninventory = \"i.xml\"\nunlisted = \"open\"\n")
             .replace("http://127.0.0.1:1", "verify");
         assert!(refusal(&fdsn).contains("has to carry them itself"), "{}", refusal(&fdsn));
+        let fhir = "kind = \"fhir\"\npath = \"/fhir\"\nupstream = \"verify\"\nrequire = [\"node\"]";
+        assert!(refusal(fhir).contains("has to carry them itself"), "{}", refusal(fhir));
         let plain = "kind = \"plain\"\npath = \"/app\"\nupstream = \"verify\"\nrequire = [\"login\"]";
         assert_eq!(refusal(plain), "");
     }

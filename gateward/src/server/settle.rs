@@ -58,10 +58,10 @@ impl<'a> Attempts<'a> {
     /// # Errors
     ///
     /// What the caller is told, because the clock cannot be believed.
-    pub fn begin(&mut self) -> Result<Timestamp, Problem> {
+    pub fn begin(&mut self) -> Result<Timestamp, Box<Problem>> {
         let now = self.opened.clock.now();
         self.at = now.as_ref().map_or_else(Unbelieved::nearest, |now| *now);
-        now.map_err(|stepped| self.opened.shut_for_clock(&stepped))
+        now.map_err(|stepped| Box::new(self.opened.shut_for_clock(&stepped)))
     }
 
     /// Reads the policy again, to decide once more.

@@ -52,7 +52,7 @@ impl Question<'_> {
     async fn settle(&self, arrival: &Arrival) -> Result<Answered, Problem> {
         let mut attempts = Attempts::new(self.opened);
         loop {
-            let now = attempts.begin()?;
+            let now = attempts.begin().map_err(|problem| *problem)?;
             match self.decide(arrival, now).await {
                 Ok(answered) => return Ok(answered),
                 Err(undone) => attempts.again(undone).await?,

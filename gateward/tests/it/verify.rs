@@ -217,6 +217,18 @@ async fn what_stands_behind_a_proxy_is_not_served_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_has_to_be_carried_is_not_asked_about() {
+    let mut door = door().await;
+    let fdsn = "\n[[service]]\nname = \"dataselect\"\nkind = \"fdsn\"\npath = \"/fdsnws/dataselect/1\"\n\
+        upstream = \"http://127.0.0.1:1\"\ndigest = \"upstream\"\n";
+    door.change(|text| text.to_owned() + fdsn).await;
+    let refused = ask(&door, "/fdsnws/dataselect/1/query?net=XX", &[]).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    let event = door.bodies("request_refused").pop().unwrap();
+    assert_eq!((&event["reason"], &event["service"]), (&"not-for-proxies".into(), &"dataselect".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_of_a_path_leads_to_another_service() {
     let door = door().await;
     let login = login(&door).await;

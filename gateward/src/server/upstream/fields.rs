@@ -17,7 +17,7 @@ use crate::server::login_page::is_ours;
 ///
 /// The first group names somebody or their way to us; it is written by proxies, identity-aware ones too,
 /// for backends that believe it. The second makes backends read another method, path or length.
-const KEPT_FROM_UPSTREAMS: [&str; 46] = [
+const KEPT_FROM_UPSTREAMS: [&str; 47] = [
     "authtype",
     "authuser",
     "cfaccess*",
@@ -44,6 +44,7 @@ const KEPT_FROM_UPSTREAMS: [&str; 46] = [
     "xclusterclientip",
     "xenvoy*",
     "xforwarded*",
+    "xgateward*",
     "xgoog*",
     "xjwtassertion",
     "xmsclient*",
@@ -210,6 +211,7 @@ mod tests {
             "forwarded",
             "x-real-ip",
             "x-openhim-clientid",
+            "x-gateward-user",
             "x-openhim-transactionid",
             "x_openhim_clientid",
             "x-ssl-client-cert",
