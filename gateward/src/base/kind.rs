@@ -11,6 +11,18 @@ pub enum Kind {
     Fdsn,
     /// A FHIR R4 server.
     Fhir,
+    /// A CKAN, as DCOR has it.
+    Ckan,
+}
+
+/// What happens to CKAN's own keys, which were given out before there were any of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExistingKeys {
+    /// They pass as they are, and are listed.
+    Pass,
+    /// They open nothing any more.
+    Refuse,
 }
 
 /// Who checks HTTP Digest.

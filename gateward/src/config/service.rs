@@ -13,7 +13,7 @@ use super::standing::{self, Paths};
 use super::upstream::{Upstream, UpstreamUrl};
 use crate::base::address::Whence;
 use crate::base::host::HostName;
-use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
+use crate::base::kind::{DigestCheckedBy, ExistingKeys, Kind, QueryauthTo, Unlisted};
 use crate::base::maintenance::Maintenance;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::network::Network;
@@ -47,6 +47,8 @@ pub struct ServiceConfig {
     pub digest: Option<DigestCheckedBy>,
     /// What tells which data there are, and which of them are restricted.
     pub inventory: Option<Inventory>,
+    /// What happens to CKAN's own keys; without a default.
+    pub existing_keys: Option<ExistingKeys>,
     /// What happens to data that the inventory does not know; without a default.
     pub unlisted: Option<Unlisted>,
     /// What is restricted, whatever the inventory says.

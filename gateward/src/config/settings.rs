@@ -318,6 +318,7 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
         identify_as,
         openhim,
         pass,
+        existing_keys,
     } = config;
     list.text("name", config.name());
     list.set("kind", word(kind));
@@ -342,6 +343,11 @@ fn list_service(config: &ServiceConfig, list: &mut Below<'_>) {
         None => list.unset("inventory", "nothing tells which data are restricted"),
     }
     list.optional("unlisted", unlisted.as_ref().map(word), "nothing is looked up");
+    list.optional(
+        "existing_keys",
+        existing_keys.as_ref().map(word),
+        "this kind of service knows no keys of CKAN's",
+    );
     list.set("restrict_metadata", *restrict_metadata);
     match verify_stream {
         Some(verify) => list.set("verify_stream", *verify),

@@ -12,9 +12,10 @@ mod verified;
 use jiff::Timestamp;
 
 pub use self::doubtful::{Doubtful, end_doubtful};
-pub use self::permit::{Failure, Held, Order, Permit, Released};
+pub use self::permit::{Failure, Held, KeyShown, Order, Permit, Released};
 pub use self::running::{Admitted, Ending};
 pub use self::verified::Verified;
+use super::authenticate::key::{self, Keyed};
 use super::authenticate::{self, Challenge, Shown};
 use super::caller::{Caller, Person};
 use super::claim::{self, Claim};
@@ -179,6 +180,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         transaction: TransactionId::new(now, &door.random),
         decided_under: policy.revision,
         decided_at: now,
+        leads_to: None,
     })
 }
 
@@ -226,7 +228,9 @@ async fn recognise(
         (Entry::Required, Require { node: true, person: true, either: true }) => (false, node.is_err()),
         (Entry::Required, require) => (require.node, require.person),
         (Entry::Person, require) => (require.node && !require.either, true),
-        (Entry::Open | Entry::Upstream, require) => (require.node && !require.either, false),
+        (Entry::Open | Entry::Upstream | Entry::Keyed(_), require) => {
+            (require.node && !require.either, false)
+        }
     };
     if let (true, Err(why)) = (node_needed, node) {
         let request =
@@ -238,6 +242,13 @@ async fn recognise(
     if person_needed {
         let person = authenticate::authenticate(door, policy, &service.name, shown, now).await?;
         return Ok(caller.with_person(person));
+    }
+    if let Entry::Keyed(existing) = meaning.entry {
+        return Ok(match key::read(door, &service.name, shown, ask.request.fields, existing, now).await? {
+            Keyed::Nobody => caller,
+            Keyed::Holder(holder) => caller.with_person(Person::AccessToken(holder)),
+            Keyed::Others(key) => caller.with_existing_key(key),
+        });
     }
     if meaning.entry != Entry::Upstream {
         return Ok(caller);

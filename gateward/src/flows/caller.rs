@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::authenticate::{ApiTokenHolder, IdTokenHolder, Login, SessionHolder};
+use super::authenticate::{ApiTokenHolder, ExistingKey, Holder, IdTokenHolder, Login, SessionHolder, key};
 use super::door::Door;
 use super::kind::Effect;
 use super::nodes::KnownNode;
@@ -19,6 +19,7 @@ pub struct Caller {
     person: Option<Person>,
     claimed: Option<String>,
     passed_on: Option<PassedOn>,
+    existing_key: Option<ExistingKey>,
 }
 
 /// A person that was proven for this very request; each variant is made where it is proven, alone.
@@ -34,6 +35,8 @@ pub enum Person {
     ApiToken(Box<ApiTokenHolder>),
     /// Somebody with an account here, by the cookie of our login page.
     Session(Box<SessionHolder>),
+    /// Somebody with a key of ours in their access token.
+    AccessToken(Box<Holder>),
 }
 
 impl Person {
@@ -45,13 +48,24 @@ impl Person {
             Self::IdToken(holder) => format!("jwt:{}", holder.token().id()),
             Self::ApiToken(holder) => holder.user().name().to_string(),
             Self::Session(holder) => holder.user().name().to_string(),
+            Self::AccessToken(holder) => key::who(holder.access_token()),
+        }
+    }
+
+    /// What they are called elsewhere: for the part of the record that can be erased.
+    pub fn called(&self) -> Option<String> {
+        match self {
+            Self::Login(_) | Self::IdToken(_) | Self::User(_) | Self::ApiToken(_) | Self::Session(_) => None,
+            Self::AccessToken(holder) => Some(holder.user().to_string()),
         }
     }
 
     /// What an upstream is told that asks who comes.
     fn told(&self) -> String {
         match self {
-            Self::Login(_) | Self::User(_) | Self::ApiToken(_) | Self::Session(_) => self.name(),
+            Self::Login(_) | Self::User(_) | Self::ApiToken(_) | Self::Session(_) | Self::AccessToken(_) => {
+                self.name()
+            }
             // No user here has such a name, so that nobody can be taken for another.
             Self::IdToken(holder) => format!("{}#{}", holder.token().issuer(), holder.token().subject()),
         }
@@ -65,6 +79,7 @@ impl Person {
             Self::User(user) => Some(user.subject()),
             Self::ApiToken(holder) => Some(holder.user().subject()),
             Self::Session(holder) => Some(holder.user().subject()),
+            Self::AccessToken(holder) => Some(holder.subject()),
         }
     }
 
@@ -76,6 +91,7 @@ impl Person {
             Self::User(user) => user.by(),
             Self::ApiToken(holder) => holder.user().by(),
             Self::Session(holder) => holder.user().by(),
+            Self::AccessToken(_) => "access-token",
         }
     }
 
@@ -87,13 +103,17 @@ impl Person {
             Self::User(user) => vec![Subject::User(user.name().clone())],
             Self::ApiToken(holder) => vec![Subject::User(holder.user().name().clone())],
             Self::Session(holder) => vec![Subject::User(holder.user().name().clone())],
+            // CKAN decides what its users reach.
+            Self::AccessToken(_) => Vec::new(),
         }
     }
 
     /// Whether what proved them is for this at all, whatever they may do otherwise.
     fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
         match self {
-            Self::Login(_) | Self::IdToken(_) | Self::User(_) | Self::Session(_) => true,
+            Self::Login(_) | Self::IdToken(_) | Self::User(_) | Self::Session(_) | Self::AccessToken(_) => {
+                true
+            }
             Self::ApiToken(holder) => holder.is_for(service, effect),
         }
     }
@@ -106,6 +126,7 @@ impl Person {
             Self::User(_) => None,
             Self::ApiToken(holder) => Some(holder.expires_at()),
             Self::Session(holder) => Some(holder.expires_at()),
+            Self::AccessToken(holder) => Some(holder.ends_at()),
         }
     }
 
@@ -117,6 +138,7 @@ impl Person {
             Self::User(user) => return format!("it is the user {}", user.name()),
             Self::ApiToken(holder) => return holder.shows(),
             Self::Session(holder) => return format!("it is the user {}", holder.user().name()),
+            Self::AccessToken(_) => return "the key is of an access token".to_owned(),
         };
         if groups.is_empty() {
             return "the token lists no group".to_owned();
@@ -150,6 +172,10 @@ impl Person {
                 let again = holder.look_again(door, now).await?;
                 Ok(again.map(|holder| Self::Session(Box::new(holder))))
             }
+            Self::AccessToken(holder) => {
+                let again = holder.look_again(door, now).await?;
+                Ok(again.map(|holder| Self::AccessToken(Box::new(holder))))
+            }
         }
     }
 }
@@ -180,6 +206,12 @@ impl Caller {
         Self { claimed: Some(name), ..self }
     }
 
+    /// The same, who shows a key that is CKAN's to judge.
+    pub(super) fn with_existing_key(self, key: Option<ExistingKey>) -> Self {
+        let claimed = key.as_ref().map(|key| format!("existing key {}", key.pseudonym));
+        Self { existing_key: key, claimed, ..self }
+    }
+
     /// The machine.
     pub fn node(&self) -> Option<&KnownNode> {
         self.node.as_ref()
@@ -198,6 +230,11 @@ impl Caller {
     /// What the OpenHIM said that passed the request on, if one did.
     pub fn passed_on(&self) -> Option<&PassedOn> {
         self.passed_on.as_ref()
+    }
+
+    /// The key that is CKAN's to judge.
+    pub fn existing_key(&self) -> Option<&ExistingKey> {
+        self.existing_key.as_ref()
     }
 
     /// Whether anybody was proven.

@@ -106,6 +106,7 @@ impl Problem {
             Form::Problem => self.answer(),
             Form::Fdsn { path, at } => self.fdsn(path, at),
             Form::Fhir => self.fhir(),
+            Form::Ckan => self.ckan(),
         }
     }
 
@@ -165,6 +166,24 @@ impl Problem {
         answered
     }
 
+    /// As CKAN's clients read errors: its action API's own form.
+    fn ckan(self) -> Answered {
+        let Self { status, detail, reference, fields, .. } = self;
+        let kind = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "Authorization Error",
+            StatusCode::NOT_FOUND => "Not Found Error",
+            _ => "Gateway Error",
+        };
+        let mut error = serde_json::json!({ "__type": kind, "message": detail });
+        if let Some(reference) = reference {
+            error["reference"] = reference.to_string().into();
+        }
+        let document = serde_json::json!({ "success": false, "error": error });
+        let mut answered = json(status, "application/json", &document);
+        answered.headers_mut().extend(fields);
+        answered
+    }
+
     /// Writes it as a problem document.
     pub fn answer(self) -> Answered {
         let mut document = serde_json::json!({
@@ -202,6 +221,8 @@ pub enum Form<'a> {
     },
     /// An OperationOutcome.
     Fhir,
+    /// CKAN's JSON.
+    Ckan,
 }
 
 impl<'a> Form<'a> {
@@ -211,6 +232,7 @@ impl<'a> Form<'a> {
             ErrorForm::Problem => Self::Problem,
             ErrorForm::Fdsn => Self::Fdsn { path, at },
             ErrorForm::Fhir => Self::Fhir,
+            ErrorForm::Ckan => Self::Ckan,
         }
     }
 }
@@ -413,6 +435,9 @@ fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<Strin
             let detail = format!("{detail}.");
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail).under(*reference);
             challenging(problem, false)
+        }
+        authenticate::Error::Failed { reference, how: Failure::Forbidden, .. } => {
+            Problem::new(StatusCode::FORBIDDEN, "not-known", format!("{detail}.")).under(*reference)
         }
         authenticate::Error::Failed { reference, how: Failure::BadRequest, .. } => {
             Problem::new(StatusCode::BAD_REQUEST, "bad-answer", format!("{detail}.")).under(*reference)

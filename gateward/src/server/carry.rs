@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, AUTHORIZATION, AsHeaderName, LOCATION};
+use http::header::{ACCEPT, AUTHORIZATION, AsHeaderName, HOST, LOCATION};
 use http::{HeaderMap, StatusCode, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -158,6 +158,7 @@ impl Carriage {
                 return Err(answer::upstream_failed(&failed, transaction).into());
             }
         };
+        let permit = permit.leading_to(elsewhere(status, &fields, &self.head));
         match content {
             Content::Whole(content, inspected) => {
                 let held = Held { bytes: content.len() as u64, inspected, named };
@@ -211,6 +212,7 @@ impl Carriage {
                 if let Err(unrecorded) = self.disclose_head(&admitted, named, later).await {
                     return Err(self.change_failed(admitted, &unrecorded, Delivery::Cut).into());
                 }
+                let admitted = admitted.leading_to(elsewhere(status, &fields, &self.head));
                 let source = content.into_source();
                 Ok(answer::run(admitted, pump, status, fields, source))
             }
@@ -347,6 +349,18 @@ pub(super) fn said_by_openhim(fields: &HeaderMap) -> openhim::Said<'_> {
     }
 }
 
+/// The host that an answer sends its reader to, if that is another than the one that was asked (RFC 9110
+/// section 15.4).
+fn elsewhere(status: StatusCode, answer: &HeaderMap, request: &request::Parts) -> Option<String> {
+    let target = answer.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
+    // A host without a scheme is one, too (RFC 3986 section 4.2).
+    let (_, rest) = target.split_once("//").filter(|(before, _)| !before.contains(['/', '?', '#']))?;
+    let host = rest.split(['/', '?', '#', '\\']).next()?.rsplit('@').next()?.to_ascii_lowercase();
+    let named = || request.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let asked = request.uri.authority().map(http::uri::Authority::as_str).or_else(named);
+    (!asked.is_some_and(|asked| asked.eq_ignore_ascii_case(&host))).then_some(host)
+}
+
 /// Returns the value of the field `name` if there is exactly one that is text; several, or no text, are `wrong`.
 pub(super) fn only<'a>(
     fields: &'a HeaderMap,
@@ -358,5 +372,31 @@ pub(super) fn only<'a>(
         (Some(value), None) => Some(value.to_str().unwrap_or(wrong)),
         (Some(_), Some(_)) => Some(wrong),
         (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_another_host_is_known_as_one() {
+        let request = http::Request::builder().header(HOST, "dcor.example.org").body(()).unwrap();
+        let (request, ()) = request.into_parts();
+        let leads = |status, location: &str| {
+            let answer = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
+            elsewhere(status, &answer, &request)
+        };
+        for (location, host) in [
+            ("https://s3.example.org/a?sig=x", Some("s3.example.org")),
+            ("//S3.example.org:9000", Some("s3.example.org:9000")),
+            ("https://DCOR.example.org/a", None),
+            ("https://dcor.example.org@s3.example.org/", Some("s3.example.org")),
+            ("/a?to=https://s3.example.org/", None),
+            ("b", None),
+        ] {
+            assert_eq!(leads(StatusCode::FOUND, location).as_deref(), host, "{location}");
+        }
+        assert_eq!(leads(StatusCode::CREATED, "https://s3.example.org/a"), None);
     }
 }

@@ -194,6 +194,7 @@ fn settings(config: &ServiceConfig, path: &UrlPath) -> Result<Settings, String> 
             identity: config.identify_as.is_some(),
         },
         pass: config.pass.clone(),
+        existing_keys: config.existing_keys,
     })
 }
 

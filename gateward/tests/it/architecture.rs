@@ -85,7 +85,9 @@ fn crates_know_nothing_of_the_app_nor_of_the_world() {
 #[test]
 fn only_one_place_asks_which_kind_a_service_has() {
     for (name, text) in files(&source()) {
-        let asks = ["Kind::Plain", "Kind::Fdsn", "match kind"].iter().any(|asked| text.contains(asked));
+        let asks = ["Kind::Plain", "Kind::Fdsn", "Kind::Ckan", "match kind"]
+            .iter()
+            .any(|asked| text.contains(asked));
         assert!(!asks || name.starts_with("flows/kind/"), "{name} asks for the kind of a service");
     }
 }

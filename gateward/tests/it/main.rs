@@ -16,8 +16,11 @@ mod grants;
 mod id_tokens;
 mod login_page;
 mod logins;
+mod opaque_keys;
 mod record;
 mod replays;
+#[path = "../fdsn/stand_in.rs"]
+mod stand_in;
 #[path = "../postgres/store_under_test.rs"]
 mod store_under_test;
 mod support;

@@ -83,6 +83,9 @@ impl Create {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let wishes = self.wishes()?;
         let workshop = Workshop::open(context, &self.making)?;
+        if self.opaque {
+            workshop.warn_of_no_gateway();
+        }
         let certificate = self.certificate.find(&workshop.settings)?;
         let expires_at = workshop.end(self.expires, &certificate)?;
         if self.inner_only {

@@ -14,6 +14,7 @@ use crate::base::time::later;
 use crate::cli::Context;
 use crate::cli::access::{Access, block_on};
 use crate::cli::files::{self, Readable};
+use crate::cli::terminal::say;
 use crate::config::AccessToken as Settings;
 use crate::flows::access_token::ckan::Ckan;
 use crate::flows::access_token::letter::{Letter, Letters};
@@ -97,6 +98,16 @@ impl Workshop {
         }
         let letters = boot::letters(&settings)?;
         Ok(Self { access, settings, ckan, letters, passphrases, to: making.to.clone() })
+    }
+
+    /// Warns of keys of our own that nothing here takes.
+    pub fn warn_of_no_gateway(&self) {
+        if self.access.config.service.iter().all(|service| service.existing_keys.is_none()) {
+            say(
+                "warning: --opaque: this configuration has no [[service]] of kind ckan, and such a key opens \
+                 nothing else",
+            );
+        }
     }
 
     /// When one that is made now ends: at the wanted day's end or after the usual time, and never after

@@ -10,8 +10,9 @@ use super::running::Admitted;
 use crate::base::address::ClientAddress;
 use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
+use crate::base::secret::Secret;
 use crate::base::time::later;
-use crate::flows::authenticate::Challenge;
+use crate::flows::authenticate::{Challenge, Login};
 use crate::flows::caller::{Caller, Person};
 use crate::flows::door::Door;
 use crate::flows::exchange::LIFETIME;
@@ -20,7 +21,7 @@ use crate::flows::openhim::PassedOn;
 use crate::flows::record::{Access, Carried, Delivery, Happened, Inspected, Named, Outcome, Personal, What};
 use crate::store::instance::{self, OpenTransaction};
 use crate::store::revocation::Revision;
-use crate::store::{Change, CommitError, temporary_login};
+use crate::store::{Change, CommitError, existing_key, temporary_login};
 
 /// Proves that a caller may do this; made by [`admit`](super::admit) alone, used up by recording it.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Permit {
     pub(super) transaction: TransactionId,
     pub(super) decided_under: Revision,
     pub(super) decided_at: Timestamp,
+    pub(super) leads_to: Option<String>,
 }
 
 /// A login that is used is prolonged, but not written at every request: an hour's grain will do.
@@ -59,6 +61,7 @@ impl Permit {
             inspection: self.allowed.inspection.clone(),
             no_data: self.allowed.no_data,
             upstream_asks: self.meaning.entry == Entry::Upstream || self.challenge == Challenge::Page,
+            key: self.key_shown(),
             told: self.caller.told(),
             passed_on: self.caller.passed_on().cloned(),
             address: self.address,
@@ -66,8 +69,37 @@ impl Permit {
         }
     }
 
-    pub(super) fn prolonging(&self) -> Option<Change> {
-        let Some(Person::Login(login)) = self.caller.person() else { return None };
+    /// Notes that the answer sends its reader to another host: what happens there nobody here sees.
+    pub fn leading_to(self, host: Option<String>) -> Self {
+        Self { leads_to: host, ..self }
+    }
+
+    pub(super) fn key_shown(&self) -> KeyShown {
+        match (self.meaning.entry, self.caller.person()) {
+            (Entry::Keyed(_), Some(Person::AccessToken(holder))) => KeyShown::Ours(holder.ckan_key().clone()),
+            (Entry::Keyed(_), _) => KeyShown::AsItCame,
+            _ => KeyShown::None,
+        }
+    }
+
+    /// What is noted of whoever asks, with the record of it.
+    pub(super) fn noted(&self) -> Option<Change> {
+        match self.caller.person() {
+            Some(Person::Login(login)) => self.prolonging(login),
+            Some(Person::AccessToken(holder)) => holder.use_to_note(),
+            Some(Person::IdToken(_) | Person::User(_) | Person::ApiToken(_) | Person::Session(_)) => None,
+            None => self.caller.existing_key().filter(|key| key.is_to_note).map(|key| {
+                Change::SeeExistingKey(existing_key::See {
+                    pseudonym: key.pseudonym.clone(),
+                    service: self.service.clone(),
+                    at: self.decided_at,
+                    address: self.address.to_string(),
+                })
+            }),
+        }
+    }
+
+    fn prolonging(&self, login: &Login) -> Option<Change> {
         let to = later(self.decided_at, LIFETIME).min(login.valid_until());
         let gained = to.duration_since(login.expires_at());
         let worth_it = gained >= PROLONGED_EVERY || (gained.is_positive() && to == login.valid_until());
@@ -90,6 +122,7 @@ impl Permit {
 
     pub(super) fn event(&self, transaction: TransactionId, what: What) -> Happened {
         let claimed = self.caller.claimed().map(str::to_owned);
+        let user = self.caller.person().and_then(Person::called);
         Happened {
             what,
             outcome: Outcome::Done,
@@ -97,7 +130,7 @@ impl Permit {
             who: self.caller.who(),
             transaction: Some(transaction),
             reference: None,
-            personal: Personal { claimed, ..Personal::at(self.address) }.naming(&self.meaning.about),
+            personal: Personal { user, claimed, ..Personal::at(self.address) }.naming(&self.meaning.about),
         }
     }
 
@@ -119,9 +152,16 @@ impl Permit {
         let transaction = self.transaction;
         let delivery = Delivery::NotObserved;
         let duration_us = microseconds(self.decided_at, now);
-        let carried =
-            Carried { status, bytes, bytes_up: None, duration_us, delivery, inspected, detail: None };
-        let changes = self.prolonging().into_iter().collect();
+        let carried = Carried {
+            status,
+            bytes,
+            bytes_up: None,
+            duration_us,
+            delivery,
+            inspected,
+            detail: leads_to(self.leads_to.as_deref()),
+        };
+        let changes = self.noted().into_iter().collect();
         let released = self.event(transaction, What::Released { access: self.access(), carried });
         let happened: Vec<Happened> =
             [released.clone()].into_iter().chain(disclosed(named, &released)).collect();
@@ -171,7 +211,7 @@ impl Permit {
             who: self.caller.who().unwrap_or_default(),
         };
         let mut changes = vec![Change::OpenTransaction(instance::Open { transaction: open, at: now })];
-        changes.extend(self.prolonging());
+        changes.extend(self.noted());
         let admitted = self.event(transaction, What::Admitted(self.access()));
         let entries = self.allowed.parts.iter().map(|part| Happened {
             what: What::EntryAdmitted {
@@ -196,6 +236,7 @@ impl Permit {
             address: self.address,
             decided_under: self.decided_under,
             opened_at: now,
+            leads_to: self.leads_to.clone(),
         };
         // A crash after the commit leaves the transaction open; the next start closes it as unknown.
         match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
@@ -254,6 +295,11 @@ pub(super) fn disclosed(named: Named, beside: &Happened) -> Vec<Happened> {
     events
 }
 
+/// Where an answer leads, in words for the record.
+pub(super) fn leads_to(host: Option<&str>) -> Option<String> {
+    host.map(|host| shortened(&format!("it leads to {host}: what is fetched there is not seen here")))
+}
+
 pub(super) fn microseconds(since: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.duration_since(since).as_micros()).unwrap_or(0)
 }
@@ -285,6 +331,17 @@ pub(super) fn shortened(detail: &str) -> String {
     detail.chars().take(RECORDED_DETAIL).collect()
 }
 
+/// Which key an upstream is shown that goes by keys.
+#[derive(Debug, Clone)]
+pub enum KeyShown {
+    /// None: it does not go by keys.
+    None,
+    /// Those that came, if any.
+    AsItCame,
+    /// This one, whatever came.
+    Ours(Secret),
+}
+
 /// What an upstream is asked under a permit; made by [`Permit::order`] alone.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -297,6 +354,8 @@ pub struct Order {
     pub no_data: StatusCode,
     /// The upstream asks callers itself who they are.
     pub upstream_asks: bool,
+    /// Which key it is shown.
+    pub key: KeyShown,
     /// Who was proven, to be told to an upstream that believes us.
     pub told: Option<String>,
     /// What an OpenHIM said of the request, where one passed it on.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::permit::{alarm_event, disclosed, microseconds, shortened};
+use super::permit::{alarm_event, disclosed, leads_to, microseconds, shortened};
 use crate::base::address::ClientAddress;
 use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
@@ -25,6 +25,7 @@ pub struct Admitted {
     pub(super) address: ClientAddress,
     pub(super) decided_under: Revision,
     pub(super) opened_at: Timestamp,
+    pub(super) leads_to: Option<String>,
 }
 
 /// How a transaction ended.
@@ -57,6 +58,11 @@ impl Admitted {
     /// The transaction's id.
     pub fn transaction(&self) -> TransactionId {
         self.transaction
+    }
+
+    /// The same, with an answer that sends its reader to another host.
+    pub fn leading_to(self, host: Option<String>) -> Self {
+        Self { leads_to: host, ..self }
     }
 
     /// The revocation counter that this was last decided under.
@@ -130,7 +136,7 @@ impl Admitted {
     /// [`CommitError`]: it is still open; try again, or leave it to whoever notices.
     pub async fn end(&self, door: &Door, ending: Ending, now: Timestamp) -> Result<(), CommitError> {
         let Ending { status, bytes, bytes_up, delivery, inspected, detail, alarm } = ending;
-        let detail = detail.as_deref().map(shortened);
+        let detail = detail.as_deref().map(shortened).or_else(|| leads_to(self.leads_to.as_deref()));
         let duration_us = microseconds(self.opened_at, now);
         let ended =
             What::Ended(Carried { status, bytes, bytes_up, duration_us, delivery, inspected, detail });

@@ -49,7 +49,7 @@ impl Permit {
             delivery: Delivery::NotObserved,
             detail: "outcome not observed",
         };
-        let changes = self.prolonging().into_iter().collect();
+        let changes = self.noted().into_iter().collect();
         let happened = [self.event(transaction, what)];
         // A crash before the commit: the proxy gets no answer and lets nothing through. After it: recorded as
         // verified, whether or not anything came of it.

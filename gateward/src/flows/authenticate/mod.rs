@@ -7,6 +7,7 @@ mod api_token;
 pub mod basic;
 mod bearer;
 mod digest;
+pub mod key;
 mod session;
 mod user_digest;
 
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 pub use self::api_token::ApiTokenHolder;
 pub use self::bearer::{IdTokenHolder, bearer};
 pub use self::digest::Login;
+pub use self::key::{ExistingKey, Holder};
 pub use self::session::SessionHolder;
 use super::caller::Person;
 use super::door::{Door, Refused};
@@ -103,6 +105,8 @@ impl Error {
 pub enum Failure {
     /// Try again with other credentials.
     Unauthorized,
+    /// What was shown opens nothing, and nothing else is asked for.
+    Forbidden,
     /// The request contradicts itself.
     BadRequest,
     /// What would prove it cannot be looked at now.

@@ -74,7 +74,7 @@ pub(super) async fn prove(
     tokio::time::sleep_until(began + FAILURE_TAKES).await;
     match how {
         Failure::Unauthorized => Err(Error::wrong_user(reference)),
-        Failure::BadRequest | Failure::Unavailable => {
+        Failure::BadRequest | Failure::Unavailable | Failure::Forbidden => {
             Err(Error::Failed { detail: wrong.detail, reference, how })
         }
     }

@@ -4,6 +4,7 @@
 //! caller was granted, writes what the upstream is asked, and looks into what the upstream answers.
 //! Admission sees only meanings, and no other file asks which kind a service has.
 
+mod ckan;
 mod fdsn;
 mod fhir;
 mod inspect;
@@ -25,7 +26,7 @@ pub use self::settings::{Restriction, Settings, ToldUpstream, Unfit};
 use super::policy::Granted;
 pub use super::record::Inspected;
 use super::record::{About, Asked, PartAdmitted};
-pub use crate::base::kind::{DigestCheckedBy, Kind, QueryauthTo, Unlisted};
+pub use crate::base::kind::{DigestCheckedBy, ExistingKeys, Kind, QueryauthTo, Unlisted};
 
 /// A service's kind with what was decided about it.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub enum Interpreter {
     Fdsn(Box<fdsn::Fdsn>),
     /// See there.
     Fhir(fhir::Fhir),
+    /// See there.
+    Ckan(ckan::Ckan),
 }
 
 /// A request, before it is known who sent it.
@@ -75,6 +78,8 @@ pub enum ErrorForm {
     Fdsn,
     /// An OperationOutcome (FHIR R4).
     Fhir,
+    /// CKAN's JSON.
+    Ckan,
 }
 
 /// What a request means.
@@ -102,6 +107,8 @@ pub enum Entry {
     Person,
     /// Whomever the upstream lets in: it asks, and the answer passes through us.
     Upstream,
+    /// Everybody; whoever shows a key of ours is somebody, and CKAN's own keys pass or not.
+    Keyed(ExistingKeys),
 }
 
 /// What a request does.
@@ -289,7 +296,7 @@ impl Kind {
     /// Tells whether grants of such a service can be restricted to seismological networks.
     pub fn has_networks(self) -> bool {
         match self {
-            Self::Plain | Self::Fhir => false,
+            Self::Plain | Self::Fhir | Self::Ckan => false,
             Self::Fdsn => true,
         }
     }
@@ -297,7 +304,7 @@ impl Kind {
     /// Tells whether grants of such a service can be restricted to actions on types of resources.
     pub fn has_resources(self) -> bool {
         match self {
-            Self::Plain | Self::Fdsn => false,
+            Self::Plain | Self::Fdsn | Self::Ckan => false,
             Self::Fhir => true,
         }
     }
@@ -314,13 +321,14 @@ impl Interpreter {
             Kind::Plain => plain::Plain::new(settings).map(Self::Plain),
             Kind::Fdsn => fdsn::Fdsn::new(settings).map(Box::new).map(Self::Fdsn),
             Kind::Fhir => fhir::Fhir::new(settings).map(Self::Fhir),
+            Kind::Ckan => ckan::Ckan::new(settings).map(Self::Ckan),
         }
     }
 
     /// Tells whether the exchange answers at `rest`, too.
     pub fn is_exchange(&self, rest: &str) -> bool {
         match self {
-            Self::Plain(_) | Self::Fhir(_) => false,
+            Self::Plain(_) | Self::Fhir(_) | Self::Ckan(_) => false,
             Self::Fdsn(_) => fdsn::is_exchange(rest),
         }
     }
@@ -331,6 +339,7 @@ impl Interpreter {
             Self::Plain(plain) => plain.body(method),
             Self::Fdsn(_) => fdsn::body(method, rest),
             Self::Fhir(_) => fhir::body(method),
+            Self::Ckan(ckan) => ckan.body(method, rest),
         }
     }
 
@@ -338,7 +347,7 @@ impl Interpreter {
     /// clients that know that they will be keep the body back until then.
     pub fn challenges_first(&self, rest: &str) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Plain(_) | Self::Ckan(_) => false,
             Self::Fdsn(fdsn) => fdsn.challenges_first(rest),
             Self::Fhir(fhir) => fhir.challenges_first(),
         }
@@ -352,7 +361,7 @@ impl Interpreter {
     /// [`Unfit`].
     pub fn suits_a_proxy_that_asks(&self) -> Result<(), Unfit> {
         match self {
-            Self::Plain(_) => Ok(()),
+            Self::Plain(_) | Self::Ckan(_) => Ok(()),
             Self::Fdsn(_) => Err(Unfit(
                 "kind fdsn reads the bodies of requests, writes them anew and looks into the answers, so it has \
                  to carry them itself: name an upstream, and have the proxy pass everything to gateward",
@@ -370,13 +379,14 @@ impl Interpreter {
             Self::Plain(_) => ErrorForm::Problem,
             Self::Fdsn(_) => ErrorForm::Fdsn,
             Self::Fhir(_) => ErrorForm::Fhir,
+            Self::Ckan(_) => ErrorForm::Ckan,
         }
     }
 
     /// Returns where the inventory is kept that this service goes by, if it has one.
     pub fn known(&self) -> Option<&Known> {
         match self {
-            Self::Plain(_) | Self::Fhir(_) => None,
+            Self::Plain(_) | Self::Fhir(_) | Self::Ckan(_) => None,
             Self::Fdsn(fdsn) => fdsn.known(),
         }
     }
@@ -391,14 +401,16 @@ impl Interpreter {
             Self::Plain(plain) => plain.meaning(request),
             Self::Fdsn(fdsn) => fdsn.meaning(request),
             Self::Fhir(_) => fhir::Fhir::meaning(request),
+            Self::Ckan(ckan) => ckan.meaning(request),
         }
     }
 
-    /// What of a path is recorded that means nothing: it may name somebody all the same.
+    /// What of a path is recorded that means nothing: it may name somebody all the same, or hold a key.
     pub fn recordable(&self, rest: &str) -> String {
         match self {
             Self::Plain(_) | Self::Fdsn(_) => rest.to_owned(),
             Self::Fhir(_) => ::fhir::pattern(rest),
+            Self::Ckan(_) => ckan::without_keys(rest).into_owned(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::flows::admit::Require;
 use crate::flows::record::About;
 
 /// What stands in a path as it is (RFC 3986 section 3.3); all else is encoded.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'.')
@@ -56,6 +56,7 @@ impl Plain {
             queryauth_to,
             upstream_is_told,
             pass,
+            existing_keys,
         } = settings;
         let of_fdsn = digest.is_some()
             || inventory.is_some()
@@ -70,6 +71,9 @@ impl Plain {
                 "kind plain takes no digest, inventory, unlisted, restriction, restrict_metadata, \
                  verify_stream, queryauth_to or pass: these belong to kind fdsn",
             ));
+        }
+        if existing_keys.is_some() {
+            return Err(Unfit("existing_keys belongs to kind ckan"));
         }
         if *reads_folder && upstream_is_told.identity {
             return Err(Unfit("a folder is told nothing of whoever asks: identify_as is for an HTTP server"));

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::base::kind::{DigestCheckedBy, QueryauthTo, Unlisted};
+use crate::base::kind::{DigestCheckedBy, ExistingKeys, QueryauthTo, Unlisted};
 use crate::base::name::UrlPath;
 use crate::flows::admit::Require;
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub upstream_is_told: ToldUpstream,
     /// Paths that pass as they are.
     pub pass: Vec<UrlPath>,
+    /// What happens to CKAN's own keys.
+    pub existing_keys: Option<ExistingKeys>,
 }
 
 /// What the upstream is told of whoever asks.

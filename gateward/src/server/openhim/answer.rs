@@ -116,6 +116,7 @@ mod tests {
     use super::*;
     use crate::base::address::ClientAddress;
     use crate::base::id::TransactionId;
+    use crate::flows::admit::KeyShown;
     use crate::flows::kind::{Forward, Inspection, Named};
     use crate::flows::openhim::PassedOn;
     use crate::server::system;
@@ -135,6 +136,7 @@ mod tests {
             inspection: Inspection::Nothing,
             no_data: StatusCode::NO_CONTENT,
             upstream_asks: false,
+            key: KeyShown::None,
             told: None,
             passed_on,
             address: ClientAddress::new(Ipv4Addr::LOCALHOST.into()),

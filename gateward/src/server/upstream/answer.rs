@@ -32,7 +32,7 @@ pub(super) async fn found(
     let status = head.status;
     let whole = |content, named| Found { status, fields: HeaderMap::new(), content, named };
     match form {
-        ErrorForm::Problem => {
+        ErrorForm::Problem | ErrorForm::Ckan => {
             let (content, named) = look_into(incoming, &order.inspection, &mut fields, silence).await?;
             Ok(Found { fields, ..whole(content, named) })
         }

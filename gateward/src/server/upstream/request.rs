@@ -15,7 +15,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::{Upward, fields};
-use crate::flows::admit::Order;
+use crate::flows::admit::{KeyShown, Order};
+use crate::flows::authenticate::key::X_CKAN_API_KEY;
 use crate::server::found::Failed;
 
 /// How the upstream is told from where the request came.
@@ -90,6 +91,7 @@ impl Asked<'_> {
                 own.insert(AUTHORIZATION, only.clone());
             }
         }
+        show_key(&order.key, fields, own);
         let address = order.address.to_string().try_into().expect("an address is letters, digits and points");
         own.insert(FORWARDED_FOR, address);
         Ok(request)
@@ -113,6 +115,24 @@ impl Asked<'_> {
         }
         if let Ok(forwarded) = forwarded.try_into() {
             own.insert(FORWARDED, forwarded);
+        }
+    }
+}
+
+/// Shows an upstream that goes by keys the one that is right, and no other.
+fn show_key(key: &KeyShown, fields: &HeaderMap, own: &mut HeaderMap) {
+    match key {
+        KeyShown::None => {}
+        // Wherever else keys stand, they have passed.
+        KeyShown::AsItCame => {
+            own.extend(fields.get_all(AUTHORIZATION).iter().map(|key| (AUTHORIZATION, key.clone())))
+        }
+        KeyShown::Ours(key) => {
+            let mut key: HeaderValue =
+                key.expose().try_into().expect("a key has letters that a field can hold");
+            key.set_sensitive(true);
+            own.insert(AUTHORIZATION, key);
+            own.remove(X_CKAN_API_KEY);
         }
     }
 }

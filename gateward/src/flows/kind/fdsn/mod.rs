@@ -230,6 +230,7 @@ fn check(service: DataService, digest: DigestCheckedBy, settings: &Settings) -> 
     let shown = settings.upstream_is_told;
     let wrong = match digest {
         _ if settings.stands_elsewhere_too => Some("an fdsn service stands at one path"),
+        _ if settings.existing_keys.is_some() => Some("existing_keys belongs to kind ckan"),
         _ if settings.reads_folder => Some("behind an fdsn service is an HTTP server, no folder"),
         _ if settings.require.person => Some(
             "an fdsn service requires nobody but a node: query is open to everybody, queryauth asks for a login",

@@ -54,6 +54,7 @@ impl Fhir {
             queryauth_to,
             upstream_is_told: _,
             pass,
+            existing_keys,
         } = settings;
         let of_fdsn = digest.is_some()
             || inventory.is_some()
@@ -71,6 +72,9 @@ impl Fhir {
         }
         if *stands_elsewhere_too {
             return Err(Unfit("a FHIR service stands at one path: references in its answers lead there"));
+        }
+        if existing_keys.is_some() {
+            return Err(Unfit("existing_keys belongs to kind ckan"));
         }
         if *reads_folder {
             return Err(Unfit("a folder is no FHIR server: name one as upstream"));
