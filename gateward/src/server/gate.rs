@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::answer::{self, Problem};
 use super::htdigest::Htdigest;
@@ -46,6 +46,8 @@ pub struct Gate {
     opened: ArcSwapOption<Opened>,
     waiting_for: ArcSwap<String>,
     clock: Clock,
+    /// Held by whoever records a handshake that failed.
+    pub(super) failing: Mutex<()>,
 }
 
 impl Gate {
@@ -55,6 +57,7 @@ impl Gate {
             opened: ArcSwapOption::empty(),
             waiting_for: ArcSwap::from_pointee("it is starting".into()),
             clock,
+            failing: Mutex::default(),
         })
     }
 

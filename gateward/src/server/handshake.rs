@@ -69,6 +69,9 @@ pub fn because(first: &[u8], reason: &'static str, detail: impl Into<String>) ->
 /// Records a handshake that came to nothing. While nothing can be recorded, nobody is let in either.
 pub async fn record(gate: &Gate, failed: FailedHandshake, address: ClientAddress) {
     tracing::debug!(%address, reason = failed.reason, detail = failed.detail, "a handshake failed");
+    // One after the other: those of a flood would all find that its summary is not recorded yet, and each record
+    // its own.
+    let _alone = gate.failing.lock().await;
     let Ok(opened) = gate.opened() else { return };
     let recorded = match opened.clock.now() {
         Ok(now) => record_failed_handshake(&opened.door, failed, address, now).await.map(drop),
