@@ -47,3 +47,30 @@ pub(super) fn anchor(folder: &Path, paths: &mut [PathBuf]) {
         *path = folder.join(&*path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, CrlPolicy, SMALL};
+
+    fn parsed(more: &str) -> Result<Config, String> {
+        Config::parse(&format!("{more}\n{SMALL}"), "/etc/gateward".as_ref())
+            .map_err(|wrong| wrong.to_string())
+    }
+
+    #[test]
+    fn authorities_and_their_lists_are_files_beside_the_configuration() {
+        let config =
+            parsed("node_ca = [\"a.pem\", \"/b.pem\"]\nnode_crl = [\"a.crl\"]\ncrl = \"optional\"").unwrap();
+        assert_eq!(config.node_ca, ["/etc/gateward/a.pem", "/b.pem"].map(std::path::PathBuf::from));
+        assert_eq!(config.node_crl, [std::path::PathBuf::from("/etc/gateward/a.crl")]);
+        assert_eq!(config.crl, Some(CrlPolicy::Optional));
+    }
+
+    #[test]
+    fn lists_without_authorities_and_rules_without_lists_mean_nothing() {
+        let refused = parsed("node_crl = [\"a.crl\"]").unwrap_err();
+        assert!(refused.contains("line 1: node_crl names lists"), "{refused}");
+        let refused = parsed("node_ca = [\"a.pem\"]\ncrl = \"required\"").unwrap_err();
+        assert!(refused.contains("line 2: crl says"), "{refused}");
+    }
+}

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::answer::{self, Problem};
+use super::handshake::Failing;
 use super::htdigest::Htdigest;
 use super::services::Protected;
 use super::watch::Seen;
@@ -46,8 +47,8 @@ pub struct Gate {
     opened: ArcSwapOption<Opened>,
     waiting_for: ArcSwap<String>,
     clock: Clock,
-    /// Held by whoever records a handshake that failed.
-    pub(super) failing: Mutex<()>,
+    /// Who records handshakes that failed.
+    pub(super) failing: Failing,
 }
 
 impl Gate {
@@ -57,7 +58,7 @@ impl Gate {
             opened: ArcSwapOption::empty(),
             waiting_for: ArcSwap::from_pointee("it is starting".into()),
             clock,
-            failing: Mutex::default(),
+            failing: Failing::default(),
         })
     }
 

@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use rustls::{AlertDescription, Error as TlsError, PeerIncompatible, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::gate::Gate;
 use super::tls::nodes::{Noted, noting};
 use crate::base::address::ClientAddress;
-use crate::flows::nodes::{FailedHandshake, record_failed_handshake};
+use crate::flows::nodes::{FailedHandshake, Presented, record_failed_handshake};
 
-/// Makes a handshake on `wire`, which begins with the bytes `first`, as far as they are there.
+/// Makes a handshake on `wire`, which begins with the bytes `first`, as far as they are there; returns the
+/// certificate that was shown with it, unless the session was resumed.
 ///
 /// # Errors
 ///
@@ -24,10 +26,16 @@ pub async fn accept<W: AsyncRead + AsyncWrite + Unpin>(
     tls: &Arc<ServerConfig>,
     wire: W,
     first: &[u8],
-) -> Result<TlsStream<W>, FailedHandshake> {
+) -> Result<(TlsStream<W>, Option<Presented>), FailedHandshake> {
     let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(wire);
-    let (accepted, Noted(refused)) = noting(accepting).await;
-    accepted.map_err(|error| FailedHandshake { refused, ..failed(first, &error) })
+    let (accepted, noted) = noting(accepting).await;
+    match accepted {
+        Ok(stream) => Ok((stream, noted.map(|noted| noted.presented))),
+        Err(error) => {
+            let refused = noted.and_then(|Noted { presented, refused }| Some((refused?, presented)));
+            Err(FailedHandshake { refused, ..failed(first, &error) })
+        }
+    }
 }
 
 /// Says in one word why a handshake came to nothing.
@@ -66,13 +74,40 @@ pub fn because(first: &[u8], reason: &'static str, detail: impl Into<String>) ->
     FailedHandshake { reason, detail: detail.into(), offer: offer::read(first), refused: None }
 }
 
+/// How many handshakes that failed may wait until they are recorded.
+const WAITING: usize = 256;
+
+/// Who records a handshake that failed, one after the other: those of a flood would all find that its summary is
+/// not recorded yet, and each record its own.
+#[derive(Debug)]
+pub struct Failing {
+    waiting: Semaphore,
+    alone: Mutex<()>,
+}
+
+impl Default for Failing {
+    fn default() -> Self {
+        Self { waiting: Semaphore::new(WAITING), alone: Mutex::default() }
+    }
+}
+
+impl Failing {
+    /// Waits for its turn; `None` where too many wait already.
+    async fn turn(&self) -> Option<(SemaphorePermit<'_>, MutexGuard<'_, ()>)> {
+        let place = self.waiting.try_acquire().ok()?;
+        Some((place, self.alone.lock().await))
+    }
+}
+
 /// Records a handshake that came to nothing. While nothing can be recorded, nobody is let in either.
 pub async fn record(gate: &Gate, failed: FailedHandshake, address: ClientAddress) {
     tracing::debug!(%address, reason = failed.reason, detail = failed.detail, "a handshake failed");
-    // One after the other: those of a flood would all find that its summary is not recorded yet, and each record
-    // its own.
-    let _alone = gate.failing.lock().await;
     let Ok(opened) = gate.opened() else { return };
+    let Some(_turn) = gate.failing.turn().await else {
+        let now = opened.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
+        opened.door.recorder.note_failure(now, "too many handshakes fail at once");
+        return;
+    };
     let recorded = match opened.clock.now() {
         Ok(now) => record_failed_handshake(&opened.door, failed, address, now).await.map(drop),
         Err(unbelieved) => {

@@ -114,8 +114,8 @@ async fn connection<A: Answer>(
     let Some((begun, origin, _place)) = begun else { return };
     let answer = Arc::clone(&shared.answer);
     match begun {
-        Begun::Tls(stream) => {
-            let other_end = shown(stream.get_ref().1);
+        Begun::Tls(stream, certificate) => {
+            let other_end = shown(stream.get_ref().1, certificate);
             let protocol = Protocol::chosen(stream.get_ref().1.alpn_protocol());
             serve(protocol, *stream, Clients { origin, other_end, tls: true }, answer, stop).await;
         }
@@ -152,6 +152,8 @@ async fn beginning<A: Answer>(
         Ok(begun) => Some((begun, origin, place)),
         Err(NotBegun::Nobody) => None,
         Err(NotBegun::Failed(failed)) => {
+            // Whoever waits to be recorded takes nobody's place.
+            drop(place);
             let address = origin.address(&HeaderMap::new());
             handshake::record(shared.answer.gate(), failed, address).await;
             None
@@ -159,11 +161,12 @@ async fn beginning<A: Answer>(
     }
 }
 
-/// Takes what the other end showed in the handshake.
-fn shown(session: &rustls::ServerConnection) -> OtherEnd {
+/// Takes what the other end showed in the handshake, or before it resumed its session.
+fn shown(session: &rustls::ServerConnection, certificate: Option<Presented>) -> OtherEnd {
     let chain = |chain: &[CertificateDer<'_>]| chain.iter().map(|one| one.clone().into_owned()).collect();
     OtherEnd {
-        certificate: session.peer_certificates().map(|certificates| Presented::new(chain(certificates))),
+        certificate: certificate
+            .or_else(|| session.peer_certificates().map(|certificates| Presented::new(chain(certificates)))),
         server_name: session.server_name().map(Into::into),
         uid: None,
     }
@@ -201,7 +204,7 @@ type Timed = std::pin::Pin<Box<TimeoutStream<Buffered>>>;
 
 /// A connection whose client may send requests now.
 enum Begun {
-    Tls(Box<tokio_rustls::server::TlsStream<Timed>>),
+    Tls(Box<tokio_rustls::server::TlsStream<Timed>>, Option<Presented>),
     Plain(Timed),
 }
 
@@ -234,7 +237,7 @@ async fn begin(
             Err(NotBegun::Failed(handshake::because(&first, "plain-http", "HTTP where TLS is spoken")))
         }
         Some(tls) => match timeout_at(until, handshake::accept(tls, timed(wire), &first)).await {
-            Ok(Ok(accepted)) => Ok(Begun::Tls(Box::new(accepted))),
+            Ok(Ok((accepted, certificate))) => Ok(Begun::Tls(Box::new(accepted), certificate)),
             Ok(Err(failed)) => Err(NotBegun::Failed(failed)),
             Err(_) => Err(NotBegun::Failed(handshake::because(&first, "timeout", "it took too long"))),
         },

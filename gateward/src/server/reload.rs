@@ -99,7 +99,7 @@ impl Reload {
         match tokio::task::spawn_blocking(move || read(&reload)).await {
             Ok(Ok(())) => tracing::info!("{} changed and was loaded", group.what),
             Ok(Err(error)) => {
-                tracing::error!(%error, "{} changed and cannot be used: the old stays", group.what)
+                tracing::error!(%error, "{} changed and cannot be used: the old stays", group.what);
             }
             Err(error) => tracing::error!(%error, "{} could not be loaded", group.what),
         }

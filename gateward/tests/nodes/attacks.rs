@@ -193,7 +193,7 @@ fn with_tls_1_3_the_refusal_comes_after_the_client_believes_that_it_is_in() {
     assert!(said.text().contains("New, TLSv1.3, Cipher is "), "{}", said.text());
     assert!(said.stderr.contains("alert certificate expired"), "{}", said.stderr);
     assert!(!said.text().contains("HTTP/1.1"), "{}", said.text());
-    assert_eq!(door.reasons(), ["expired"]);
+    assert_eq!(door.reasons().last().unwrap(), "expired");
 }
 
 /// Whoever makes client and server agree on less than both can is noticed by the client (RFC 8446 section

@@ -45,7 +45,7 @@ impl Machine {
 
     /// Writes both into `folder`.
     pub fn files(&self, folder: &Path) -> (PathBuf, PathBuf) {
-        let serial: String = self.serial.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let serial = data_encoding::HEXLOWER.encode(&self.serial.to_bytes());
         let path = |kind: &str| folder.join(format!("machine-{serial}.{kind}"));
         std::fs::write(path("pem"), &self.certificate).unwrap();
         std::fs::write(path("key"), self.key.serialize_pem()).unwrap();

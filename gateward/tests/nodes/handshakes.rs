@@ -40,7 +40,7 @@ fn each_has_its_word_and_says_what_was_offered() {
         ("plain-http", &|| send(&door, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
         // It does not know our authority.
         ("refused-by-client", &|| {
-            assert_ne!(run(Command::new("curl").args(["--silent", &url]), b"").status, 0)
+            assert_ne!(run(Command::new("curl").args(["--silent", &url]), b"").status, 0);
         }),
     ];
     for (at, (reason, knock)) in cases.iter().enumerate() {

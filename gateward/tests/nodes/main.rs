@@ -29,7 +29,6 @@ mod server;
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod statement;
 #[path = "../postgres/store_under_test.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod store_under_test;
 #[path = "../clients/tools.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]

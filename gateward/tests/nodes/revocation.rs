@@ -9,7 +9,7 @@ use super::door::{Door, FILE, Knock, LONG};
 use super::tools::run;
 
 /// A revocation acts within one second; with what a busy machine takes to start a command.
-const SOON: Duration = Duration::from_millis(1000);
+const SOON: Duration = Duration::from_secs(1);
 
 #[test]
 fn an_idle_connection_of_a_revoked_node_is_closed_within_a_second() {

@@ -1,5 +1,6 @@
 //! `gateward node list` and `show`
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -34,12 +35,15 @@ impl List {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let access = context.access()?;
         let reader = &access.door.store.reader;
-        let credentials = block_on(node::credentials(reader))??;
+        let mut credentials: HashMap<NodeName, Vec<CredentialRow>> = HashMap::new();
+        for row in block_on(node::credentials(reader))?? {
+            credentials.entry(row.node.clone()).or_default().push(row);
+        }
         for node in block_on(node::all(reader))?? {
             if node.revoked_at.is_some() && !self.all {
                 continue;
             }
-            let own: Vec<&CredentialRow> = credentials.iter().filter(|row| row.node == node.name).collect();
+            let own: Vec<&CredentialRow> = credentials.get(&node.name).into_iter().flatten().collect();
             let living: Vec<&&CredentialRow> = own.iter().filter(|row| lives(row, access.now)).collect();
             let known = living.first().map_or_else(|| "nothing".to_owned(), |row| known_by(row));
             let more =
@@ -92,7 +96,7 @@ fn state(node: &NodeRow) -> &'static str {
 }
 
 fn roles(node: &NodeRow) -> String {
-    node.roles.iter().map(|role| format!("{} ", role.as_str())).collect()
+    node.roles.iter().flat_map(|role| [role.as_str(), " "]).collect()
 }
 
 fn known_by(row: &CredentialRow) -> String {
@@ -112,7 +116,7 @@ fn warn(name: &NodeName, living: &[&&CredentialRow], now: Timestamp) {
     let remedy = format!("gateward node replace {name} --certificate FILE");
     match ends.into_iter().max() {
         Some(end) if end <= now => {
-            eprintln!("gateward: {name} cannot come in: its certificate ended {end:.0}: {remedy}")
+            eprintln!("gateward: {name} cannot come in: its certificate ended {end:.0}: {remedy}");
         }
         Some(end) if end.duration_since(now) < SOON => {
             let days = end.duration_since(now).as_hours() / 24;

@@ -1,5 +1,7 @@
 //! Nodes are enrolled, renewed and revoked by command, with effect within a second.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::{SignedDuration, Timestamp};
 use node_certificate::{Certificate, Key};
 
@@ -97,19 +99,18 @@ pub enum Error {
 ///
 /// [`Error`], one for each that stands against it; nothing was done then.
 pub async fn enroll(door: &Door, enrolled: &[Enrolled], by: &str, now: Timestamp) -> Result<(), Vec<Error>> {
-    let standing = Standing::read(door).await.map_err(|error| vec![error.into()])?;
+    let mut standing = Standing::read(door).await.map_err(|error| vec![error.into()])?;
     let mut refused = Vec::new();
     let (mut changes, mut happened) = (Vec::new(), Vec::new());
-    for (at, one) in enrolled.iter().enumerate() {
-        let before = &enrolled[..at];
-        if standing.lives(&one.name) || before.iter().any(|other| other.name == one.name) {
+    for one in enrolled {
+        if !standing.names.insert(one.name.clone()) {
             refused.push(Error::Taken(one.name.clone()));
         }
-        let twice = before.iter().find(|other| other.credential.key == one.credential.key);
-        let known = twice.map(|other| (other.name.clone(), false));
-        if let Some((node, ended)) = known.or_else(|| standing.known(&one.credential.key, now)) {
+        let row = one.credential.row(&one.name, by, now);
+        if let Some((node, ended)) = standing.known(&row.id, now) {
             refused.push(Error::Known { wanted: one.name.clone(), node, ended });
         }
+        standing.known.insert(row.id.clone(), (row.node.clone(), row.ends_at));
         let roles = serde_json::to_string(&one.roles).expect("roles are text");
         let node = NodeRow {
             name: one.name.clone(),
@@ -118,7 +119,6 @@ pub async fn enroll(door: &Door, enrolled: &[Enrolled], by: &str, now: Timestamp
             created_by: by.to_owned(),
             revoked_at: None,
         };
-        let row = one.credential.row(&one.name, by, now);
         happened.push(event(by, &row, &one.credential, What::NodeEnrolled));
         changes.push(Change::EnrollNode(node::Create { node, roles }));
         changes.push(Change::AddNodeCredential(Box::new(node::AddCredential(row))));
@@ -144,17 +144,17 @@ pub async fn replace(
     now: Timestamp,
 ) -> Result<(), Error> {
     let standing = Standing::read(door).await?;
-    if !standing.lives(name) {
+    if !standing.names.contains(name) {
         return Err(Error::NoSuchNode(name.clone()));
     }
-    if let Some((node, ended)) = standing.known(&credential.key, now) {
+    let row = credential.row(name, by, now);
+    if let Some((node, ended)) = standing.known(&row.id, now) {
         return Err(Error::Known { wanted: name.clone(), node, ended });
     }
     let ends_at = match fate {
         Fate::Overlaps(time) => crate::base::time::later(now, time),
         Fate::Ends => now,
     };
-    let row = credential.row(name, by, now);
     let happened = Happened {
         what: What::NodeReplaced { node: changed(&row, credential), previous_ends_at: stored(ends_at) },
         ..event(by, &row, credential, What::NodeEnrolled)
@@ -203,25 +203,27 @@ async fn commit(
 
 /// Who there is before anything changes.
 struct Standing {
-    nodes: Vec<NodeRow>,
-    credentials: Vec<CredentialRow>,
+    /// Nodes that may come in.
+    names: HashSet<NodeName>,
+    /// By its id, what nodes are or were known by: whose it is, and when it ends.
+    known: HashMap<String, (NodeName, Option<Timestamp>)>,
 }
 
 impl Standing {
     async fn read(door: &Door) -> Result<Self, store::Error> {
         let reader = &door.store.reader;
-        Ok(Self { nodes: node::all(reader).await?, credentials: node::credentials(reader).await? })
+        let living = node::all(reader).await?.into_iter().filter(|node| node.revoked_at.is_none());
+        let known = node::credentials(reader).await?.into_iter();
+        Ok(Self {
+            names: living.map(|node| node.name).collect(),
+            known: known.map(|row| (row.id, (row.node, row.ends_at))).collect(),
+        })
     }
 
-    fn lives(&self, name: &NodeName) -> bool {
-        self.nodes.iter().any(|node| node.name == *name && node.revoked_at.is_none())
-    }
-
-    /// Whom `key` means, and whether that has ended.
-    fn known(&self, key: &Key, now: Timestamp) -> Option<(NodeName, bool)> {
-        let id = row_id(key);
-        let row = self.credentials.iter().find(|row| row.id == id)?;
-        Some((row.node.clone(), row.ends_at.is_some_and(|end| end <= now)))
+    /// Whom a credential means, and whether that has ended.
+    fn known(&self, id: &str, now: Timestamp) -> Option<(NodeName, bool)> {
+        let (node, ends_at) = self.known.get(id)?;
+        Some((node.clone(), ends_at.is_some_and(|end| end <= now)))
     }
 }
 

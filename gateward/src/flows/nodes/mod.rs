@@ -162,12 +162,18 @@ impl Nodes {
         Ok(nodes)
     }
 
-    /// Judges a chain: exactly this certificate is registered, or an authority is believed.
+    /// Judges what was shown: exactly this certificate is registered, or an authority is believed. Whether
+    /// anybody is meant by it is another matter.
     ///
     /// # Errors
     ///
-    /// [`Untrusted`].
-    pub fn judge(
+    /// [`NotANode`].
+    pub fn believe(&self, presented: &Presented, trust: &InForce, now: Timestamp) -> Result<(), NotANode> {
+        presented.standing(self, trust, now)?;
+        Ok(())
+    }
+
+    fn judge(
         &self,
         chain: &[CertificateDer<'_>],
         trust: &InForce,

@@ -8,7 +8,7 @@ use node_certificate::Trust;
 /// Trust as it stands, with a number that grows whenever it changes.
 #[derive(Debug)]
 pub struct InForce {
-    trust: Trust,
+    trust: Arc<Trust>,
     generation: u64,
 }
 
@@ -31,7 +31,7 @@ pub struct TrustCache(ArcSwap<InForce>);
 impl Default for TrustCache {
     /// Believes nobody, until somebody says more.
     fn default() -> Self {
-        Self(ArcSwap::from_pointee(InForce { trust: Trust::nobody(), generation: 0 }))
+        Self(ArcSwap::from_pointee(InForce { trust: Arc::new(Trust::nobody()), generation: 0 }))
     }
 }
 
@@ -43,6 +43,7 @@ impl TrustCache {
 
     /// Believes `trust` from now on.
     pub fn exchange(&self, trust: Trust) {
-        self.0.rcu(|current| InForce { trust: trust.clone(), generation: current.generation + 1 });
+        let trust = Arc::new(trust);
+        self.0.rcu(|current| InForce { trust: Arc::clone(&trust), generation: current.generation + 1 });
     }
 }

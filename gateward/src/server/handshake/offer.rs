@@ -29,8 +29,8 @@ fn read_into(offer: &mut Offer, first: &[u8]) -> Option<()> {
     rest.long()?;
     rest.short()?;
     rest.take(2)?;
-    while let Some((kind, content)) = rest.take(2).and_then(|kind| Some((kind, rest.partly_long()?))) {
-        match kind {
+    while let Some((number, content)) = rest.take(2).and_then(|number| Some((number, rest.partly_long()?))) {
+        match number {
             [0, 0] => offer.server_name = server_name(content),
             [0, 16] => offer.alpn = alpn(content),
             [0, 43] => offer.versions = versions(content),

@@ -32,12 +32,11 @@ impl Nodes {
         Arc::new(Self { gate, signatures })
     }
 
-    fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), NotANode> {
+    fn judge(&self, presented: &Presented) -> Result<(), NotANode> {
         let Ok(opened) = self.gate.opened() else { return Ok(()) };
         let now = opened.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
         let door = &opened.door;
-        door.policy.current().nodes.judge(chain, &door.trust.current(), now)?;
-        Ok(())
+        door.policy.current().nodes.believe(presented, &door.trust.current(), now)
     }
 }
 
@@ -63,13 +62,11 @@ impl ClientCertVerifier for Nodes {
         between: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let chain: Vec<CertificateDer<'static>> =
-            std::iter::once(own).chain(between).map(|one| one.clone().into_owned()).collect();
-        self.judge(&chain).map_err(|why| {
-            let alert = alert(&why.0);
-            note(why, Presented::new(chain));
-            alert
-        })?;
+        let chain = std::iter::once(own).chain(between).map(|one| one.clone().into_owned()).collect();
+        let presented = Presented::new(chain);
+        let judged = self.judge(&presented);
+        note(presented, judged.clone().err());
+        judged.map_err(|why| alert(&why.0))?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -101,7 +98,7 @@ impl ClientCertVerifier for Nodes {
 /// Whoever showed it has not its key.
 fn stolen(certificate: &CertificateDer<'_>) {
     let why = Untrusted::BadSignature("whoever showed the certificate has not proven to have its key");
-    note(why.into(), Presented::new(vec![certificate.clone().into_owned()]));
+    note(Presented::new(vec![certificate.clone().into_owned()]), Some(why.into()));
 }
 
 /// Which alert a client is sent (RFC 8446 section 6.2).
@@ -121,26 +118,31 @@ fn alert(why: &Untrusted) -> Error {
     Error::InvalidCertificate(error)
 }
 
-/// What was refused during a handshake.
+/// What was shown during a handshake; nothing is, where a session is resumed.
 #[derive(Debug)]
-pub struct Noted(pub Option<(NotANode, Presented)>);
-
-tokio::task_local! {
-    /// The library tells nobody whose certificate it was that it refused.
-    static NOTED: RefCell<Option<(NotANode, Presented)>>;
+pub struct Noted {
+    /// The certificate, with what was judged of it.
+    pub presented: Presented,
+    /// Why it was refused, if it was.
+    pub refused: Option<NotANode>,
 }
 
-/// Runs a handshake, and says which certificate was refused in it.
-pub async fn noting<F: Future>(handshake: F) -> (F::Output, Noted) {
+tokio::task_local! {
+    /// The library keeps to itself whose certificate it was that it refused.
+    static NOTED: RefCell<Option<Noted>>;
+}
+
+/// Runs a handshake, and says what was shown in it.
+pub async fn noting<F: Future>(handshake: F) -> (F::Output, Option<Noted>) {
     NOTED
         .scope(RefCell::default(), async {
             let output = handshake.await;
-            (output, Noted(NOTED.with(RefCell::take)))
+            (output, NOTED.with(RefCell::take))
         })
         .await
 }
 
-fn note(why: NotANode, presented: Presented) {
+fn note(presented: Presented, refused: Option<NotANode>) {
     // Outside of a handshake that is noted nobody asks.
-    drop(NOTED.try_with(|noted| noted.replace(Some((why, presented)))));
+    drop(NOTED.try_with(|noted| noted.replace(Some(Noted { presented, refused }))));
 }
