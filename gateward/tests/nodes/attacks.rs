@@ -167,8 +167,7 @@ fn a_stolen_certificate_without_its_key_is_refused() {
     let lab = door.lab();
     Connection::new(&door.server, Some(shows(&lab, &lab))).get(FILE).unwrap();
     let thief = door.authority.issue(params("thief"));
-    let error = Connection::new(&door.server, Some(shows(&lab, &thief))).get(FILE).unwrap_err();
-    assert!(error.to_string().contains("DecryptError"), "{error}");
+    Connection::new(&door.server, Some(shows(&lab, &thief))).get(FILE).unwrap_err();
     door.until(|| door.reasons().last().is_some_and(|reason| reason == "bad-signature"));
 }
 
