@@ -495,6 +495,13 @@ pub fn busy() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", said).with(RETRY_AFTER, COME_BACK.to_string())
 }
 
+/// Answers a request on a connection that was made for another host: the client makes one for this.
+pub fn misdirected() -> Problem {
+    let said =
+        "This connection was made for another host, whose door asks for something else: make one for this.";
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", said)
+}
+
 /// Says that nothing is served at a path.
 pub fn no_service() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-service", "There is no service at this path.")

@@ -16,7 +16,7 @@ use super::listener::Answer;
 use super::login_page::{LOGIN, LOGOUT};
 use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
-use super::route::route;
+use super::route::{is_misdirected, route};
 use super::verify::Question;
 use crate::base::name::UrlPath;
 use crate::config::{Mode, StatusStyle, TrustedProxies, VERIFY};
@@ -79,6 +79,9 @@ impl Answer for Public {
         }
         let services = Arc::clone(&opened.services);
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        if is_misdirected(&services, from.other_end.server_name.as_deref(), host, head.uri.path()) {
+            return dropping(body, Unwanted::of(&head), answer::misdirected().answer()).await;
+        }
         let found = route(&services, host, head.uri.path());
         let Some((at, rest)) = found.filter(|(at, _)| services[*at].is_served()) else {
             return dropping(body, Unwanted::of(&head), answer::no_service().answer()).await;

@@ -18,3 +18,20 @@ pub fn route(services: &[Protected], host: Option<&str>, path: &str) -> Option<(
     let best = candidates.max_by_key(|(_, rest, is_its_own)| (*is_its_own, usize::MAX - rest.len()))?;
     Some((best.0, best.1.to_owned()))
 }
+
+/// Whether a connection was made for one host and the request on it is for another, whose door asks for
+/// something else (RFC 9110 section 7.4): what was shown was shown to the other one.
+pub fn is_misdirected(
+    services: &[Protected],
+    made_for: Option<&str>,
+    host: Option<&str>,
+    path: &str,
+) -> bool {
+    let Some(made_for) = made_for else { return false };
+    let without_port = host.map(|host| host.split_once(':').map_or(host, |(name, _)| name));
+    if without_port.is_some_and(|host| host.eq_ignore_ascii_case(made_for)) {
+        return false;
+    }
+    let door = |host| route(services, host, path).map(|(at, _)| services[at].service.require);
+    door(Some(made_for)) != door(host)
+}

@@ -9,6 +9,7 @@ mod commands;
 mod connection;
 mod door;
 mod handshakes;
+mod hosts;
 mod interference;
 mod renewal;
 mod revocation;
