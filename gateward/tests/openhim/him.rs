@@ -153,6 +153,13 @@ impl OpenHim {
 }
 
 impl OpenHim {
+    /// Starts it again, with what lies in its folder by now.
+    pub fn again(mut self) -> Self {
+        self.stop();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Self::start_in(folder)
+    }
+
     /// Ends it; its files stay.
     pub fn stop(&mut self) {
         if self.process.try_wait().unwrap().is_none() {

@@ -6,8 +6,10 @@
 //! never skip, when a program or a package of npm is missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
+mod echo;
 mod him;
 mod mediator;
+mod passing;
 
 #[path = "../postgres/cluster.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
