@@ -5,6 +5,7 @@ mod backup;
 mod data_centre;
 mod dcor;
 mod eida;
+mod fhir;
 mod plain;
 mod public;
 mod tuning;
@@ -93,6 +94,8 @@ pub(super) struct Init {
     eida: eida::Options,
     #[command(flatten)]
     dcor: dcor::Options,
+    #[command(flatten)]
+    fhir: fhir::Options,
 }
 
 /// Where to write unless something else is asked for.
@@ -109,6 +112,8 @@ enum Purpose {
     Dcor,
     /// Backups: commands alone, and nothing is asked.
     Backup,
+    /// A FHIR server, as OpenCR is one, for machines that show a certificate.
+    Fhir,
 }
 
 impl Purpose {
@@ -117,6 +122,7 @@ impl Purpose {
             Self::Eida => "eida",
             Self::Dcor => "dcor",
             Self::Backup => "backup",
+            Self::Fhir => "fhir",
         }
     }
 }
@@ -209,8 +215,14 @@ impl Init {
         if self.eida.is_given() && purpose != Purpose::Eida {
             bail!("--upstream and what follows it go with --for eida")
         }
+        if self.fhir.is_given() && purpose != Purpose::Fhir {
+            bail!("--fhir-server and what follows it go with --for fhir")
+        }
+        if self.issuer.is_some() && purpose == Purpose::Fhir {
+            bail!("--issuer goes with --for eida: a FHIR server takes no signed tokens")
+        }
         let serving = self.listen.is_some() || self.certificate.is_some() || self.issuer.is_some();
-        if serving && purpose != Purpose::Eida {
+        if serving && !matches!(purpose, Purpose::Eida | Purpose::Fhir) {
             bail!(
                 "with --for {} nothing is served: without --listen, --certificate and --issuer",
                 purpose.word()
@@ -245,7 +257,11 @@ impl Init {
         let operator = &self.operator;
         let text = format!(
             "{written}operator   {operator}\npassword   {password}   (shown once)\n{check}\n           \
-             gateward serve --config {word}"
+             gateward serve --config {word}{more}",
+            more = match self.purpose {
+                Some(Purpose::Fhir) => fhir::next(Path::new(&config)),
+                _ => String::new(),
+            }
         );
         let json = json!({ "config": config, "operator": operator, "password": password });
         Ok(context.print(out, &text, &json)?)
@@ -263,6 +279,7 @@ impl Init {
             Purpose::Eida => eida::text(self, store, answers),
             Purpose::Dcor => dcor::text(self, store, answers),
             Purpose::Backup => Ok(backup::text(self, store)),
+            Purpose::Fhir => fhir::text(self, store, answers),
         }
     }
 

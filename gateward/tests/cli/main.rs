@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod init_backup;
 mod init_dcor;
+mod init_fhir;
 mod on_sqlite;
 mod output;
 mod show;
