@@ -51,6 +51,10 @@ fn answer(stream: &TcpStream, count: &AtomicUsize) -> bool {
     let (status, kind, body) = match path.as_str() {
         path if path.ends_with("/large") => ("200 OK", "text/plain", vec![b'a'; 1_000_000]),
         path if path.ends_with("/binary") => ("200 OK", "application/octet-stream", (0..=255).collect()),
+        path if path.starts_with("/fhir/Patient/1") => {
+            let patient = json!({ "resourceType": "Patient", "id": "1", "name": [{ "family": "Example" }] });
+            ("200 OK", "application/fhir+json", patient.to_string().into_bytes())
+        }
         path => {
             let status = if path.ends_with("/missing") { "404 Not Found" } else { "200 OK" };
             (status, "application/json", json!({ "path": path, "fields": fields }).to_string().into_bytes())

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod echo;
+mod guide;
 mod him;
 mod mediator;
 mod passing;
@@ -17,6 +18,8 @@ mod cluster;
 #[path = "../clients/gnupg.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod gnupg;
+#[path = "../postgres/guide_reader.rs"]
+mod guide_reader;
 #[path = "../clients/installation.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod installation;
