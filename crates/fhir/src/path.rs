@@ -155,7 +155,8 @@ fn segment(text: &str) -> Result<String, NotUnderstood> {
 }
 
 fn resource_type(name: &str) -> Result<ResourceType, NotUnderstood> {
-    ResourceType::named(name).ok_or_else(|| NotUnderstood::Path(format!("R4 has no type {name:.64}")))
+    // Not quoted either: somebody could have left the type out.
+    ResourceType::named(name).ok_or_else(|| NotUnderstood::Path("R4 has no such type of resource".into()))
 }
 
 fn id(text: &str) -> Result<String, NotUnderstood> {

@@ -74,6 +74,7 @@ fn a_patient_is_recorded_before_the_piece_that_names_them_leaves() {
     // What has not come to its end is nobody's yet.
     assert!(named.len() < 160, "{}", named.len());
     tell.send(()).unwrap();
+    drop(curl.stdout.take().unwrap().read_to_end(&mut Vec::new()));
     assert!(curl.wait().unwrap().success());
 }
 

@@ -121,10 +121,12 @@ fn only_what_is_granted_is_done_and_a_refusal_is_an_operation_outcome() {
         let said = outcome(&reply, 403, "forbidden");
         assert!(said.contains("nothing grants to "), "{method} {path}: {said}");
     }
+    // Of a flood the first ten are recorded one by one.
     let refused = door.newest("request_refused");
     assert_eq!(refused["body"]["reason"], "restricted");
+    assert_eq!(refused["body"]["path"], "/Patient/{id}/$everything");
     assert_eq!(refused["personal"]["patients"], serde_json::json!(["Patient/1"]));
-    assert_eq!(refused["personal"]["target"], "/Patient/1");
+    assert_eq!(refused["personal"]["target"], "/Patient/1/$everything");
 }
 
 #[test]

@@ -20,10 +20,10 @@ impl Upstream {
     /// Starts it, and returns once it listens.
     pub fn start() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let packages = here.join("../target/npm/node_modules");
+        let packages = here.join("../target/npm/fhir/node_modules");
         assert!(
             packages.join("@medplum/fhir-router").exists(),
-            "the npm package @medplum/fhir-router is missing in target/npm: run ./test --install"
+            "the npm package @medplum/fhir-router is missing in target/npm/fhir: run ./test --install"
         );
         let mut server = Command::new("node");
         server.arg(here.join("tests/fhir/server.cjs")).env("NODE_PATH", packages);

@@ -25,7 +25,7 @@ observation = client.resource(
     "Observation", status="final", code={"text": "x"}, subject=patient.to_reference()
 )
 observation.save()
-of_patient = client.resources("Observation").search(patient=patient.id).include("Observation", "subject").fetch_raw()
+of_patient = client.resources("Observation").search(patient=f"Patient/{patient.id}").fetch_raw()
 transaction = client.execute(
     "",
     method="post",
