@@ -58,6 +58,7 @@ pub use form::{FORM, JSON, PATCH};
 pub use interaction::{Action, Interaction, NotAnAction, Part, READING};
 pub use json::{ABOUT, DEEPEST, instance};
 pub use outcome::{Issue, outcome};
+pub use part::MAX_PATIENTS;
 pub use patient::Patient;
 pub use query::{MAX_PARAMETERS, MAX_QUERY};
 pub use r4::{NotAType, Reach, ResourceType};

@@ -7,6 +7,9 @@ use crate::request::{allowed, written};
 use crate::search::{Search, types};
 use crate::{Interaction, NotUnderstood, Part, Patient, Reach, ResourceType};
 
+/// How many patients a request, or an entry of a Bundle, may name: all of them are recorded with it.
+pub const MAX_PATIENTS: usize = 1000;
+
 /// What was sent along, as far as it was read.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
@@ -64,6 +67,11 @@ pub(crate) fn part(
     part.resources(sent.found)?;
     part.patients.sort();
     part.patients.dedup();
+    if part.patients.len() > MAX_PATIENTS {
+        return Err(NotUnderstood::TooMuch(format!(
+            "it names more than {MAX_PATIENTS} patients: send it in parts"
+        )));
+    }
     Ok(part)
 }
 

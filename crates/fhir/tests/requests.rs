@@ -271,6 +271,14 @@ fn a_bundle_with_an_entry_that_means_nothing_is_refused_and_says_which() {
 }
 
 #[test]
+fn a_request_names_no_more_patients_than_are_recorded_with_it() {
+    let ids = |count: usize| (0..count).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    let search = |count| read("GET", &format!("/Patient?_id={}", ids(count)), "");
+    assert_eq!(search(fhir::MAX_PATIENTS).unwrap().parts[0].patients.len(), fhir::MAX_PATIENTS);
+    assert!(matches!(search(fhir::MAX_PATIENTS + 1), Err(NotUnderstood::TooMuch(_))));
+}
+
+#[test]
 fn an_answer_may_hold_what_was_asked_for_and_what_went_wrong() {
     let request = read("GET", "/Observation?_include=Observation:patient", "").unwrap();
     for kind in ["Observation", "Patient", "Bundle", "OperationOutcome"] {

@@ -136,7 +136,8 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
 
 async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
     is_open(door, ask, now).await?;
-    if ask.shown.authorization.is_none() && ask.service.kind.challenges_first(ask.request.rest) {
+    let shows_nothing = ask.shown.authorization.is_none() && ask.shown.session.is_none();
+    if shows_nothing && ask.service.kind.challenges_first(ask.request.rest) {
         return Err(authenticate::Error::Challenged { stale: false }.into());
     }
     // What is asked comes first otherwise: a request that means nothing is nobody's.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HOST};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -125,7 +125,8 @@ impl Public {
             .await;
         }
         // Nothing is held for somebody who is asked first who they are.
-        let unknown = !head.headers.contains_key(AUTHORIZATION) && interpreter.challenges_first(&rest);
+        let shows = head.headers.contains_key(AUTHORIZATION) || head.headers.contains_key(COOKIE);
+        let unknown = !shows && interpreter.challenges_first(&rest);
         let wanted = if unknown { BodyWanted::Nothing } else { interpreter.body(&head.method, &rest) };
         let (read, streamed, whole) = match wanted {
             BodyWanted::Streamed => (Held::default(), Some(body), true),

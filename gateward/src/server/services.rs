@@ -276,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn a_fhir_service_is_a_server_and_says_who_may_enter() {
+        let fhir = "kind = \"fhir\"\npath = \"/fhir\"\nupstream = \"http://127.0.0.1:1\"\n";
+        assert!(refusal(fhir).contains("say who may enter"), "{}", refusal(fhir));
+        let node = format!("{fhir}require = [\"node\"]\n");
+        assert_eq!(refusal(&node), "");
+        assert!(refusal(&format!("{node}verify_stream = true")).contains("kind fdsn"));
+        let folder = node.replace("http://127.0.0.1:1", "dir:/");
+        assert!(refusal(&folder).contains("no FHIR server"), "{}", refusal(&folder));
+    }
+
+    #[test]
     fn what_the_upstream_decides_is_not_decided_here_too() {
         let upstream = format!("{FDSN}digest = \"upstream\"\n");
         assert_eq!(refusal(&upstream), "");

@@ -25,7 +25,8 @@ impl Selection {
 
     /// Says what a caller with `grants` may have of it, who created what is in `owned`.
     pub(in super::super) fn allow(&self, grants: &[&Granted], owned: &Owned) -> Result<Allowed, NotAllowed> {
-        if grants.is_empty() {
+        let needs_a_grant = self.request.parts.iter().any(|part| part.needs().next().is_some());
+        if grants.is_empty() && needs_a_grant {
             return Err(NotAllowed::NotGranted);
         }
         let is_bundle = self.request.bundle.is_some();
@@ -108,4 +109,120 @@ fn opens(grant: &Granted, action: Action, kind: Option<::fhir::ResourceType>) ->
     let extent = &grant.extent;
     let on_kind = extent.resources.is_empty() || kind.is_some_and(|kind| extent.resources.contains(&kind));
     on_kind && (extent.actions.is_empty() || extent.actions.contains(&action))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use http::{HeaderMap, Method};
+    use jiff::Timestamp;
+
+    use super::super::super::{NotUnderstood, Request};
+    use super::super::Fhir;
+    use super::*;
+    use crate::flows::policy::Extent;
+
+    fn grant(id: &str, actions: &[&str], resources: &[&str], own: bool) -> Granted {
+        let actions = actions.iter().map(|word| word.parse().unwrap()).collect();
+        let resources = resources.iter().map(|word| word.parse().unwrap()).collect();
+        Granted { id: id.into(), extent: Extent { networks: Vec::new(), actions, resources, own } }
+    }
+
+    fn allowed(grants: &[Granted], method: &Method, target: &str) -> Result<String, NotAllowed> {
+        allowed_with(grants, method, target, "")
+    }
+
+    fn allowed_with(
+        grants: &[Granted],
+        method: &Method,
+        target: &str,
+        body: &str,
+    ) -> Result<String, NotAllowed> {
+        let (rest, query) =
+            target.split_once('?').map_or((target, None), |(rest, query)| (rest, Some(query)));
+        let mut fields = HeaderMap::new();
+        fields.insert("content-type", "application/fhir+json".parse().unwrap());
+        let request = Request { method, rest, query, fields: &fields, body: body.as_bytes() };
+        let meaning = Fhir::meaning(request).unwrap_or_else(|why: NotUnderstood| panic!("{target}: {why}"));
+        let owned = Owned::new(HashSet::from(["Patient/mine".to_owned()]));
+        let grants: Vec<&Granted> = grants.iter().collect();
+        meaning.allow(&grants, &owned, Timestamp::UNIX_EPOCH).map(|allowed| allowed.by.join(" "))
+    }
+
+    #[test]
+    fn a_request_is_by_all_the_grants_that_it_needs() {
+        let grants = [
+            grant("a", &["search"], &["Observation"], false),
+            grant("b", &["read", "search"], &["Patient"], false),
+        ];
+        let by = |target| allowed(&grants, &Method::GET, target).ok();
+        assert_eq!(by("/Observation?code=x").as_deref(), Some("a"));
+        assert_eq!(by("/Observation?patient.name=x").as_deref(), Some("a b"));
+        assert_eq!(by("/Patient/1/Observation").as_deref(), Some("a"));
+        assert_eq!(by("/Patient/1").as_deref(), Some("b"));
+        assert_eq!(by("/?_type=Patient,Observation").as_deref(), Some("a b"));
+        // What the server can do is told to everybody who comes in.
+        assert_eq!(by("/metadata").as_deref(), Some(""));
+        for more in
+            ["/Observation/1", "/Observation?subject.name=x", "/", "/Patient/1/*", "/Patient/1/_history"]
+        {
+            assert_eq!(by(more), None, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_grant_that_names_nothing_opens_everything_and_none_opens_nothing() {
+        let all = [grant("all", &[], &[], false)];
+        for target in ["/", "/Patient?_include=*", "/_history", "/Patient/1/$everything"] {
+            assert_eq!(allowed(&all, &Method::GET, target).as_deref(), Ok("all"), "{target}");
+        }
+        assert_eq!(allowed(&[], &Method::GET, "/Patient/1"), Err(NotAllowed::NotGranted));
+        assert_eq!(allowed(&[], &Method::GET, "/metadata").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn ones_own_is_read_and_changed_by_its_id_and_never_searched() {
+        let own = [grant("own", &[], &["Patient"], true)];
+        for (method, target) in [
+            (Method::GET, "/Patient/mine"),
+            (Method::GET, "/Patient/mine/_history/1"),
+            (Method::GET, "/Patient/mine/_history"),
+            (Method::DELETE, "/Patient/mine"),
+        ] {
+            assert_eq!(allowed(&own, &method, target).as_deref(), Ok("own"), "{method} {target}");
+        }
+        let patient = r#"{"resourceType":"Patient"}"#;
+        assert_eq!(allowed_with(&own, &Method::POST, "/Patient", patient).as_deref(), Ok("own"));
+        for (method, target) in [
+            (Method::GET, "/Patient/theirs"),
+            (Method::GET, "/Patient?_id=mine"),
+            (Method::GET, "/Patient/mine?_include=Patient:organization"),
+            (Method::GET, "/Patient/mine/Observation"),
+            (Method::GET, "/Patient/mine/$everything"),
+            (Method::GET, "/Observation/mine"),
+            (Method::DELETE, "/Patient?_id=mine"),
+            (Method::GET, "/Patient/_history"),
+        ] {
+            let refused = allowed(&own, &method, target);
+            assert!(matches!(refused, Err(NotAllowed::Restricted(_))), "{method} {target}: {refused:?}");
+        }
+        let refers = r#"{"resourceType":"Patient","link":[{"other":{"reference":"Patient?name=x"}}]}"#;
+        assert!(allowed_with(&own, &Method::POST, "/Patient", refers).is_err());
+    }
+
+    #[test]
+    fn one_entry_that_is_not_granted_refuses_the_bundle_and_is_named() {
+        let grants = [grant("a", &["create"], &["Patient"], false)];
+        let bundle = |second: &str| {
+            format!(
+                r#"{{"resourceType":"Bundle","type":"batch","entry":[
+                {{"request":{{"method":"POST","url":"Patient"}},"resource":{{"resourceType":"Patient"}}}},
+                {{"request":{{"method":"POST","url":"{second}"}},"resource":{{"resourceType":"{second}"}}}}]}}"#
+            )
+        };
+        assert_eq!(allowed_with(&grants, &Method::POST, "", &bundle("Patient")).as_deref(), Ok("a"));
+        let refused = allowed_with(&grants, &Method::POST, "", &bundle("Group"));
+        assert_eq!(refused, Err(NotAllowed::Restricted("entry 1: nothing grants to create Group".into())));
+    }
 }
