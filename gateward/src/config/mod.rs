@@ -366,6 +366,16 @@ impl Config {
                 }
             }
             service.check().map_err(|reason| wrong(service.path.first().as_str(), reason))?;
+            // A key of ours stands for one of the CKAN that [ckan] names: it is shown to no other.
+            let has_other_ckan = |other: &ServiceConfig| {
+                other.existing_keys.is_some()
+                    && service.existing_keys.is_some()
+                    && other.upstream != service.upstream
+            };
+            if self.service[..at].iter().any(has_other_ckan) {
+                let reason = "the services of kind ckan have one CKAN behind them, and so one upstream";
+                return Err(wrong(service.path.first().as_str(), reason.into()));
+            }
             if service.openhim && self.openhim.is_none() {
                 let reason = format!("{name} answers OpenHIM as a mediator does: [openhim] says of which");
                 return Err(wrong(service.path.first().as_str(), reason));
@@ -587,6 +597,19 @@ mod tests {
         }
         let beside = format!("{}{}", service("/"), service("/a"));
         Config::parse(&format!("{SMALL}{beside}"), Path::new("/")).unwrap();
+    }
+
+    #[test]
+    fn keys_of_one_ckan_are_shown_to_no_other() {
+        let service = |path: &str, port: u16| {
+            format!(
+                "[[service]]\nkind = \"ckan\"\npath = \"{path}\"\nupstream = \"http://127.0.0.1:{port}\"\n\
+                 existing_keys = \"refuse\"\n"
+            )
+        };
+        let two = |other| format!("{SMALL}{}{}", service("/a", 5000), service("/b", other));
+        Config::parse(&two(5000), Path::new("/")).unwrap();
+        assert!(Config::parse(&two(5001), Path::new("/")).unwrap_err().reason.contains("one CKAN"));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Callers learn what they can act on; the reason in full stands in the event of that reference.
 
 use ::fhir::Issue;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
@@ -12,7 +14,8 @@ use super::found::{Failed, Source};
 use super::pump::Pump;
 use super::tunnel::Tunnel;
 use crate::base::id::{Reference, TransactionId};
-use crate::flows::admit::{self, Admitted, Released, Verified};
+use crate::flows::admit::{self, Admitted, KeyShown, Released, Verified};
+use crate::flows::authenticate::key::X_CKAN_API_KEY;
 use crate::flows::authenticate::{self, Failure};
 use crate::flows::caller::Person;
 use crate::flows::exchange;
@@ -29,10 +32,11 @@ const COME_BACK: u64 = 5;
 pub const SERVICE_VERSION: &str = concat!("gateward ", env!("CARGO_PKG_VERSION"));
 
 /// What a proxy that asked is told beside the status: the person, the machine, the request's id, and of a
-/// refusal the reference.
+/// refusal the reference; of a CKAN, its key.
 const X_GATEWARD_USER: HeaderName = HeaderName::from_static("x-gateward-user");
 const X_GATEWARD_NODE: HeaderName = HeaderName::from_static("x-gateward-node");
 const X_GATEWARD_TRANSACTION: HeaderName = HeaderName::from_static("x-gateward-transaction");
+const X_GATEWARD_AUTHORIZATION: HeaderName = HeaderName::from_static("x-gateward-authorization");
 const X_GATEWARD_REFERENCE: HeaderName = HeaderName::from_static("x-gateward-reference");
 
 /// The answer of every listener.
@@ -545,7 +549,7 @@ pub fn unclear(why: &Unclear, reference: Reference) -> Problem {
 /// Tells a proxy who asks and that they may, also in the field by which its own upstream learns it.
 ///
 /// Each field is there, empty for nobody: of one that is not, Caddy passes on the name of its placeholder.
-pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>) -> Answered {
+pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>, asked: &HeaderMap) -> Answered {
     let caller = verified.caller();
     let told = [
         (identify_as.cloned(), caller.told()),
@@ -559,7 +563,24 @@ pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>) -> Answer
         let value = value.unwrap_or_default().try_into().expect("names are letters that a field can hold");
         answered.headers_mut().insert(name, value);
     }
+    if let Some(key) = key_to_show(verified.key(), asked) {
+        answered.headers_mut().insert(X_GATEWARD_AUTHORIZATION, key);
+    }
     answered
+}
+
+/// The key that a proxy shows to a CKAN behind it, in the one field that this looks at; empty for none.
+fn key_to_show(key: &KeyShown, asked: &HeaderMap) -> Option<HeaderValue> {
+    let mut key = match key {
+        KeyShown::None => return None,
+        KeyShown::Ours(key) => key.expose().try_into().expect("a key has letters that a field can hold"),
+        KeyShown::AsItCame => {
+            let came = [AUTHORIZATION, X_CKAN_API_KEY].into_iter().find_map(|name| asked.get(name).cloned());
+            came.unwrap_or(HeaderValue::from_static(""))
+        }
+    };
+    key.set_sensitive(true);
+    Some(key)
 }
 
 /// Answers with what was found; it is whole, and `released` proves that it is recorded.

@@ -287,6 +287,27 @@ mod tests {
     }
 
     #[test]
+    fn a_ckan_service_is_refused_until_it_is_decided_what_becomes_of_existing_keys() {
+        let ckan = "kind = \"ckan\"\npath = \"/\"\nupstream = \"http://127.0.0.1:1\"\n";
+        assert!(refusal(ckan).contains("existing_keys"), "{}", refusal(ckan));
+        let decided = format!("{ckan}existing_keys = \"refuse\"\n");
+        for good in ["", "require = [\"node\"]\n"] {
+            assert_eq!(refusal(&format!("{decided}{good}")), "", "{good}");
+        }
+        for (more, why) in [
+            ("require = [\"user\"]\n", "nobody but a node"),
+            ("identify_as = \"X-Remote-User\"\n", "its own keys"),
+            ("unlisted = \"open\"\n", "kind fdsn"),
+        ] {
+            assert!(refusal(&format!("{decided}{more}")).contains(why), "{more}");
+        }
+        let folder = decided.replace("http://127.0.0.1:1", "dir:/");
+        assert!(refusal(&folder).contains("no folder"), "{}", refusal(&folder));
+        let plain = "kind = \"plain\"\npath = \"/a\"\nupstream = \"dir:/\"\nrequire = [\"login\"]\n";
+        assert!(refusal(&format!("{plain}existing_keys = \"pass\"")).contains("kind ckan"));
+    }
+
+    #[test]
     fn what_the_upstream_decides_is_not_decided_here_too() {
         let upstream = format!("{FDSN}digest = \"upstream\"\n");
         assert_eq!(refusal(&upstream), "");

@@ -96,7 +96,7 @@ impl Question<'_> {
         let permit =
             admit::admit(door, ask, now).await.map_err(|error| not_admitted(door, ask, &error, now))?;
         let verified = permit.verify(door, &proxy, now).await?;
-        Ok(answer::verified(&verified, service.identify_as.as_ref()))
+        Ok(answer::verified(&verified, service.identify_as.as_ref(), fields))
     }
 
     /// Finds out which proxy asks.

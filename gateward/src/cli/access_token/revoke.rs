@@ -18,7 +18,7 @@ use crate::flows::door::Door;
 use crate::flows::record::KeyEnd;
 use crate::server::boot;
 use crate::server::ckan::Known;
-use crate::store::access_token;
+use crate::store::{access_token, opaque_key};
 
 /// End access tokens at once: with their keys in CKAN, every copy of a file is worth nothing.
 #[derive(Debug, clap::Args)]
@@ -64,10 +64,14 @@ impl Revoke {
                     all = false;
                     let left = !matches!(error, Error::NoSuch(_) | Error::Unfit { .. });
                     let result = if left { "ending" } else { "refused" };
-                    let more = if left {
-                        "; its key may still be good: `gateward cleanup` goes on trying"
-                    } else {
-                        ""
+                    let is_ours = block_on(opaque_key::of(&door.store.reader, id))??.is_some();
+                    let more = match (left, is_ours) {
+                        (false, _) => "",
+                        (true, false) => "; its key may still be good: `gateward cleanup` goes on trying",
+                        (true, true) => {
+                            "; its file opens nothing any more, and CKAN's own key, which was never in it, is \
+                             still to be revoked: `gateward cleanup` goes on trying"
+                        }
                     };
                     let json = json!({ "access_token": id, "result": result, "why": error.to_string() });
                     context.print(out, &format!("{id}  {error}{more}"), &json)?;

@@ -152,15 +152,8 @@ impl Permit {
         let transaction = self.transaction;
         let delivery = Delivery::NotObserved;
         let duration_us = microseconds(self.decided_at, now);
-        let carried = Carried {
-            status,
-            bytes,
-            bytes_up: None,
-            duration_us,
-            delivery,
-            inspected,
-            detail: leads_to(self.leads_to.as_deref()),
-        };
+        let detail = leads_to(self.leads_to.as_deref());
+        let carried = Carried { status, bytes, bytes_up: None, duration_us, delivery, inspected, detail };
         let changes = self.noted().into_iter().collect();
         let released = self.event(transaction, What::Released { access: self.access(), carried });
         let happened: Vec<Happened> =

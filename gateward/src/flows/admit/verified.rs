@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::permit::Permit;
+use super::permit::{KeyShown, Permit};
 use crate::base::id::TransactionId;
 use crate::flows::caller::Caller;
 use crate::flows::door::Door;
@@ -16,6 +16,7 @@ use crate::store::CommitError;
 pub struct Verified {
     transaction: TransactionId,
     caller: Caller,
+    key: KeyShown,
 }
 
 impl Verified {
@@ -27,6 +28,11 @@ impl Verified {
     /// Who was proven.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Which key the proxy shows to what is behind it.
+    pub fn key(&self) -> &KeyShown {
+        &self.key
     }
 }
 
@@ -49,11 +55,12 @@ impl Permit {
             delivery: Delivery::NotObserved,
             detail: "outcome not observed",
         };
+        let key = self.key_shown();
         let changes = self.noted().into_iter().collect();
         let happened = [self.event(transaction, what)];
         // A crash before the commit: the proxy gets no answer and lets nothing through. After it: recorded as
         // verified, whether or not anything came of it.
         door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
-        Ok(Verified { transaction, caller: self.caller })
+        Ok(Verified { transaction, caller: self.caller, key })
     }
 }

@@ -42,7 +42,7 @@ impl Ckan {
         // Without `..`, so that whoever adds a decision decides here, too.
         let Settings {
             path: _,
-            stands_elsewhere_too,
+            stands_elsewhere_too: _,
             reads_folder,
             upstream_has_path: _,
             require,
@@ -70,9 +70,6 @@ impl Ckan {
                 "kind ckan takes no digest, inventory, unlisted, restriction, restrict_metadata, verify_stream, \
                  queryauth_to or pass: these belong to kind fdsn",
             ));
-        }
-        if *stands_elsewhere_too {
-            return Err(Unfit("a ckan service stands at one path: its pages lead there"));
         }
         if *reads_folder {
             return Err(Unfit("behind a ckan service is an HTTP server, no folder"));
