@@ -13,6 +13,7 @@ mod bare;
 mod certificates;
 mod commands;
 mod guide;
+mod opaque;
 mod strange_command;
 mod strange_server;
 mod tls_stand_in;
