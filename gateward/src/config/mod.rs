@@ -359,11 +359,6 @@ impl Config {
                     let reason = format!("the service at {path} and {what} at {place} overlap");
                     return Err(wrong(path.as_str(), reason));
                 }
-                let below = path.as_str().strip_prefix(LOGIN_PAGE);
-                if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
-                    let reason = format!("{LOGIN_PAGE} is where our login page stands: no service may");
-                    return Err(wrong(path.as_str(), reason));
-                }
             }
             service.check().map_err(|reason| wrong(service.path.first().as_str(), reason))?;
             // A key of ours stands for one of the CKAN that [ckan] names: it is shown to no other.

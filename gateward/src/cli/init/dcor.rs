@@ -249,7 +249,8 @@ impl AccessTokens {
              institution = {institution}\n\
              contact = {contact}\n\
              # letters = \"letters\"\n\n\
-             # Where keys are made and revoked.\n\
+             # Where keys are made and revoked: CKAN itself. A gateward in front of it ([[service]], kind ckan) takes keys\n\
+             # of its own, which end at once and are dead until activated: `create --opaque`, docs/dcor.md.\n\
              [ckan]\n\
              {ckan}",
             mode = init.mode.word(),
