@@ -11,7 +11,7 @@ fn a_request_for_another_host_than_the_handshake_named_is_misdirected_where_thei
         [("open", "localhost", "user"), ("alike", "a.example", "user"), ("strict", "b.example", "node")]
     {
         installation.append(&format!(
-            "[[service]]\nname = \"{name}\"\nkind = \"plain\"\nhost = \"{host}\"\npath = \"/shared\"\n\
+            "[[service]]\nname = \"{name}\"\nkind = \"plain\"\nhost = [\"{host}\"]\npath = \"/shared\"\n\
              upstream = \"dir:files\"\nrequire = [\"{require}\"]\n"
         ));
     }
