@@ -102,6 +102,12 @@ impl Door {
         }
     }
 
+    /// Waits until the last machine that was turned away was so for `reason`: a handshake is recorded after its end.
+    #[track_caller]
+    pub fn last_turned_away_for(&self, reason: &str) {
+        self.until(|| self.reasons().last().is_some_and(|last| last == reason));
+    }
+
     /// The reasons for which machines were turned away, in their order.
     pub fn reasons(&self) -> Vec<String> {
         let events = self.server.events("node_authentication_failed");

@@ -43,7 +43,7 @@ fn during_a_renewal_both_certificates_are_good_and_then_the_new_one_alone() {
     assert!(kept.until_closed().0 < SOON);
     for taken_out in [&old, &new] {
         assert!(matches!(door.knock(taken_out, &[]), Knock::TurnedAway(_)));
-        assert_eq!(door.reasons().last().unwrap(), "revoked");
+        door.last_turned_away_for("revoked");
     }
     let show = door.server.command(&["node", "show", "pinned"]).good();
     assert_eq!(show.text().matches("known by").count(), 3, "{}", show.text());
