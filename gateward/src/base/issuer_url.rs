@@ -47,7 +47,8 @@ impl TryFrom<String> for IssuerUrl {
                 && uri.host().is_some_and(|host| !host.is_empty())
                 && uri.query().is_none()
         });
-        if good && text.len() <= 500 && !text.contains(['#', '@']) {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains(['#', '@']);
+        if good && text.len() <= 500 && is_plain {
             Ok(Self(text))
         } else {
             Err(NotAnIssuerUrl(text.chars().take(200).collect()))
@@ -93,6 +94,7 @@ mod tests {
             "https://a#b",
             "https://u:p@a",
             "https://a b",
+            "https://a/ä",
         ] {
             assert!(bad.parse::<IssuerUrl>().is_err(), "{bad}");
         }

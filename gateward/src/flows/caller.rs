@@ -1,6 +1,7 @@
 //! Whoever sent a request, as far as it was verified: a machine, a person, or both.
 
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::authenticate::{ApiTokenHolder, ExistingKey, Holder, IdTokenHolder, Login, SessionHolder, key};
 use super::door::Door;
@@ -67,7 +68,7 @@ impl Person {
                 self.name()
             }
             // No user here has such a name, so that nobody can be taken for another.
-            Self::IdToken(holder) => format!("{}#{}", holder.token().issuer(), holder.token().subject()),
+            Self::IdToken(holder) => of_issuer(holder.token().issuer(), holder.token().subject()),
         }
     }
 
@@ -178,6 +179,13 @@ impl Person {
             }
         }
     }
+}
+
+/// What an issuer's person is called in a header field, which holds graphic ASCII: any other letter of `sub` is
+/// percent-encoded, and so is the percent sign, so that no two people get one name.
+fn of_issuer(issuer: &str, sub: &str) -> String {
+    const TOLD_APART: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+    format!("{issuer}#{}", utf8_percent_encode(sub, TOLD_APART))
 }
 
 impl Caller {
@@ -309,5 +317,23 @@ impl Caller {
         let Some(person) = &self.person else { return Ok(Some(self.clone())) };
         let again = person.look_again(door, policy, now).await?;
         Ok(again.map(|person| Self { person: Some(person), ..self.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_an_issuer_calls_somebody_a_header_field_can_hold_it_and_tells_people_apart() {
+        let names = ["jo", "J\u{f6}", "J%C3%B6", "a b", "a%20b", "\u{7f}", "\"<>"];
+        let told: std::collections::BTreeSet<_> =
+            names.iter().map(|sub| of_issuer("https://a/b", sub)).collect();
+        assert_eq!(told.len(), names.len());
+        for one in &told {
+            assert!(http::HeaderValue::from_str(one).is_ok(), "{one}");
+            assert!(one.parse::<crate::base::identity::UserName>().is_err(), "{one} could be a user's");
+        }
+        assert!(told.contains("https://a/b#jo"));
     }
 }
