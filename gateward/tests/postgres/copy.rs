@@ -29,6 +29,16 @@ impl Demo {
              'pgp', X'00ff', X'01', '/srv/ann.dcor-access.gpg', 'f0', 'ended', 'revoked', '{time}', 'os:root', \
              '{time}', NULL); \
              INSERT INTO token_block VALUES ('id:x', NULL, '{time}', 'os:root'); \
+             INSERT INTO user_digest VALUES ('operator', 'FDSN', X'01', 'htdigest', '{time}'); \
+             INSERT INTO api_token VALUES ('h0', 't0', 'operator', 'a script', '[]', 1, '{time}', 'os:root', '{time}', \
+             NULL); \
+             INSERT INTO session VALUES ('h0', 'operator', '{time}', '{time}', '{time}'); \
+             INSERT INTO node VALUES ('lab', '[]', '{time}', 'os:root', NULL); \
+             INSERT INTO node_credential VALUES ('c0', 'lab', 'f0', NULL, NULL, NULL, X'00ff', '{time}', '{time}', \
+             'os:root', NULL); \
+             INSERT INTO fhir_creation VALUES ('fhir Patient/1', 'lab', '{time}'); \
+             INSERT INTO opaque_key VALUES ('h0', 'one', X'01', NULL, NULL, 0, NULL, NULL); \
+             INSERT INTO existing_key VALUES ('p0', 'ckan', '{time}', '{time}', '192.0.2.1'); \
              UPDATE revocation SET counter = 77"
         ));
         demo
