@@ -262,7 +262,9 @@ impl Flow {
                 }
                 let inspected = self.inspector.as_ref().map(Inspector::inspected);
                 let mut named = Named::default();
-                held.iter_mut().for_each(|piece| named.add(std::mem::take(&mut piece.named)));
+                for piece in &mut held {
+                    named.add(std::mem::take(&mut piece.named));
+                }
                 let mut held: Vec<Bytes> = held.into_iter().map(|piece| piece.bytes).collect();
                 let whole = if held.len() == 1 { held.swap_remove(0) } else { held.concat().into() };
                 return Ok((Content::Whole(whole, inspected), named));

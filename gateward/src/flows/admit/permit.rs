@@ -157,7 +157,7 @@ impl Permit {
         let changes = self.noted().into_iter().collect();
         let released = self.event(transaction, What::Released { access: self.access(), carried });
         let happened: Vec<Happened> =
-            [released.clone()].into_iter().chain(disclosed(named, &released)).collect();
+            [released.clone()].into_iter().chain(disclosed(&named, &released)).collect();
         // A crash before the commit: nothing left, nothing recorded. After it: recorded as released,
         // whether or not it still left.
         door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
@@ -264,7 +264,7 @@ pub struct Held {
 const PATIENTS: usize = 200;
 
 /// Says, beside what is recorded of an answer, whom it names.
-pub(super) fn disclosed(named: Named, beside: &Happened) -> Vec<Happened> {
+pub(super) fn disclosed(named: &Named, beside: &Happened) -> Vec<Happened> {
     let personal = || Personal { address: beside.personal.address.clone(), ..Personal::default() };
     let mut events: Vec<Happened> = named
         .patients

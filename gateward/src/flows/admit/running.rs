@@ -113,7 +113,7 @@ impl Admitted {
         let notes = notes.collect();
         // It leaves by the decision that is looked at before each piece. A crash here leaves it recorded
         // as named, whether or not it still left.
-        let happened = disclosed(named, &self.event(What::Disclosed { patients: 0 }, Outcome::Done));
+        let happened = disclosed(&named, &self.event(What::Disclosed { patients: 0 }, Outcome::Done));
         door.recorder.commit(None, notes, &happened, now).await
     }
 
