@@ -124,9 +124,9 @@ mod tests {
     fn random() -> Random {
         let next = std::sync::atomic::AtomicU8::new(0);
         Random::new(move |bytes| {
-            bytes
-                .iter_mut()
-                .for_each(|byte| *byte = next.fetch_add(41, std::sync::atomic::Ordering::Relaxed));
+            for byte in bytes {
+                *byte = next.fetch_add(41, std::sync::atomic::Ordering::Relaxed);
+            }
         })
     }
 

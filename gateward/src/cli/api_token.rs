@@ -21,7 +21,7 @@ use crate::store::api_token::{self, ApiTokenRow};
 pub(super) enum ApiToken {
     /// Make a token for a user and show it, once.
     Create(Create),
-    /// List the tokens there are, ended ones until they are cleaned up; never the tokens themselves.
+    /// List the tokens, ended ones until they are cleaned up; never what they open.
     List {
         /// Only those of this user.
         #[arg(long)]

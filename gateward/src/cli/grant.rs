@@ -23,7 +23,7 @@ pub(super) enum Grant {
     /// List all grants, those of the configuration file and those of commands.
     List,
     /// Make a grant; it acts at once.
-    Create(Create),
+    Create(Box<Create>),
     /// Take a grant away; answers that run by it are cut within a second.
     Revoke {
         /// The grant's id.

@@ -283,12 +283,16 @@ fn list_grant(grant: &Grant, list: &mut Below<'_>) {
         ("mail_domain", mail_domain.clone()),
         ("user", user.as_ref().map(ToString::to_string)),
         ("node", node.as_ref().map(ToString::to_string)),
-        ("oidc", oidc.as_ref().map(|OidcPerson { issuer, sub }| format!("{issuer} {sub}"))),
     ];
     for (name, value) in whom {
         if let Some(value) = value {
             list.set(name, value);
         }
+    }
+    if let Some(OidcPerson { issuer, sub }) = oidc {
+        let mut list = list.below("oidc");
+        list.text("issuer", issuer);
+        list.text("sub", sub);
     }
     list.text("service", service);
     list.set("networks", networks.iter().map(ToString::to_string).collect::<Vec<_>>());

@@ -54,19 +54,6 @@ impl Proxy {
         Self::start(nginx.args(["-e", "stderr", "-c"]).arg(file), folder, port)
     }
 
-    /// Caddy with `sites`, which listen on the port that they are given.
-    pub fn caddy_with(sites: impl FnOnce(u16) -> String) -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let options = "admin off\nauto_https off\nlog {\noutput discard\n}";
-        let file = folder.path().join("Caddyfile");
-        std::fs::write(&file, format!("{{\n{options}\n}}\n{}", sites(port))).unwrap();
-        let mut caddy = Command::new("caddy");
-        // It keeps things at home.
-        caddy.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
-        caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(file).stderr(Stdio::null());
-        Self::start(&mut caddy, folder, port)
-    }
-
     /// HAProxy, which carries bytes to `server` and says whose they are, as `how` says.
     pub fn haproxy(server: &str, how: &str) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
@@ -80,7 +67,8 @@ impl Proxy {
         Self::start(haproxy.args(["-db", "-f"]).arg(file), folder, port)
     }
 
-    fn start(command: &mut Command, folder: TempDir, port: u16) -> Self {
+    /// Starts one that keeps its files in `folder` and listens on `port`.
+    pub fn start(command: &mut Command, folder: TempDir, port: u16) -> Self {
         let process = start(command.stdin(Stdio::null()).stdout(Stdio::null()));
         let mut proxy = Self { process, port, _folder: folder };
         let begun = Instant::now();

@@ -9,7 +9,7 @@ fn root() -> std::path::PathBuf {
 #[test]
 fn the_documented_sample_configuration_loads() {
     let config = Config::read(&root().join("docs/gateward.sample.toml")).unwrap();
-    assert_eq!(config.service.len(), 5);
+    assert_eq!(config.service.len(), 6);
     assert_eq!(config.issuer.len(), 1);
     assert_eq!(config.grant.len(), 5);
     assert_eq!(config.oidc.len(), 2);

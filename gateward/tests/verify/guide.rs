@@ -1,6 +1,9 @@
 //! docs/forward-auth.md, followed word by word: its files are loaded as they are printed. Only names are others.
 
+use std::process::{Command, Stdio};
+
 use super::application::Application;
+use super::cluster::ports::free_port;
 use super::guide_reader::{blocks, section};
 use super::installation::{GATEWARD, Installation, gateward};
 use super::proxies::Proxy;
@@ -105,7 +108,7 @@ pub fn nginx_with(server: &Server, block: &str, application: &Application) -> Pr
 
 /// Caddy with this block, with the demo's certificate.
 pub fn caddy_with(server: &Server, block: &str, application: &Application) -> Proxy {
-    Proxy::caddy_with(|port| {
+    caddy_for(|port| {
         let block = here(server, block, application);
         block.replace("app.example.org {", &format!("https://localhost:{port} {{\nbind 127.0.0.1"))
     })
@@ -129,7 +132,7 @@ fn the_demo_answers_a_proxy_as_the_page_says() {
     let commands = block("Try it with the demo", "sh");
     let (enroll, ask) = commands.split_once("\ncurl").unwrap();
     let shell = |command: &str| {
-        let mut bash = std::process::Command::new("bash");
+        let mut bash = Command::new("bash");
         bash.args(["-euc", &command.replace("gateward node", &format!("{GATEWARD} node"))]);
         run(bash.current_dir(&place), b"").good()
     };
@@ -150,4 +153,17 @@ fn caddy_reads_its_block_as_it_is_printed() {
     let mut adapt = std::process::Command::new("caddy");
     adapt.args(["adapt", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", folder.path());
     run(&mut adapt, b"").good();
+}
+
+/// Caddy with `sites`, which listen on the port that they are given.
+fn caddy_for(sites: impl FnOnce(u16) -> String) -> Proxy {
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let options = "admin off\nauto_https off\nlog {\noutput discard\n}";
+    let file = folder.path().join("Caddyfile");
+    std::fs::write(&file, format!("{{\n{options}\n}}\n{}", sites(port))).unwrap();
+    let mut caddy = Command::new("caddy");
+    // It keeps things at home.
+    caddy.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
+    caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(file).stderr(Stdio::null());
+    Proxy::start(&mut caddy, folder, port)
 }

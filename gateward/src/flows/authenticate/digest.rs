@@ -18,7 +18,7 @@ use crate::store::temporary_login::{self, TemporaryLogin};
 /// A temporary login whose password was proven for this very request; made here alone.
 #[derive(Debug, Clone)]
 pub struct Login {
-    login: LoginName,
+    name: LoginName,
     subject: String,
     groups: Vec<Group>,
     mail: Option<Mail>,
@@ -31,7 +31,7 @@ pub struct Login {
 impl Login {
     /// The login's name.
     pub fn login(&self) -> &LoginName {
-        &self.login
+        &self.name
     }
 
     /// The pseudonym of the person.
@@ -195,7 +195,7 @@ fn read(door: &Door, login: &TemporaryLogin) -> Result<Login, store::Error> {
     let sub = login.sealed_sub.as_deref().map(|sealed| open("sealed_sub", sealed)).transpose()?;
     let groups = login.groups.iter().map(|group| group.parse()).collect::<Result<_, _>>();
     Ok(Login {
-        login: login.login.clone(),
+        name: login.login.clone(),
         subject: login.subject.clone(),
         groups: groups.map_err(|_| damaged("a group that is none".into()))?,
         oidc: sub.map(|sub| (login.issuer.clone(), sub.expose().to_owned())),
@@ -236,7 +236,7 @@ impl Login {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Option<Self>, store::Error> {
-        Self::find(door, policy, &self.login, now).await
+        Self::find(door, policy, &self.name, now).await
     }
 }
 

@@ -125,7 +125,7 @@ fn show_key(key: &KeyShown, fields: &HeaderMap, own: &mut HeaderMap) {
         KeyShown::None => {}
         // Wherever else keys stand, they have passed.
         KeyShown::AsItCame => {
-            own.extend(fields.get_all(AUTHORIZATION).iter().map(|key| (AUTHORIZATION, key.clone())))
+            own.extend(fields.get_all(AUTHORIZATION).iter().map(|key| (AUTHORIZATION, key.clone())));
         }
         KeyShown::Ours(key) => {
             let mut key: HeaderValue =
