@@ -37,8 +37,8 @@ pub fn upstream(dir: &Path) -> Outcome<Nginx> {
 /// Says 204 to whoever has `token`.
 pub fn authoriser(dir: &Path, token: &str) -> Outcome<Nginx> {
     let server = format!(
-        "access_log off;\nmap_hash_bucket_size 128;\nmap $http_authorization $known {{\ndefault 401;\n\
-         \"Bearer {token}\" 204;\n}}\nserver {{\nlisten 127.0.0.1:PORT;\nlocation / {{\nreturn $known;\n}}\n}}\n"
+        "access_log off;\nmap_hash_bucket_size 128;\nmap $http_authorization $known {{\ndefault 0;\n\
+         \"Bearer {token}\" 1;\n}}\nserver {{\nlisten 127.0.0.1:PORT;\nlocation / {{\nif ($known) {{\nreturn 204;\n}}\nreturn 401;\n}}\n}}\n"
     );
     start(dir, "authoriser", 1, &server)
 }
