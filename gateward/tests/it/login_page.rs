@@ -103,7 +103,7 @@ async fn a_browser_is_sent_to_the_page_and_back_to_where_it_wanted() {
     let mut browser = Browser::default();
     let sent = browser.get(&door, "/app/restricted.txt?a=b").await;
     assert_eq!(sent.status, 303);
-    let page = browser.get(&door, &location(&sent).to_owned()).await;
+    let page = browser.get(&door, location(&sent)).await;
     assert_eq!(page.status, 200);
     let policy = page.fields.get("content-security-policy").unwrap().to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");

@@ -70,13 +70,10 @@ impl Installation {
         let change = |text: &str| {
             let (head, rest) = text.split_once("[admin]").unwrap();
             let other = |line: &&str| !line.starts_with("listen =") && !line.starts_with("tls =");
-            let head: String = head.lines().filter(other).map(|line| format!("{line}\n")).collect();
-            let rest: String = rest
-                .lines()
-                .filter(|line| !line.starts_with("[verify]"))
-                .map(|line| format!("{line}\n"))
-                .collect();
-            format!("listen = \"unix:http.sock\"\n{head}{more}\n[admin]{rest}")
+            let head: Vec<&str> = head.lines().filter(other).collect();
+            let rest: Vec<&str> = rest.lines().filter(|line| !line.starts_with("[verify]")).collect();
+            let (head, rest) = (head.join("\n"), rest.join("\n"));
+            format!("listen = \"unix:http.sock\"\n{head}\n{more}\n[admin]{rest}\n")
         };
         self.change(change).await;
     }

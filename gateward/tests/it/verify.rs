@@ -28,8 +28,10 @@ async fn door_for(uid: u32) -> Installation {
 /// Sends one request by the socket.
 async fn send(door: &Installation, path: &str, fields: &[(&str, &str)]) -> Answer {
     let mut stream = UnixStream::connect(door.path("http.sock")).await.unwrap();
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n");
+    let mut lines =
+        vec![format!("GET {path} HTTP/1.1"), "Host: localhost".into(), "Connection: close".into()];
+    lines.extend(fields.iter().map(|(name, value)| format!("{name}: {value}")));
+    let head = format!("{}\r\n\r\n", lines.join("\r\n"));
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();

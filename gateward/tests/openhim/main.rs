@@ -13,7 +13,6 @@ mod mediator;
 mod passing;
 
 #[path = "../postgres/cluster.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod cluster;
 #[path = "../clients/gnupg.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
@@ -30,7 +29,6 @@ mod server;
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod statement;
 #[path = "../postgres/store_under_test.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
 mod store_under_test;
 #[path = "../clients/tools.rs"]
 #[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]

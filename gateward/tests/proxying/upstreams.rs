@@ -106,7 +106,7 @@ fn an_https_server_is_believed_by_its_authority_alone_and_shown_our_certificate_
     certificates(folder.path());
     show(folder.path(), "first");
     let port = free_port();
-    let served = format!(
+    let nginx = format!(
         "server {{\nlisten 127.0.0.1:{port} ssl;\nssl_certificate {};\nssl_certificate_key {};\n\
          ssl_client_certificate {};\nssl_verify_client on;\nkeepalive_timeout 0;\n\
          location / {{ return 200 \"$ssl_client_s_dn\"; }}\n}}\n",
@@ -114,7 +114,7 @@ fn an_https_server_is_believed_by_its_authority_alone_and_shown_our_certificate_
         there("server.key"),
         there("ca.pem"),
     );
-    let _nginx = Nginx::start(folder.path(), &served);
+    let _nginx = Nginx::start(folder.path(), &nginx);
     let upstream = |ca: &str| {
         format!(
             "{{ url = \"https://localhost:{port}\", ca = \"{}\", certificate = \"{}\", key = \"{}\" }}",
@@ -147,10 +147,10 @@ fn ranges_heads_and_conditions_are_the_upstreams_to_answer() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("things")).unwrap();
     std::fs::write(folder.path().join("things/file"), "0123456789").unwrap();
-    let port = free_port();
-    let served = format!("server {{\nlisten 127.0.0.1:{port};\nroot {};\n}}\n", folder.path().display());
-    let _nginx = Nginx::start(folder.path(), &served);
-    let installation = things(&format!("\"http://127.0.0.1:{port}\""), "");
+    let (free, things_at) = (free_port(), folder.path().display());
+    let files = format!("server {{\nlisten 127.0.0.1:{free};\nroot {things_at};\n}}\n");
+    let _nginx = Nginx::start(folder.path(), &files);
+    let installation = things(&format!("\"http://127.0.0.1:{free}\""), "");
     let _server = installation.serve();
     let login = installation.login();
     let ask = |method: &str, fields: &[&str]| {
@@ -338,7 +338,9 @@ fn an_upstream_is_told_the_way_once_and_by_us() {
     connection.send("GET", "/things/one", &forged, b"").unwrap();
     assert_eq!(connection.answer().unwrap().status, 200);
     let mut fields = upstream.heads().swap_remove(0).fields;
-    fields.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
+    for (name, _) in &mut fields {
+        name.make_ascii_lowercase();
+    }
     fields.retain(|(name, _)| name != "host");
     fields.sort();
     let fields: Vec<(&str, &str)> =

@@ -43,11 +43,11 @@ pub fn configured_over_tls(service: &str, prepare: impl FnOnce(&Installation)) -
 fn begin(installation: Installation, service: &str, replaced: impl Fn(&str) -> bool) -> Server {
     let file = std::fs::read_to_string(installation.config()).unwrap();
     let (head, tables) = file.split_once("[admin]").unwrap();
-    let head: String = head.lines().filter(|line| !replaced(line)).map(|line| format!("{line}\n")).collect();
-    let tables: String =
-        tables.lines().filter(|line| !line.starts_with("[verify]")).map(|line| format!("{line}\n")).collect();
+    let head: Vec<&str> = head.lines().filter(|line| !replaced(line)).collect();
+    let tables: Vec<&str> = tables.lines().filter(|line| !line.starts_with("[verify]")).collect();
+    let (head, tables) = (head.join("\n"), tables.join("\n"));
     let (first, rest) = service.split_once("[verify]").unwrap();
-    installation.configure(&format!("{first}\n{head}\n[verify]{rest}\n[admin]{tables}"));
+    installation.configure(&format!("{first}\n{head}\n[verify]{rest}\n[admin]{tables}\n"));
     let checked = installation.command(&["config", "check"]);
     assert!(checked.text().ends_with("good\n"), "{}", checked.text());
     Server::start(installation)
@@ -150,7 +150,7 @@ fn caddy_reads_its_block_as_it_is_printed() {
     let file = folder.path().join("Caddyfile");
     // Formatting is what Caddy itself makes of it, so nothing in it means something else than it seems.
     std::fs::write(&file, block("3. Caddy", "caddyfile")).unwrap();
-    let mut adapt = std::process::Command::new("caddy");
+    let mut adapt = Command::new("caddy");
     adapt.args(["adapt", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", folder.path());
     run(&mut adapt, b"").good();
 }

@@ -166,8 +166,8 @@ fn an_answer_to_digest_that_somebody_repeats_is_challenged_again() {
         let user = site.login().to_string();
         let reached = site.curl("/app/x", &["--digest", "--user", &user, "--verbose", "--stderr", "-"]);
         let said = reached.text();
-        let sent: String =
-            said.lines().filter_map(|line| line.strip_prefix("> ")).map(|line| format!("{line}\n")).collect();
+        let sent: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("> ")).collect();
+        let sent = sent.join("\n");
         let field = format!("Authorization: {}", field(&sent, "authorization").expect(&said));
         let again = site.curl("/app/x", &["-H", &field]);
         assert_eq!(again.status, 401, "{}", again.head);

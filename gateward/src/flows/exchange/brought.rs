@@ -22,7 +22,7 @@ pub enum Brought {
     Jwt(Box<IdToken>),
 }
 
-/// A token that an issuer signed and whose time is now; made by [`Brought::check_dates`] alone.
+/// A token that an issuer signed and whose time is now; made by `Brought::check_dates` alone.
 #[derive(Debug, Clone)]
 pub struct Holds(Brought);
 

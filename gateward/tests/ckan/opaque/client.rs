@@ -32,9 +32,9 @@ fn a_key_of_ours_reads_changes_uploads_and_downloads_as_its_user() {
     let upload = json!({ "method": "POST", "path": "/api/3/action/user_patch", "headers": only_old,
                          "data": { "id": token.user }, "upload": length });
     let image = door.ask(&upload).good()["image_display_url"].as_str().unwrap().to_owned();
-    let path = &image[image.find("/uploads/").unwrap()..];
+    let image = &image[image.find("/uploads/").unwrap()..];
     // Open to everybody, as CKAN has it.
-    let downloaded = door.ask(&json!({ "path": path }));
+    let downloaded = door.ask(&json!({ "path": image }));
     assert_eq!(downloaded.status, 200);
     assert!(downloaded.body.ends_with(&"x".repeat(length)), "{}", downloaded.body.len());
 

@@ -14,10 +14,9 @@ fn a_key_of_ours_opens_ckan_behind_nginx_while_it_lives_and_where_it_belongs() {
     door.run(&["access-token", "activate", &token.id]);
     door.ask_with(&token.key, &token.user).good();
     let bearer = fields_of(&[("Authorization", &format!("Bearer {}", token.key))]);
-    let path = "/api/3/action/user_patch";
-    let patch = json!({ "method": "POST", "path": path, "headers": bearer,
-                        "json": { "id": token.user, "about": "changed" } });
-    assert_eq!(door.ask(&patch).good()["about"], "changed");
+    let change = json!({ "method": "POST", "path": "/api/3/action/user_patch", "headers": bearer,
+                         "json": { "id": token.user, "about": "changed" } });
+    assert_eq!(door.ask(&change).good()["about"], "changed");
 
     let path = "/api/3/action/api_token_list";
     for misplaced in [

@@ -26,7 +26,7 @@ fn has_jwt(bytes: &[u8]) -> bool {
     let starts = bytes.windows(4).enumerate().filter(|(_, window)| *window == b"eyJ0" || *window == b"eyJh");
     starts.map(|(at, _)| &bytes[at..]).any(|rest| {
         let jwt: Vec<u8> = rest.iter().copied().take_while(is_letter).collect();
-        jwt.len() > 60 && jwt.iter().filter(|byte| **byte == b'.').count() == 2
+        jwt.len() > 60 && jwt.split(|byte| *byte == b'.').count() == 3
     })
 }
 
