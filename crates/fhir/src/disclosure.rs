@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use crate::json::Found;
+use crate::json::{Fields, Found};
 use crate::walk::{Step, Walk};
-use crate::{NotJson, Patient, ResourceType};
+use crate::{EntryAnswer, NotJson, Patient};
 
 /// How far the reading runs ahead of what leaves: the longest entry of a Bundle with what stands around it, and the
 /// longest resource that is no Bundle, in bytes.
@@ -23,6 +23,8 @@ const TOLD: usize = 4096;
 pub struct Disclosure {
     walk: Walk,
     told: BTreeSet<Patient>,
+    /// How many entries were read to their end.
+    entries: usize,
     broken: Option<Broken>,
 }
 
@@ -35,8 +37,9 @@ pub struct Disclosed {
     pub patients: Vec<Patient>,
     /// The types of the resources in them that have been read to their end, contained ones aside.
     pub kinds: BTreeSet<String>,
-    /// The instances that were made, as a transaction's answer says.
-    pub created: Vec<(ResourceType, String)>,
+    /// What the entries that are in them say of what they answer, where the answer is a Bundle. Whether that was asked
+    /// is [`Request::entry_became`](crate::Request::entry_became)'s to say: anybody may write such entries.
+    pub answers: Vec<EntryAnswer>,
 }
 
 /// Why nothing more leaves: the sender's to mend.
@@ -82,8 +85,10 @@ impl Disclosure {
             match step {
                 Step::Waits => return Ok(()),
                 Step::Went => {}
-                Step::Entry(_) => {
+                Step::Entry(entry) => {
                     *whole = self.walk.looked_at();
+                    disclosed.answers.extend(answer(self.entries, *entry));
+                    self.entries += 1;
                     self.tell(disclosed);
                 }
             }
@@ -109,7 +114,7 @@ impl Disclosure {
     }
 
     fn tell(&mut self, disclosed: &mut Disclosed) {
-        let Found { patients, kinds, created, conditional: _ } = std::mem::take(&mut self.walk.found);
+        let Found { patients, kinds, conditional: _ } = std::mem::take(&mut self.walk.found);
         for patient in patients {
             if self.told.len() >= TOLD {
                 self.told.clear();
@@ -119,6 +124,10 @@ impl Disclosure {
             }
         }
         disclosed.kinds.extend(kinds);
-        disclosed.created.extend(created);
     }
+}
+
+fn answer(entry: usize, fields: Fields) -> Option<EntryAnswer> {
+    let Fields { status, location, .. } = *fields.response?;
+    Some(EntryAnswer { entry, status: status?, location })
 }

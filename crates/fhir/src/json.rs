@@ -40,8 +40,6 @@ pub(crate) struct Found {
     pub(crate) kinds: BTreeSet<String>,
     /// References by criteria, which a server searches for (R4 section 3.1.0.11.3).
     pub(crate) conditional: Vec<String>,
-    /// Instances that an answer says were made.
-    pub(crate) created: Vec<(ResourceType, String)>,
 }
 
 /// Where a value stands.
@@ -67,8 +65,9 @@ pub(crate) struct Fields {
     value: Option<String>,
     identifiers: Vec<(String, String)>,
     full_url: Vec<Patient>,
-    location: Option<String>,
-    status: Option<String>,
+    /// `Bundle.entry.response`.
+    pub(crate) location: Option<String>,
+    pub(crate) status: Option<String>,
     /// `Bundle.entry.request`.
     pub(crate) method: Option<String>,
     pub(crate) url: Option<String>,
@@ -76,6 +75,7 @@ pub(crate) struct Fields {
     /// `Bundle.entry`'s parts.
     pub(crate) request: Option<Box<Self>>,
     pub(crate) resource: Option<Box<Self>>,
+    pub(crate) response: Option<Box<Self>>,
 }
 
 /// One value, as far as what holds it wants to know.
@@ -130,11 +130,7 @@ impl Fields {
                 "identifier" => self.identifiers.extend(object.as_identifier()),
                 "request" => self.request = Some(object),
                 "resource" => self.resource = Some(object),
-                "response" => {
-                    // R4 section 3.1.0.11.2: an entry's status begins with the HTTP code.
-                    let created = object.status.as_deref().is_some_and(|status| status.starts_with("201"));
-                    found.created.extend(object.location.as_deref().filter(|_| created).and_then(instance));
-                }
+                "response" => self.response = Some(object),
                 _ => {}
             },
             Seen::List(identifiers) if name == "identifier" => self.identifiers.extend(identifiers),
@@ -223,7 +219,7 @@ impl Fields {
 }
 
 /// Reads which instance an address is of: `TYPE/ID`, with whatever stands before it and a version behind.
-pub fn instance(address: &str) -> Option<(ResourceType, String)> {
+pub(crate) fn instance(address: &str) -> Option<(ResourceType, String)> {
     let path = address.split_once("/_history/").map_or(address, |(path, _)| path);
     let (before, id) = path.rsplit_once('/')?;
     let kind = ResourceType::named(before.rsplit('/').next()?)?;

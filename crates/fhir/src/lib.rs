@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod became;
 mod bundle;
 mod disclosure;
 mod error;
@@ -51,12 +52,13 @@ mod request;
 mod search;
 mod walk;
 
+pub use became::{Became, EntryAnswer};
 pub use bundle::MAX_ENTRIES;
 pub use disclosure::{Broken, Disclosed, Disclosure, MAX_ENTRY};
 pub use error::{NotJson, NotUnderstood};
 pub use form::{FORM, JSON, PATCH};
 pub use interaction::{Action, Interaction, NotAnAction, Part, READING};
-pub use json::{ABOUT, DEEPEST, instance};
+pub use json::{ABOUT, DEEPEST};
 pub use outcome::{Issue, outcome};
 pub use part::MAX_PATIENTS;
 pub use patient::Patient;

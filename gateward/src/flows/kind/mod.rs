@@ -20,7 +20,6 @@ use jiff::Timestamp;
 
 pub use self::fdsn::known::{Known, Read};
 pub use self::fdsn::years;
-pub use self::fhir::inspect::named_by_head;
 pub use self::inspect::{Alarm, Inspector, Named, Piece};
 pub use self::settings::{Restriction, Settings, ToldUpstream, Unfit};
 use super::policy::Granted;
@@ -210,6 +209,14 @@ impl Inspection {
             Self::Resources(request) => {
                 Some(Inspector::Resources(Box::new(fhir::inspect::Inspector::new(Arc::clone(request)))))
             }
+        }
+    }
+
+    /// Says whom the head of an answer names, where that is known.
+    pub fn named_by_head(&self, status: StatusCode, fields: &HeaderMap) -> Named {
+        match self {
+            Self::Nothing | Self::Wadl { .. } | Self::Records(_) => Named::default(),
+            Self::Resources(request) => fhir::inspect::named_by_head(request, status, fields),
         }
     }
 }

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use super::fields;
 use crate::flows::admit::Order;
-use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Named, named_by_head};
+use crate::flows::kind::{Alarm, ErrorForm, Inspected, Inspection, Named};
 use crate::server::found::{Broken, Content, Failed, Flow, Found};
 use crate::server::outwards::one_line;
 
@@ -56,7 +56,7 @@ pub(super) async fn found(
         ErrorForm::Fdsn => Err(refused(status, &fields, &words(incoming, silence).await, order)),
         // Its errors are resources, too: they pass as they are, and are looked into.
         ErrorForm::Fhir => {
-            let mut named = named_by_head(status, &fields);
+            let mut named = order.inspection.named_by_head(status, &fields);
             let is_error = status.is_client_error() || status.is_server_error();
             let (content, more) = match look_into(incoming, &order.inspection, &mut fields, silence).await {
                 Ok(found) => found,

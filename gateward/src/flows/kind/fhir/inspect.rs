@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ::fhir::{Disclosed, Disclosure};
+use ::fhir::{Became, Disclosed, Disclosure};
 use bytes::Bytes;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -48,16 +48,18 @@ impl Inspector {
     }
 
     fn pass(&mut self, disclosed: Disclosed, ready: &mut VecDeque<Piece>) -> Result<(), Alarm> {
-        let Disclosed { bytes, patients, kinds, created } = disclosed;
+        let Disclosed { bytes, patients, kinds, answers } = disclosed;
         if let Some(kind) = kinds.iter().find(|kind| !self.request.may_give(kind)) {
             let what = format!("a resource of type {}", kind.chars().take(64).collect::<String>());
             return Err(Alarm::Overstepped { what });
         }
         self.patients += patients.len() as u64;
-        let mut named = Named {
-            patients: patients.iter().map(ToString::to_string).collect(),
-            created: created.iter().map(|(kind, id)| format!("{kind}/{id}")).collect(),
-        };
+        let mut named =
+            Named { patients: patients.iter().map(ToString::to_string).collect(), ..Named::default() };
+        answers
+            .iter()
+            .filter_map(|answer| self.request.entry_became(answer))
+            .for_each(|became| note(became, &mut named));
         // What an answer names is told with the first of its bytes.
         let pieces = bytes.into_iter().map(|bytes| Piece { bytes, named: std::mem::take(&mut named) });
         ready.extend(pieces);
@@ -70,20 +72,104 @@ impl Inspector {
     }
 }
 
-/// Whom the head of an answer names, and what it says was made (R4 section 3.1.0.8).
-pub fn named_by_head(status: StatusCode, fields: &HeaderMap) -> Named {
+/// Whom the head of an answer names, and what it says became of `request` (R4 section 3.1.0.8).
+pub fn named_by_head(request: &::fhir::Request, status: StatusCode, fields: &HeaderMap) -> Named {
     let mut named = Named::default();
+    let location = fields.get(LOCATION).and_then(|value| value.to_str().ok());
+    if let Some(became) = request.became(status.as_u16(), location) {
+        note(became, &mut named);
+    }
     for name in [LOCATION, CONTENT_LOCATION] {
         for address in fields.get_all(&name).iter().filter_map(|value| value.to_str().ok()) {
             let patients = ::fhir::Patient::named_by(address);
             named.patients.extend(patients.iter().map(ToString::to_string));
-            if name == LOCATION && status == StatusCode::CREATED {
-                let made = ::fhir::instance(address);
-                named.created.extend(made.map(|(kind, id)| format!("{kind}/{id}")));
-            }
         }
     }
     named.patients.sort();
     named.patients.dedup();
     named
+}
+
+fn note(became: Became, named: &mut Named) {
+    match became {
+        Became::Made(kind, id) => named.created.push(format!("{kind}/{id}")),
+        Became::Gone(..) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::fhir::{Asked, Request};
+
+    use super::*;
+
+    /// What `answer`, of this status and `Location`, is believed to have made.
+    fn made(
+        method: &str,
+        url: &str,
+        body: &str,
+        (status, location): (u16, &str),
+        answer: &str,
+    ) -> Vec<String> {
+        let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
+        let kind = Some("application/fhir+json");
+        let asked =
+            Asked { method, path, query, content_type: kind, body: body.as_bytes(), ..Asked::default() };
+        let request = Arc::new(Request::read(&asked).unwrap());
+        let mut fields = HeaderMap::new();
+        if !location.is_empty() {
+            fields.insert(LOCATION, location.parse().unwrap());
+        }
+        let mut named = named_by_head(&request, StatusCode::from_u16(status).unwrap(), &fields);
+        let (mut inspector, mut ready) = (Inspector::new(request), VecDeque::new());
+        inspector.push(&Bytes::copy_from_slice(answer.as_bytes()), &mut ready).unwrap();
+        inspector.finish(&mut ready).unwrap();
+        ready.into_iter().for_each(|piece| named.add(piece.named));
+        named.created
+    }
+
+    const FORGED: &str = r#"{"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201","location":"Patient/victim"}}]}"#;
+
+    #[test]
+    fn what_a_caller_wrote_into_a_bundle_makes_nothing_theirs() {
+        let nothing = [""; 0];
+        assert_eq!(made("POST", "/Bundle", FORGED, (201, "Bundle/1/_history/1"), FORGED), ["Bundle/1"]);
+        assert_eq!(made("GET", "/Bundle/1", "", (200, ""), FORGED), nothing);
+        let found =
+            format!(r#"{{"resourceType":"Bundle","type":"searchset","entry":[{{"resource":{FORGED}}}]}}"#);
+        assert_eq!(made("GET", "/Bundle", "", (200, ""), &found), nothing);
+        let history = FORGED.replace("batch-response", "history");
+        assert_eq!(made("GET", "/Patient/_history", "", (200, ""), &history), nothing);
+        let contained = format!(r#"{{"resourceType":"Basic","contained":[{FORGED}]}}"#);
+        assert_eq!(made("POST", "/Basic", r#"{"resourceType":"Basic"}"#, (201, ""), &contained), nothing);
+        // Nor in a batch: an entry makes what it asked for, and a stored Bundle that it reads makes nothing.
+        let batch = |entry: &str| format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entry}]}}"#);
+        let reads = batch(r#"{"request":{"method":"GET","url":"Bundle/1"}}"#);
+        for answer in
+            [FORGED.to_owned(), batch(&format!(r#"{{"resource":{FORGED},"response":{{"status":"200"}}}}"#))]
+        {
+            assert_eq!(made("POST", "", &reads, (200, ""), &answer), nothing);
+        }
+        let other =
+            batch(r#"{"request":{"method":"POST","url":"Basic"},"resource":{"resourceType":"Basic"}}"#);
+        assert_eq!(made("POST", "", &other, (200, ""), FORGED), nothing);
+        assert_eq!(made("GET", "/Patient/1", "", (201, "Patient/victim"), ""), nothing);
+    }
+
+    #[test]
+    fn what_was_asked_for_and_made_is_known() {
+        let patient = r#"{"resourceType":"Patient"}"#;
+        let at = "https://a.example/fhir/Patient/9/_history/1";
+        assert_eq!(made("POST", "/Patient", patient, (201, at), ""), ["Patient/9"]);
+        assert_eq!(made("PUT", "/Patient?identifier=7", patient, (201, at), ""), ["Patient/9"]);
+        assert_eq!(made("PUT", "/Patient/8", patient, (201, ""), ""), ["Patient/8"]);
+        assert_eq!(made("PUT", "/Patient/8", patient, (200, at), ""), [""; 0]);
+        let batch = format!(
+            r#"{{"resourceType":"Bundle","type":"batch","entry":[{{"request":{{"method":"GET","url":"Patient/1"}}}},
+            {{"request":{{"method":"POST","url":"Patient"}},"resource":{patient}}}]}}"#
+        );
+        let answer = r#"{"resourceType":"Bundle","type":"batch-response","entry":[
+            {"response":{"status":"404 Not Found"}},{"response":{"status":"201 Created","location":"Patient/9/_history/1"}}]}"#;
+        assert_eq!(made("POST", "", &batch, (200, ""), answer), ["Patient/9"]);
+    }
 }
