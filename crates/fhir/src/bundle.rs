@@ -1,5 +1,6 @@
 //! A batch or a transaction: what each of its entries asks for (R4 section 3.1.0.11).
 
+use crate::json::Found;
 use crate::part::{Sent, part};
 use crate::path::Place;
 use crate::query::Query;
@@ -13,6 +14,7 @@ pub const MAX_ENTRIES: usize = 1000;
 /// Reads a Bundle.
 pub(crate) fn read(body: &[u8]) -> Result<(Bundle, Vec<Part>), NotUnderstood> {
     let mut walk = Walk::new(Entries::OfAll);
+    walk.found = Found::in_request();
     walk.push(body);
     let mut parts = Vec::new();
     loop {
@@ -26,7 +28,7 @@ pub(crate) fn read(body: &[u8]) -> Result<(Bundle, Vec<Part>), NotUnderstood> {
                         "a Bundle has more than {MAX_ENTRIES} entries"
                     )));
                 }
-                let found = std::mem::take(&mut walk.found);
+                let found = std::mem::replace(&mut walk.found, Found::in_request());
                 parts.push(self::entry(*entry, found).map_err(|why| in_entry(at, &why))?);
             }
         }
@@ -47,7 +49,7 @@ pub(crate) fn read(body: &[u8]) -> Result<(Bundle, Vec<Part>), NotUnderstood> {
     Ok((kind, parts))
 }
 
-fn entry(entry: crate::json::Fields, found: crate::json::Found) -> Result<Part, NotUnderstood> {
+fn entry(entry: crate::json::Fields, found: Found) -> Result<Part, NotUnderstood> {
     let wrong = |what: &str| NotUnderstood::Body(what.into());
     let request = entry.request.ok_or_else(|| wrong("it has no request"))?;
     let method = request.method.ok_or_else(|| wrong("its request has no method"))?;

@@ -10,7 +10,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::patient::{Patient, is_id};
+use crate::part::MAX_PATIENTS;
+use crate::patient::{Patient, Patients, is_id};
 use crate::{NotJson, ResourceType};
 
 /// The deepest nesting that is followed.
@@ -34,8 +35,7 @@ pub const ABOUT: [&str; 10] = [
 /// What was found in values, in the order in which it stands there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Patients that are named; the same one may stand here often.
-    pub(crate) patients: Vec<Patient>,
+    pub(crate) patients: Patients,
     /// The types of all resources, those contained in others aside. Types that R4 does not have are here, too.
     pub(crate) kinds: BTreeSet<String>,
     /// References by criteria, which a server searches for (R4 section 3.1.0.11.3).
@@ -64,7 +64,7 @@ pub(crate) struct Fields {
     system: Option<String>,
     value: Option<String>,
     identifiers: Vec<(String, String)>,
-    full_url: Vec<Patient>,
+    full_url: Option<String>,
     /// `Bundle.entry.response`.
     pub(crate) location: Option<String>,
     pub(crate) status: Option<String>,
@@ -85,6 +85,13 @@ pub(crate) enum Seen<'a> {
     /// A list, with the identifiers in it.
     List(Vec<(String, String)>),
     Other,
+}
+
+impl Found {
+    /// Begins what of a request names no more patients than one may.
+    pub(crate) fn in_request() -> Self {
+        Self { patients: Patients::at_most(MAX_PATIENTS), ..Self::default() }
+    }
 }
 
 /// Reads one value with nothing but blanks around it.
@@ -140,14 +147,10 @@ impl Fields {
 
     fn text(&mut self, name: &str, text: &str, found: &mut Found) {
         let own = || Some(text.to_owned());
-        let before = found.patients.len();
-        if name == "fullUrl" {
-            // Told once its resource is known, which it mostly repeats.
-            Patient::in_text(text, &mut self.full_url);
-        } else {
-            Patient::in_text(text, &mut found.patients);
-        }
+        // That is told once its resource is known, which it mostly repeats.
+        let names = name != "fullUrl" && Patient::in_text(text, &mut found.patients);
         match name {
+            "fullUrl" => self.full_url = own(),
             "resourceType" => self.resource_type = own(),
             "id" => self.id = own(),
             "type" => self.kind = own(),
@@ -156,7 +159,7 @@ impl Fields {
                     found.conditional.push(text.to_owned());
                 }
                 self.refers = true;
-                self.refers_to_patient = found.patients.len() > before;
+                self.refers_to_patient = names;
             }
             "system" => self.system = own(),
             "value" => self.value = own(),
@@ -199,11 +202,8 @@ impl Fields {
             found.patients.extend(named);
         }
         let repeated = self.resource.as_ref().and_then(|resource| resource.id.as_deref());
-        found.patients.extend(self.full_url.drain(..).filter(|named| match named {
-            Patient::Id(id) => Some(id.as_str()) != repeated,
-            Patient::Elsewhere(address) => address.rsplit('/').next() != repeated,
-            Patient::Identifier { .. } => true,
-        }));
+        let mut others = Others { repeated, found: &mut found.patients };
+        Patient::in_text(self.full_url.as_deref().unwrap_or_default(), &mut others);
     }
 
     /// Whether its identifier is a patient's (R4 section 2.3.0.2).
@@ -215,6 +215,22 @@ impl Fields {
             None if at.name == "individual" && at.outer == "participant" => false,
             None => !self.refers && ABOUT.contains(&at.name),
         }
+    }
+}
+
+/// The patients that an entry's address names beside its resource.
+struct Others<'a> {
+    repeated: Option<&'a str>,
+    found: &'a mut Patients,
+}
+
+impl Extend<Patient> for Others<'_> {
+    fn extend<I: IntoIterator<Item = Patient>>(&mut self, patients: I) {
+        self.found.extend(patients.into_iter().filter(|named| match named {
+            Patient::Id(id) => Some(id.as_str()) != self.repeated,
+            Patient::Elsewhere(address) => address.rsplit('/').next() != self.repeated,
+            Patient::Identifier { .. } => true,
+        }));
     }
 }
 
@@ -297,7 +313,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             let seed = Seed { at, depth: depth + 1, fault, found: &mut *found };
             match items.next_element_seed(seed)? {
                 None => return Ok(Seen::List(identifiers)),
-                Some(Seen::Text(text)) => Patient::in_text(&text, &mut found.patients),
+                Some(Seen::Text(text)) => {
+                    Patient::in_text(&text, &mut found.patients);
+                }
                 Some(Seen::Object(object)) => identifiers.extend(object.as_identifier()),
                 Some(Seen::List(_) | Seen::Other) => {}
             }

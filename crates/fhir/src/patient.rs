@@ -46,13 +46,16 @@ impl Patient {
     }
 
     /// Appends the patients that `text` names where it stands for itself, as the text of a reference or an address
-    /// does: `Patient/ID`, with whatever stands before and behind it, or `Patient?PARAMETERS`.
-    pub(crate) fn in_text(text: &str, found: &mut Vec<Self>) {
+    /// does: `Patient/ID`, with whatever stands before and behind it, or `Patient?PARAMETERS`. Says whether there were any.
+    pub(crate) fn in_text(text: &str, found: &mut impl Extend<Self>) -> bool {
         // Most texts name nobody.
-        let Some(first) = memchr::memmem::find(text.as_bytes(), b"Patient") else { return };
-        if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
-            return;
+        if memchr::memmem::find(text.as_bytes(), b"Patient").is_none() {
+            return false;
         }
+        if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+            return false;
+        }
+        let mut names = false;
         let (path, query) = match text.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (text.split('#').next().unwrap_or_default(), None),
@@ -60,9 +63,11 @@ impl Patient {
         if let Some(query) = query
             && (path == "Patient" || path.ends_with("/Patient"))
         {
-            in_query(query, found);
+            names |= in_query(query, found);
         }
-        let mut before = first.min(path.len());
+        // Looked for once: a text may name very many.
+        let base = memchr::memmem::find(path.as_bytes(), b"://").map_or(path.len(), |at| at + "://".len());
+        let mut before = 0;
         // The last one counts: an address may have the word in its base.
         while let Some(next) = path[before..].find("Patient/") {
             let at = before + next;
@@ -70,26 +75,72 @@ impl Patient {
             let begins = at == 0 || path.as_bytes()[at - 1] == b'/';
             if begins && !id.is_empty() && !id.starts_with(['$', '_']) {
                 let end = at + "Patient/".len() + id.len();
-                let elsewhere = path[..at].contains("://");
-                found.push(if elsewhere { Self::Elsewhere(kept(&path[..end])) } else { Self::id(id) });
+                found.extend([if at >= base { Self::Elsewhere(kept(&path[..end])) } else { Self::id(id) }]);
+                names = true;
             }
             before = at + "Patient/".len();
+        }
+        names
+    }
+}
+
+/// Patients as they are found; the same one may stand here often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Patients {
+    found: Vec<Patient>,
+    /// When there are more, not all of them are kept, nor their order.
+    at_most: Option<usize>,
+}
+
+impl Patients {
+    pub(crate) fn at_most(at_most: usize) -> Self {
+        Self { found: Vec::new(), at_most: Some(at_most) }
+    }
+
+    pub(crate) fn push(&mut self, patient: Patient) {
+        self.found.push(patient);
+        if let Some(at_most) = self.at_most
+            && self.found.len() > 2 * at_most + 1
+        {
+            self.found.sort();
+            self.found.dedup();
+            // One more than there may be says that there are too many.
+            self.found.truncate(at_most + 1);
         }
     }
 }
 
+impl Extend<Patient> for Patients {
+    fn extend<I: IntoIterator<Item = Patient>>(&mut self, patients: I) {
+        patients.into_iter().for_each(|patient| self.push(patient));
+    }
+}
+
+impl IntoIterator for Patients {
+    type Item = Patient;
+    type IntoIter = std::vec::IntoIter<Patient>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.found.into_iter()
+    }
+}
+
 /// Conditional references (R4 section 3.1.0.11.3).
-fn in_query(query: &str, found: &mut Vec<Patient>) {
-    let Ok(query) = Query::read(query) else { return };
+fn in_query(query: &str, found: &mut impl Extend<Patient>) -> bool {
+    let Ok(query) = Query::read(query) else { return false };
+    let mut names = false;
     for (name, value) in query.pairs() {
         for value in crate::query::values(value) {
-            match name {
-                "_id" => found.push(Patient::id(&value)),
-                "identifier" => found.push(Patient::token(&value)),
-                _ => {}
-            }
+            let named = match name {
+                "_id" => Some(Patient::id(&value)),
+                "identifier" => Some(Patient::token(&value)),
+                _ => None,
+            };
+            names |= named.is_some();
+            found.extend(named);
         }
     }
+    names
 }
 
 fn kept(text: &str) -> String {

@@ -186,6 +186,7 @@ fn form(asked: &Asked<'_>) -> Result<Query, NotUnderstood> {
 /// Reads one resource.
 fn resource(body: &[u8]) -> Result<Sent, NotUnderstood> {
     let mut walk = Walk::new(Entries::OfBundles);
+    walk.found = Found::in_request();
     walk.push(body);
     let read = (|| {
         while !matches!(walk.step()?, Step::Waits) {}
@@ -198,7 +199,7 @@ fn resource(body: &[u8]) -> Result<Sent, NotUnderstood> {
 
 /// Reads a patch (RFC 6902).
 fn patch(body: &[u8]) -> Result<Sent, NotUnderstood> {
-    let mut found = Found::default();
+    let mut found = Found::in_request();
     match crate::json::read(body, At::TOP, 0, &mut found).map_err(not_json)? {
         Seen::List(_) => Ok(Sent { resource: None::<Box<Fields>>, found }),
         Seen::Object(_) | Seen::Text(_) | Seen::Other => {

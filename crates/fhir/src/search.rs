@@ -205,9 +205,7 @@ impl Search {
         };
         let of_patient = kinds.has(ResourceType::PATIENT);
         for value in values(value) {
-            let before = self.patients.len();
-            Patient::in_text(&value, &mut self.patients);
-            if self.patients.len() > before {
+            if Patient::in_text(&value, &mut self.patients) {
                 continue;
             }
             if (to_patient && modifier == Some("identifier")) || (of_patient && parameter == "identifier") {

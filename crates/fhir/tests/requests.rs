@@ -288,3 +288,22 @@ fn an_answer_may_hold_what_was_asked_for_and_what_went_wrong() {
     assert!(!request.may_give("NotOfR4"));
     assert!(read("GET", "/metadata", "").unwrap().may_give("CapabilityStatement"));
 }
+
+/// Who sends that stops a thread for as long as it is read.
+#[test]
+fn a_text_that_names_a_patient_a_million_times_is_read_at_once() {
+    let begun = std::time::Instant::now();
+    let text = "/Patient/1".repeat(600_000);
+    let (_, _, _, patients) =
+        said("POST", "/Basic", &format!(r#"{{"resourceType":"Basic","id":"{text}","x":["{text}"]}}"#));
+    assert_eq!(patients, "Patient/1");
+    let body = bundle(
+        "batch",
+        &[&format!(r#"{{"fullUrl":"{text}","request":{{"method":"GET","url":"metadata"}}}}"#)],
+    );
+    assert_eq!(read("POST", "", &body).unwrap().parts[0].patients.len(), 1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    let many: String = (0..100_000).map(|id| format!("/Patient/{id}")).collect();
+    let many = read("POST", "/Basic", &format!(r#"{{"resourceType":"Basic","x":"{many}"}}"#));
+    assert!(matches!(many, Err(NotUnderstood::TooMuch(_))), "{many:?}");
+}
