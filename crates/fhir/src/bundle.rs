@@ -46,6 +46,9 @@ pub(crate) fn read(body: &[u8]) -> Result<(Bundle, Vec<Part>), NotUnderstood> {
             ));
         }
     };
+    if parts.is_empty() {
+        return Err(NotUnderstood::Body("a Bundle without entries asks for nothing".into()));
+    }
     Ok((kind, parts))
 }
 

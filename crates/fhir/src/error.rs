@@ -49,6 +49,9 @@ pub enum NotJson {
     /// The same name stands twice in one object (RFC 8259 section 4: readers differ).
     #[error("a name stands twice in one object")]
     NameTwice,
+    /// Its entries are no list.
+    #[error("its entry is no list")]
+    NoList,
     /// It is nested too deep.
     #[error("it is nested too deep")]
     TooDeep,

@@ -147,6 +147,10 @@ impl Walk {
                 Ok(Step::Went)
             }
             What::Member => {
+                if self.name == "entry" && self.entries == Entries::OfAll {
+                    // Some servers go through an object as through a list.
+                    return Err(NotJson::NoList);
+                }
                 let seen = read(json, At::TOP.member(&self.name), 1, &mut self.found)?;
                 self.fields.take(&self.name, seen, &mut self.found);
                 self.place = Place::AfterValue;

@@ -307,3 +307,19 @@ fn a_text_that_names_a_patient_a_million_times_is_read_at_once() {
     let many = read("POST", "/Basic", &format!(r#"{{"resourceType":"Basic","x":"{many}"}}"#));
     assert!(matches!(many, Err(NotUnderstood::TooMuch(_))), "{many:?}");
 }
+
+#[test]
+fn a_bundle_whose_entries_are_no_list_asks_for_nothing_that_is_decided() {
+    let creates = r#"{"request":{"method":"POST","url":"Patient"},"resource":{"resourceType":"Patient"}}"#;
+    for entry in [
+        format!(r#","entry":{{"a":{creates}}}"#),
+        format!(r#","entry":{creates}"#),
+        format!(r#","Entry":[{creates}]"#),
+        r#","entry":null"#.into(),
+        r#","entry":[]"#.into(),
+        String::new(),
+    ] {
+        let body = format!(r#"{{"resourceType":"Bundle","type":"batch"{entry}}}"#);
+        assert!(matches!(read("POST", "", &body), Err(NotUnderstood::Body(_))), "{entry}");
+    }
+}
