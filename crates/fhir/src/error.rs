@@ -46,9 +46,12 @@ pub enum NotJson {
     /// It is JSON, but no object.
     #[error("it is not an object")]
     NotAnObject,
-    /// The same name stands twice in one object (RFC 8259 section 4: readers differ).
+    /// The same name stands twice in one object, in whatever case (RFC 8259 section 4: readers differ).
     #[error("a name stands twice in one object")]
     NameTwice,
+    /// A name of R4 in another case than R4's: readers differ.
+    #[error("a name of R4 is spelled in another case")]
+    NameInAnotherCase,
     /// Its entries are no list.
     #[error("its entry is no list")]
     NoList,

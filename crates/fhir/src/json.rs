@@ -32,6 +32,26 @@ pub const ABOUT: [&str; 10] = [
     "subscriber",
 ];
 
+/// The names that are looked at. Servers that read names in any case would find them in another, too.
+const LOOKED_AT: [&str; 16] = [
+    "contained",
+    "entry",
+    "fullUrl",
+    "id",
+    "identifier",
+    "ifNoneExist",
+    "location",
+    "method",
+    "reference",
+    "request",
+    "resource",
+    "resourceType",
+    "response",
+    "status",
+    "type",
+    "url",
+];
+
 /// What was found in values, in the order in which it stands there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -94,6 +114,14 @@ impl Found {
     }
 }
 
+/// A name as servers read it that take names in any case: Unicode's letters that fold to ASCII's, too.
+fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
 /// Reads one value with nothing but blanks around it.
 pub(crate) fn read<'a>(
     json: &'a [u8],
@@ -126,7 +154,13 @@ impl At<'_> {
 impl Fields {
     /// Notes that a member `name` begins.
     pub(crate) fn begin(&mut self, name: &str) -> Result<(), NotJson> {
-        if self.names.insert(name.to_owned()) { Ok(()) } else { Err(NotJson::NameTwice) }
+        let folded = folded(name);
+        if folded != name
+            && LOOKED_AT.iter().any(|known| *known != name && known.eq_ignore_ascii_case(&folded))
+        {
+            return Err(NotJson::NameInAnotherCase);
+        }
+        if self.names.insert(folded) { Ok(()) } else { Err(NotJson::NameTwice) }
     }
 
     /// Takes the value of a member.

@@ -323,3 +323,26 @@ fn a_bundle_whose_entries_are_no_list_asks_for_nothing_that_is_decided() {
         assert!(matches!(read("POST", "", &body), Err(NotUnderstood::Body(_))), "{entry}");
     }
 }
+
+/// Several libraries read names in any case, and take the last one.
+#[test]
+fn a_name_in_another_case_is_refused() {
+    for body in [
+        r#"{"resourceType":"Patient","ResourceType":"Observation"}"#.to_owned(),
+        r#"{"resourceType":"Patient","a":{"system":"x","SYSTEM":"y"}}"#.into(),
+        r#"{"resourceType":"Patient","link":[{"other":{"Reference":"Patient?name=x"}}]}"#.into(),
+        r#"{"resourceType":"Patient","re\u017fource":{}}"#.into(),
+    ] {
+        assert!(matches!(read("POST", "/Patient", &body), Err(NotUnderstood::Body(_))), "{body}");
+    }
+    for entry in [
+        r#"{"request":{"method":"GET","url":"Patient/1","URL":"Patient/2"}}"#,
+        r#"{"request":{"method":"GET","url":"Patient/1"},"Request":{"method":"DELETE","url":"Patient/1"}}"#,
+        r#"{"request":{"method":"POST","url":"Patient","IfNoneExist":"name=x"},"resource":{"resourceType":"Patient"}}"#,
+    ] {
+        assert!(
+            matches!(read("POST", "", &bundle("batch", &[entry])), Err(NotUnderstood::Body(_))),
+            "{entry}"
+        );
+    }
+}
