@@ -114,7 +114,8 @@ impl Disclosure {
     }
 
     fn tell(&mut self, disclosed: &mut Disclosed) {
-        let Found { patients, kinds, conditional: _ } = std::mem::take(&mut self.walk.found);
+        let Found { patients, kinds, conditional: _, like_conditional: _ } =
+            std::mem::take(&mut self.walk.found);
         for patient in patients {
             if self.told.len() >= TOLD {
                 self.told.clear();

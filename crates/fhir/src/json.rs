@@ -60,6 +60,8 @@ pub(crate) struct Found {
     pub(crate) kinds: BTreeSet<String>,
     /// References by criteria, which a server searches for (R4 section 3.1.0.11.3).
     pub(crate) conditional: Vec<String>,
+    /// Other texts that read as one. In a patch each may become one.
+    pub(crate) like_conditional: Vec<String>,
 }
 
 /// Where a value stands.
@@ -112,6 +114,17 @@ impl Found {
     pub(crate) fn in_request() -> Self {
         Self { patients: Patients::at_most(MAX_PATIENTS), ..Self::default() }
     }
+}
+
+/// Tells whether some server takes `text` for criteria of a type: they cut off what stands before it, and slashes.
+fn is_conditional(text: &str) -> bool {
+    let mut before = text.split('?');
+    // Nothing follows the last one.
+    before.next_back();
+    before.any(|path| {
+        let path = path.trim_end_matches(|char: char| char == '/' || char <= ' ');
+        ResourceType::in_any_case(path.rsplit('/').next().unwrap_or_default().trim())
+    })
 }
 
 /// A name as servers read it that take names in any case: Unicode's letters that fold to ASCII's, too.
@@ -189,7 +202,7 @@ impl Fields {
             "id" => self.id = own(),
             "type" => self.kind = own(),
             "reference" => {
-                if text.contains('?') {
+                if is_conditional(text) {
                     found.conditional.push(text.to_owned());
                 }
                 self.refers = true;
@@ -203,6 +216,9 @@ impl Fields {
             "url" => self.url = own(),
             "ifNoneExist" => self.if_none_exist = own(),
             _ => {}
+        }
+        if name != "reference" && is_conditional(text) {
+            found.like_conditional.push(text.to_owned());
         }
     }
 
@@ -349,6 +365,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 None => return Ok(Seen::List(identifiers)),
                 Some(Seen::Text(text)) => {
                     Patient::in_text(&text, &mut found.patients);
+                    if is_conditional(&text) {
+                        found.like_conditional.push(text.into_owned());
+                    }
                 }
                 Some(Seen::Object(object)) => identifiers.extend(object.as_identifier()),
                 Some(Seen::List(_) | Seen::Other) => {}

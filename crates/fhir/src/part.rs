@@ -205,11 +205,18 @@ impl Part {
     /// Takes in what resources in it say.
     fn resources(&mut self, found: Found) -> Result<(), NotUnderstood> {
         self.patients.extend(found.patients);
-        for reference in found.conditional {
-            let Some((kind, criteria)) = reference.split_once('?') else { continue };
-            // An address with a query is no search of ours.
-            let Some(kind) = ResourceType::named(kind) else { continue };
-            self.searches.add(&Search::read(&Reach::one(kind), &Query::read(criteria)?)?.looks);
+        let is_patch = self.interaction == Interaction::Patch;
+        let in_patch = found.like_conditional.into_iter().filter(|_| is_patch);
+        for reference in found.conditional.into_iter().chain(in_patch) {
+            let by = reference.split_once('?').and_then(|(kind, by)| Some((ResourceType::named(kind)?, by)));
+            let Some((kind, criteria)) = by else {
+                return Err(NotUnderstood::Body(
+                    "a reference by criteria is not written as in Patient?identifier=...".into(),
+                ));
+            };
+            let search = Search::read(&Reach::one(kind), &Query::read(criteria)?)?;
+            self.searches.add(&search.looks);
+            self.patients.extend(search.patients);
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Patient {
             None => (text.split('#').next().unwrap_or_default(), None),
         };
         if let Some(query) = query
-            && (path == "Patient" || path.ends_with("/Patient"))
+            && path.trim_end_matches('/').rsplit('/').next() == Some("Patient")
         {
             names |= in_query(query, found);
         }
@@ -183,6 +183,7 @@ mod tests {
         );
         assert_eq!(named("https://a.example/Patient/fhir/Patient/1").len(), 2);
         assert_eq!(named("Patient/1/Observation?code=x"), ["Patient/1"]);
+        assert_eq!(named("/Patient/?identifier=7"), ["|7"]);
         assert_eq!(
             named("Patient?identifier=http%3A%2F%2Fids%7C7&_id=2,3"),
             ["http://ids|7", "Patient/2", "Patient/3"]

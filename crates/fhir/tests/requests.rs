@@ -346,3 +346,40 @@ fn a_name_in_another_case_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_reference_by_criteria_is_a_search_in_whatever_way_it_is_written() {
+    for reference in [
+        "/Patient?name=X&birthdate=Y",
+        "Patient/?name=X",
+        "/Patient/?name=X",
+        " Patient?name=X",
+        "patient?name=X",
+        "https://x.example/fhir/Patient?name=X",
+        "https://x.example/?a/Patient?name=X",
+        "Patient?_filter=name",
+    ] {
+        let body = format!(r#"{{"resourceType":"Observation","subject":{{"reference":"{reference}"}}}}"#);
+        let why = read("POST", "/Observation", &body).unwrap_err();
+        assert!(matches!(why, NotUnderstood::Body(_) | NotUnderstood::Parameter(_)), "{reference}: {why}");
+    }
+    let elsewhere = r#"{"resourceType":"Basic","x":{"reference":"https://x.example/a?b=c"},"criteria":"/Patient?name=x"}"#;
+    assert_eq!(said("POST", "/Basic", elsewhere).1, "");
+}
+
+#[test]
+fn a_patch_searches_for_whatever_it_could_make_refer() {
+    let patch = |kind, body: &str| {
+        let asked =
+            Asked { content_type: Some(kind), body: body.as_bytes(), ..asked("PATCH", "/Observation/5") };
+        Request::read(&asked).map(|request| request.parts[0].searches.to_string())
+    };
+    for value in [r#""Patient?name=x""#, r#"["Patient?name=x"]"#, r#"{"reference":"Patient?name=x"}"#] {
+        let body = format!(r#"[{{"op":"add","path":"/subject/reference","value":{value}}}]"#);
+        assert_eq!(patch("application/json-patch+json", &body).unwrap(), "Patient", "{value}");
+    }
+    let parameters = r#"{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"value","valueString":"Patient?name=x"}]}]}"#;
+    assert_eq!(patch("application/fhir+json", parameters).unwrap(), "Patient");
+    let body = r#"[{"op":"add","path":"/subject/reference","value":"/Patient?name=x"}]"#;
+    assert!(patch("application/json-patch+json", body).is_err());
+}

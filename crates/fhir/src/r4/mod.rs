@@ -27,6 +27,12 @@ impl ResourceType {
         TYPES.binary_search(&name).ok().map(|at| Self(TYPES[at]))
     }
 
+    /// Tells whether `name` is one, in whatever case.
+    pub(crate) fn in_any_case(name: &str) -> bool {
+        // The shortest are Flag, Goal, List, Slot and Task; nobody is to have us compare with all where none can be.
+        name.len() >= 4 && TYPES.iter().any(|kind| kind.eq_ignore_ascii_case(name))
+    }
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         self.0
