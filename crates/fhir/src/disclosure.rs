@@ -48,6 +48,9 @@ pub enum Broken {
     /// It cannot be read.
     #[error("its answer cannot be read: {0}")]
     NotJson(#[from] NotJson),
+    /// It is JSON, but no resource: in what form it names somebody is not known.
+    #[error("its answer is no resource: it has no resourceType")]
+    NoResource,
     /// It cannot be held until it is read.
     #[error("an entry of its answer is longer than {MAX_ENTRY} bytes")]
     TooLarge,
@@ -105,6 +108,9 @@ impl Disclosure {
             return Err(broken);
         }
         self.walk.finish()?;
+        if self.walk.looked_at() > 0 && self.walk.fields.resource_type.is_none() {
+            return Err(Broken::NoResource);
+        }
         self.tell(disclosed);
         let rest = self.walk.held().len();
         if rest > 0 {

@@ -168,9 +168,15 @@ fn id(text: &str) -> Result<String, NotUnderstood> {
     }
 }
 
+/// What it gives is no resource, so nobody knows whom that names.
+const GRAPHQL: &str = "graphql";
+
 fn operation(name: &str) -> Result<String, NotUnderstood> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     match name.strip_prefix('$') {
+        Some(name) if name.eq_ignore_ascii_case(GRAPHQL) => Err(NotUnderstood::Parameter(
+            "$graphql is not taken: nobody could tell whom its answer names".into(),
+        )),
         Some(name) if (1..=64).contains(&name.len()) && name.bytes().all(plain) => Ok(name.to_owned()),
         _ => Err(NotUnderstood::Path("this is no name of an operation".into())),
     }

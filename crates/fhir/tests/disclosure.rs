@@ -150,6 +150,15 @@ fn what_cannot_be_read_in_one_way_does_not_leave() {
     }
 }
 
+/// GraphQL's answers name patients in a form of their own.
+#[test]
+fn an_answer_that_is_no_resource_does_not_leave() {
+    for answer in [r#"{"data":{"PatientList":[{"id":"7"}]}}"#, "{}", r#"{"entry":[{"resource":{"id":"7"}}]}"#]
+    {
+        assert_eq!(broken(answer.as_bytes()), Broken::NoResource, "{answer}");
+    }
+}
+
 #[test]
 fn an_answer_of_nothing_is_nothing() {
     assert_eq!(carried(b"", &[]), (Disclosed::default(), Ok(())));

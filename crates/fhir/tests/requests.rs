@@ -65,7 +65,7 @@ fn an_operation_changes_something_unless_r4_says_that_it_does_not() {
     let changes = |method, url| read(method, url, "").unwrap().changes();
     assert!(!changes("GET", "/Patient/1/$everything"));
     assert!(!changes("POST", "/Patient/$validate"));
-    for url in ["/$reindex", "/Patient/1/$purge", "/$graphql", "/$export", "/Measure/1/$submit-data"] {
+    for url in ["/$reindex", "/Patient/1/$purge", "/$export", "/Measure/1/$submit-data"] {
         assert!(changes("GET", url), "{url}");
     }
 }
@@ -161,6 +161,10 @@ fn what_could_be_read_in_two_ways_is_refused() {
             matches!(read, Err(NotUnderstood::Body(_) | NotUnderstood::Parameter(_))),
             "{method} {url} {body}: {read:?}"
         );
+    }
+    for url in ["/$graphql?query={PatientList{id}}", "/Patient/7/$graphql"] {
+        let why = read("GET", url, "").unwrap_err();
+        assert!(why.to_string().contains("$graphql is not taken"), "{why}");
     }
     let later = Asked { prefer: Some("respond-async"), ..asked("GET", "/Patient") };
     assert!(matches!(Request::read(&later), Err(NotUnderstood::Parameter(_))));
