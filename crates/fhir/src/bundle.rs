@@ -62,14 +62,14 @@ fn entry(entry: crate::json::Fields, found: Found) -> Result<Part, NotUnderstood
     }
     let (path, query) = url.split_once('?').unwrap_or((&url, ""));
     let place = Place::read(path)?;
-    let mut criteria = Query::read(query)?;
+    let mut criteria = Query::read_as_sent(query)?;
     crate::form::check_accepted(None, &criteria)?;
     criteria.keep(|name| name != "_format");
     // A form cannot be sent in an entry, nor a Bundle in a Bundle.
     if method == "POST" && matches!(place, Place::Base | Place::Search(_)) {
         return Err(wrong("its url cannot be posted to in a Bundle"));
     }
-    let if_none_exist = request.if_none_exist.as_deref().map(Query::read).transpose()?;
+    let if_none_exist = request.if_none_exist.as_deref().map(Query::read_as_sent).transpose()?;
     part(&method, &place, &criteria, if_none_exist.as_ref(), Sent { resource: entry.resource, found })
 }
 

@@ -214,7 +214,7 @@ impl Part {
                     "a reference by criteria is not written as in Patient?identifier=...".into(),
                 ));
             };
-            let search = Search::read(&Reach::one(kind), &Query::read(criteria)?)?;
+            let search = Search::read(&Reach::one(kind), &Query::read_as_sent(criteria)?)?;
             self.searches.add(&search.looks);
             self.patients.extend(search.patients);
         }

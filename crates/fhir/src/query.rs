@@ -25,6 +25,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b'@');
 
+/// What parts a query for some readers, and not, or encoded once more, for others.
+const AMBIGUOUS: [&str; 7] = [";", "#", "%23", "%25", "%26", "%3b", "%3d"];
+
 /// Parameters in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -44,6 +47,18 @@ impl Query {
             return Err(NotUnderstood::TooMuch(format!("there are more than {MAX_PARAMETERS} parameters")));
         }
         Ok(Self(pairs))
+    }
+
+    /// Reads a query that goes on as it came, within a body: nothing in it may part it for other readers that does
+    /// not here.
+    pub(crate) fn read_as_sent(text: &str) -> Result<Self, NotUnderstood> {
+        let folded = text.to_ascii_lowercase();
+        if let Some(ambiguous) = AMBIGUOUS.iter().find(|ambiguous| folded.contains(**ambiguous)) {
+            return Err(NotUnderstood::Parameter(format!(
+                "criteria in a body have no {ambiguous}, which readers take in several ways: ask outside of a Bundle"
+            )));
+        }
+        Self::read(text)
     }
 
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {

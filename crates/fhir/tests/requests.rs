@@ -387,3 +387,32 @@ fn a_patch_searches_for_whatever_it_could_make_refer() {
     let body = r#"[{"op":"add","path":"/subject/reference","value":"/Patient?name=x"}]"#;
     assert!(patch("application/json-patch+json", body).is_err());
 }
+
+/// A Bundle goes on as it came: what parts a query for other readers could hide a parameter.
+#[test]
+fn criteria_in_a_body_are_spelled_so_that_all_read_them_alike() {
+    let patient = r#"{"resourceType":"Patient"}"#;
+    for query in [
+        "name=x;_filter=y",
+        "name=x;_include=*",
+        "name=x%26_has:Observation:patient:code=y",
+        "name=x%3B_include=*",
+        "name%3dx=y",
+        "name=x%23y",
+        "name=x%2526y",
+    ] {
+        let read = |entry: String| read("POST", "", &bundle("batch", &[&entry]));
+        let searched = read(format!(r#"{{"request":{{"method":"GET","url":"Patient?{query}"}}}}"#));
+        assert!(matches!(searched, Err(NotUnderstood::Body(_))), "{query}: {searched:?}");
+        let made = read(format!(
+            r#"{{"request":{{"method":"POST","url":"Patient","ifNoneExist":"{query}"}},"resource":{patient}}}"#
+        ));
+        assert!(matches!(made, Err(NotUnderstood::Body(_))), "{query}: {made:?}");
+        let refers =
+            format!(r#"{{"resourceType":"Patient","link":[{{"other":{{"reference":"Patient?{query}"}}}}]}}"#);
+        let refers = self::read("POST", "/Patient", &refers);
+        assert!(matches!(refers, Err(NotUnderstood::Parameter(_))), "{query}: {refers:?}");
+        // Outside it is written anew.
+        assert!(self::read("GET", "/Patient?name=x;y", "").is_ok());
+    }
+}
