@@ -4,7 +4,7 @@ use crate::json::{Fields, Found};
 use crate::path::{Place, Scope};
 use crate::query::{Query, values};
 use crate::request::{allowed, written};
-use crate::search::{Search, types};
+use crate::search::{Search, is_criterion, types};
 use crate::{Interaction, NotUnderstood, Part, Patient, Reach, ResourceType};
 
 /// How many patients a request, or an entry of a Bundle, may name: all of them are recorded with it.
@@ -100,6 +100,12 @@ fn interaction(method: &str, place: &Place, criteria: &Query) -> Result<Interact
     if conditional && criteria.is_empty() && ["PUT", "PATCH", "DELETE"].contains(&method) {
         return Err(NotUnderstood::Parameter(format!(
             "{method} of a type needs criteria that say which one"
+        )));
+    }
+    let of_instance = matches!(place, Place::Instance(..)) && ["PUT", "PATCH", "DELETE"].contains(&method);
+    if of_instance && criteria.pairs().any(|(name, _)| is_criterion(name)) {
+        return Err(NotUnderstood::Parameter(format!(
+            "{method} of an instance takes no criteria: they could lead to another one"
         )));
     }
     Ok(interaction)

@@ -62,6 +62,11 @@ pub(crate) struct Search {
     pub(crate) patients: Vec<Patient>,
 }
 
+/// Tells whether a parameter of this name could choose what is found.
+pub(crate) fn is_criterion(name: &str) -> bool {
+    !OF_THE_ANSWER.contains(&name)
+}
+
 impl Search {
     /// Reads `query`, a search of `kinds`.
     pub(crate) fn read(kinds: &Reach, query: &Query) -> Result<Self, NotUnderstood> {

@@ -416,3 +416,14 @@ fn criteria_in_a_body_are_spelled_so_that_all_read_them_alike() {
         assert!(self::read("GET", "/Patient?name=x;y", "").is_ok());
     }
 }
+
+#[test]
+fn a_change_of_an_instance_takes_no_criteria() {
+    for (method, body) in [("DELETE", ""), ("PUT", PATIENT), ("PATCH", r#"{"resourceType":"Parameters"}"#)] {
+        let by_both = read(method, "/Patient/1?identifier=theirs", body);
+        assert!(matches!(by_both, Err(NotUnderstood::Parameter(_))), "{method}: {by_both:?}");
+        assert!(read(method, "/Patient/1?_pretty=true", body).is_ok(), "{method}");
+    }
+    let entry = r#"{"request":{"method":"DELETE","url":"Patient/mine?identifier=theirs"}}"#;
+    assert!(read("POST", "", &bundle("batch", &[entry])).is_err());
+}
