@@ -149,10 +149,9 @@ fn check_resource(
                 _ => Ok(()),
             }
         }
-        (Interaction::Patch, Some(resource))
-            if !["Parameters", "Binary"].contains(&is(resource).as_str()) =>
-        {
-            wrong("a patch is a JSON Patch, or Parameters".into())
+        // R4 section 3.1.0.11.1 has a JSON Patch as a Binary, in which nobody here reads.
+        (Interaction::Patch, Some(resource)) if is(resource) != "Parameters" => {
+            wrong("a patch is a JSON Patch, or Parameters; in a Bundle Parameters".into())
         }
         (Interaction::Patch | Interaction::Operation(_), _) | (_, None) => Ok(()),
         (_, Some(_)) => wrong(format!("{} takes none", interaction.code())),

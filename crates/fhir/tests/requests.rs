@@ -427,3 +427,13 @@ fn a_change_of_an_instance_takes_no_criteria() {
     let entry = r#"{"request":{"method":"DELETE","url":"Patient/mine?identifier=theirs"}}"#;
     assert!(read("POST", "", &bundle("batch", &[entry])).is_err());
 }
+
+#[test]
+fn a_patch_that_cannot_be_read_is_refused() {
+    let binary = r#"{"resourceType":"Binary","contentType":"application/json-patch+json","data":"W10="}"#;
+    assert!(matches!(read("PATCH", "/Patient/1", binary), Err(NotUnderstood::Body(_))));
+    let entry = format!(r#"{{"request":{{"method":"PATCH","url":"Patient/1"}},"resource":{binary}}}"#);
+    let why = read("POST", "", &bundle("transaction", &[&entry])).unwrap_err();
+    assert!(why.to_string().contains("in a Bundle Parameters"), "{why}");
+    assert!(read("POST", "", &bundle("batch", &[&entry.replace("Binary", "Parameters")])).is_ok());
+}
