@@ -52,6 +52,8 @@ impl Patient {
         if memchr::memmem::find(text.as_bytes(), b"Patient").is_none() {
             return false;
         }
+        // Servers drop blanks around it.
+        let text = text.trim_matches(|char: char| char <= ' ' || char.is_whitespace());
         if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
             return false;
         }
@@ -183,6 +185,9 @@ mod tests {
         );
         assert_eq!(named("https://a.example/Patient/fhir/Patient/1").len(), 2);
         assert_eq!(named("Patient/1/Observation?code=x"), ["Patient/1"]);
+        for text in [" Patient/7", "Patient/7\n", "\t/fhir/Patient/7\u{a0}", "\u{1}Patient/7"] {
+            assert_eq!(named(text), ["Patient/7"], "{text:?}");
+        }
         assert_eq!(named("/Patient/?identifier=7"), ["|7"]);
         assert_eq!(
             named("Patient?identifier=http%3A%2F%2Fids%7C7&_id=2,3"),

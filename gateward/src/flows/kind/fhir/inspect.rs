@@ -80,8 +80,8 @@ pub fn named_by_head(request: &::fhir::Request, status: StatusCode, fields: &Hea
         note(became, &mut named);
     }
     for name in [LOCATION, CONTENT_LOCATION] {
-        for address in fields.get_all(&name).iter().filter_map(|value| value.to_str().ok()) {
-            let patients = ::fhir::Patient::named_by(address);
+        for address in fields.get_all(&name) {
+            let patients = ::fhir::Patient::named_by(&String::from_utf8_lossy(address.as_bytes()));
             named.patients.extend(patients.iter().map(ToString::to_string));
         }
     }
@@ -154,6 +154,14 @@ mod tests {
             batch(r#"{"request":{"method":"POST","url":"Basic"},"resource":{"resourceType":"Basic"}}"#);
         assert_eq!(made("POST", "", &other, (200, ""), FORGED), nothing);
         assert_eq!(made("GET", "/Patient/1", "", (201, "Patient/victim"), ""), nothing);
+    }
+
+    #[test]
+    fn a_head_names_patients_whatever_letters_it_is_written_in() {
+        let asked = Asked { method: "GET", path: "/Patient/7", ..Asked::default() };
+        let (request, mut fields) = (Request::read(&asked).unwrap(), HeaderMap::new());
+        fields.insert(LOCATION, http::HeaderValue::from_bytes(b"/caf\xe9/Patient/7").unwrap());
+        assert_eq!(named_by_head(&request, StatusCode::OK, &fields).patients, ["Patient/7"]);
     }
 
     #[test]
