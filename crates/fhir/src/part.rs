@@ -65,6 +65,10 @@ pub(crate) fn part(
         part.condition(criteria)?;
     }
     part.resources(sent.found)?;
+    if part.gives.has(ResourceType::BUNDLE) {
+        // Whoever may have a Bundle may have what somebody put into it.
+        part.gives = Reach::Every;
+    }
     part.patients.sort();
     part.patients.dedup();
     if part.patients.len() > MAX_PATIENTS {

@@ -437,3 +437,19 @@ fn a_patch_that_cannot_be_read_is_refused() {
     assert!(why.to_string().contains("in a Bundle Parameters"), "{why}");
     assert!(read("POST", "", &bundle("batch", &[&entry.replace("Binary", "Parameters")])).is_ok());
 }
+
+#[test]
+fn a_stored_bundle_is_given_with_what_is_in_it() {
+    let document = r#"{"resourceType":"Bundle","type":"document"}"#;
+    for (method, url, body) in [
+        ("GET", "/Bundle/1", ""),
+        ("GET", "/Bundle", ""),
+        ("GET", "/Bundle/_history", ""),
+        ("POST", "/Bundle", document),
+        ("GET", "/?_type=Bundle,Patient", ""),
+    ] {
+        let request = read(method, url, body).unwrap();
+        assert!(request.may_give("Composition") && request.may_give("Patient"), "{method} {url}");
+    }
+    assert!(!read("GET", "/Observation", "").unwrap().may_give("Composition"));
+}
