@@ -11,12 +11,16 @@ use crate::{NotUnderstood, Part, ResourceType};
 /// How many entries are taken at once.
 pub const MAX_ENTRIES: usize = 1000;
 
+/// How many patients all entries together may name: they are recorded in one commit.
+pub const MAX_PATIENTS_IN_BUNDLE: usize = 10_000;
+
 /// Reads a Bundle.
 pub(crate) fn read(body: &[u8]) -> Result<(Bundle, Vec<Part>), NotUnderstood> {
     let mut walk = Walk::new(Entries::OfAll);
     walk.found = Found::in_request();
     walk.push(body);
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
+    let mut patients = 0;
     loop {
         match walk.step().map_err(not_json)? {
             Step::Waits => break,
@@ -29,7 +33,14 @@ pub(crate) fn read(body: &[u8]) -> Result<(Bundle, Vec<Part>), NotUnderstood> {
                     )));
                 }
                 let found = std::mem::replace(&mut walk.found, Found::in_request());
-                parts.push(self::entry(*entry, found).map_err(|why| in_entry(at, &why))?);
+                let part = self::entry(*entry, found).map_err(|why| in_entry(at, &why))?;
+                patients += part.patients.len();
+                if patients > MAX_PATIENTS_IN_BUNDLE {
+                    return Err(NotUnderstood::TooMuch(format!(
+                        "the entries of a Bundle name more than {MAX_PATIENTS_IN_BUNDLE} patients: send it in parts"
+                    )));
+                }
+                parts.push(part);
             }
         }
     }

@@ -53,7 +53,7 @@ mod search;
 mod walk;
 
 pub use became::{Became, EntryAnswer};
-pub use bundle::MAX_ENTRIES;
+pub use bundle::{MAX_ENTRIES, MAX_PATIENTS_IN_BUNDLE};
 pub use disclosure::{Broken, Disclosed, Disclosure, MAX_ENTRY};
 pub use error::{NotJson, NotUnderstood};
 pub use form::{FORM, JSON, PATCH};

@@ -453,3 +453,13 @@ fn a_stored_bundle_is_given_with_what_is_in_it() {
     }
     assert!(!read("GET", "/Observation", "").unwrap().may_give("Composition"));
 }
+
+#[test]
+fn a_bundle_names_no_more_patients_than_are_recorded_at_once() {
+    let ids = (0..1000).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    let entry = format!(r#"{{"request":{{"method":"GET","url":"Patient?_id={ids}"}}}}"#);
+    let most = fhir::MAX_PATIENTS_IN_BUNDLE / 1000;
+    assert!(read("POST", "", &bundle("batch", &vec![entry.as_str(); most])).is_ok());
+    let more = read("POST", "", &bundle("batch", &vec![entry.as_str(); most + 1]));
+    assert!(matches!(more, Err(NotUnderstood::TooMuch(_))), "{more:?}");
+}
