@@ -229,7 +229,10 @@ impl Flow {
                     Ok(piece) => piece,
                     Err(frame) => {
                         // What is looked into passes as its kind knows it, and nothing behind it.
-                        let good = frame.trailers_ref().filter(|_| inspector.is_none()).map(fields::trailers);
+                        let good = frame
+                            .trailers_ref()
+                            .filter(|_| inspector.is_none())
+                            .map(fields::trailers_of_upstream);
                         self.trailers = good.filter(|good| !good.is_empty());
                         return Ok(());
                     }

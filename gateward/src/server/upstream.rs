@@ -109,7 +109,7 @@ impl Upstream {
         let response = match body {
             Some(body) => {
                 self.rehearse(order, &asked).await?;
-                let (streamed, moved) = request::Streamed::new(body);
+                let (streamed, moved) = request::Streamed::new(body, self.identify_as.clone());
                 let (request, _) = self.write(&asked, Either::Right(streamed))?;
                 let sent = self.send(request, moved.clone().until_silent(self.silence)).await;
                 sent.map_err(|unsent| moved.at_fault(unsent.failed))?

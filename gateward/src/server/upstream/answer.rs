@@ -65,6 +65,7 @@ pub(super) async fn found(
                 Err(failed) => return Err(failed),
             };
             named.add(more);
+            let mut fields = fields::of_fhir(&fields);
             // It was read as that, and is to be read as nothing else.
             fields.insert(CONTENT_TYPE, HeaderValue::from_static(::fhir::JSON));
             Ok(Found { fields, ..whole(content, named) })

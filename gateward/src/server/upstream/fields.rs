@@ -7,8 +7,9 @@
 
 use http::HeaderMap;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, SERVER, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
+    DATE, ETAG, EXPECT, EXPIRES, HOST, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, SERVER,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY, WWW_AUTHENTICATE,
 };
 
 use crate::server::login_page::is_ours;
@@ -119,7 +120,7 @@ pub(super) fn of_client(fields: &HeaderMap, ours: Option<&HeaderName>) -> Header
         passed.insert(TE, HeaderValue::from_static("trailers"));
         passed.insert(CONNECTION, HeaderValue::from_static("te"));
     }
-    announce_trailers(fields, &mut passed);
+    announce_trailers(fields, &mut passed, |name| may_follow_up(name, ours));
     passed
 }
 
@@ -143,37 +144,94 @@ fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
     if rest.is_empty() { None } else { HeaderValue::from_bytes(rest).ok() }
 }
 
-/// The fields of an answer that pass: all but those of the connection, the upstream's name, and its
-/// question who asks where we ask ourselves.
+/// The fields of an answer that pass: all but those of the connection, the upstream's name, its question who
+/// asks where we ask ourselves, and cookies that are called as ours are.
 pub(super) fn of_upstream(fields: &HeaderMap, upstream_asks: bool) -> HeaderMap {
     let named = named_by_connection(fields);
     let mut passed = HeaderMap::with_capacity(fields.len());
     for (name, value) in fields {
         let of_login = *name == WWW_AUTHENTICATE || name.as_str() == "authentication-info";
-        let stays =
-            is_of_connection(name) || named.contains(name) || *name == SERVER || (of_login && !upstream_asks);
+        // It could have a visitor go on as whoever it likes.
+        let plants = *name == SET_COOKIE && sets_ours(value);
+        let stays = is_of_connection(name)
+            || named.contains(name)
+            || *name == SERVER
+            || (of_login && !upstream_asks)
+            || plants;
         if !stays {
             passed.append(name.clone(), value.clone());
         }
     }
-    announce_trailers(fields, &mut passed);
+    announce_trailers(fields, &mut passed, may_follow);
     passed
 }
 
+/// Tells whether `Set-Cookie` sets a cookie of ours; one without a name comes back as its value
+/// (RFC 6265bis section 5.6).
+fn sets_ours(value: &HeaderValue) -> bool {
+    let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let pair = pair.trim_ascii();
+    let pair = pair.strip_prefix(b"=").unwrap_or(pair);
+    is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii())
+}
+
+/// Of the fields of an answer in FHIR, those that pass: whom others name, nobody reads here.
+pub(super) fn of_fhir(fields: &HeaderMap) -> HeaderMap {
+    let passes = |name: &HeaderName| PASSED_OF_FHIR.contains(name);
+    fields
+        .iter()
+        .filter(|(name, _)| passes(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// What R4 section 3.1.0 and its clients know; `Location` and `Content-Location` are read.
+const PASSED_OF_FHIR: [HeaderName; 12] = [
+    ALLOW,
+    CACHE_CONTROL,
+    CONTENT_LOCATION,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    RETRY_AFTER,
+    VARY,
+    WWW_AUTHENTICATE,
+];
+
 /// Announces again those fields behind the body that may pass (RFC 9110 section 6.6.2).
-fn announce_trailers(fields: &HeaderMap, passed: &mut HeaderMap) {
+fn announce_trailers(fields: &HeaderMap, passed: &mut HeaderMap, may: impl Fn(&HeaderName) -> bool) {
     let lines = fields.get_all(TRAILER).iter().filter_map(|value| value.to_str().ok());
     let names = lines.flat_map(|line| line.split(',')).map(str::trim);
-    let good: Vec<&str> = names.filter(|name| http_framing::may_be_trailer(name.as_bytes())).collect();
+    let good: Vec<&str> = names.filter(|name| name.parse().is_ok_and(|name| may(&name))).collect();
     if let (false, Ok(value)) = (good.is_empty(), HeaderValue::try_from(good.join(", "))) {
         passed.insert(TRAILER, value);
     }
 }
 
-/// Those fields behind a body that may pass, in either direction.
-pub fn trailers(fields: &HeaderMap) -> HeaderMap {
-    let good = fields.iter().filter(|(name, _)| http_framing::may_be_trailer(name.as_str().as_bytes()));
+/// Those fields behind an answer that may pass.
+pub fn trailers_of_upstream(fields: &HeaderMap) -> HeaderMap {
+    trailers(fields, may_follow)
+}
+
+/// Those fields behind a client's body that may pass: many a backend takes them for fields of the head.
+pub(super) fn trailers_of_client(fields: &HeaderMap, ours: Option<&HeaderName>) -> HeaderMap {
+    trailers(fields, |name| may_follow_up(name, ours))
+}
+
+fn trailers(fields: &HeaderMap, may: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let good = fields.iter().filter(|(name, _)| may(name));
     good.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn may_follow(name: &HeaderName) -> bool {
+    http_framing::may_be_trailer(name.as_str().as_bytes())
+}
+
+fn may_follow_up(name: &HeaderName, ours: Option<&HeaderName>) -> bool {
+    may_follow(name) && !is_kept(name, ours)
 }
 
 #[cfg(test)]
@@ -299,6 +357,51 @@ mod tests {
         let fields = map(&[("te", "trailers"), ("trailer", "Digest, Content-Length, X-Remote-User")]);
         let passed = of_client(&fields, None);
         assert_eq!((passed[TE].as_bytes(), passed[TRAILER].as_bytes()), (&b"trailers"[..], &b"Digest"[..]));
-        assert_eq!(names(&trailers(&map(&[("digest", "x"), ("host", "y"), ("x-a", "z")]))), ["digest"]);
+        let behind = map(&[("digest", "x"), ("host", "y"), ("x-a", "z")]);
+        assert_eq!(names(&trailers_of_client(&behind, None)), ["digest"]);
+        assert_eq!(names(&trailers_of_upstream(&behind)), ["digest"]);
+    }
+
+    #[test]
+    fn no_identity_passes_behind_a_body() {
+        let ours = HeaderName::from_static("person");
+        for name in ["remote-user", "ssl-client-verify", "client-cert", "true-client-ip", "via", "person"] {
+            let name: HeaderName = name.parse().unwrap();
+            let behind = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static("a"))]);
+            assert!(trailers_of_client(&behind, Some(&ours)).is_empty(), "{name}");
+            let announced = HeaderMap::from_iter([(TRAILER, HeaderValue::from(name.clone()))]);
+            assert!(of_client(&announced, Some(&ours)).is_empty(), "{name} is announced");
+        }
+    }
+
+    #[test]
+    fn no_upstream_sets_our_cookies() {
+        for (set, passes) in [
+            ("__Host-gateward=x; Path=/; Secure", false),
+            (" __Host-gateward =x", false),
+            ("=__Host-gateward=x; Secure", false),
+            ("__Host-gateward-form=x", false),
+            ("sid=__Host-gateward", true),
+            ("sid=1; Path=/; __Host-gateward=x", true),
+        ] {
+            let mut fields = HeaderMap::new();
+            fields.append(SET_COOKIE, HeaderValue::from_static(set));
+            assert_eq!(!of_upstream(&fields, true).is_empty(), passes, "{set}");
+        }
+    }
+
+    #[test]
+    fn of_an_answer_in_fhir_only_fields_pass_that_name_nobody() {
+        let fields = map(&[
+            ("etag", "W/\"1\""),
+            ("location", "Observation/1"),
+            ("link", "</fhir/Patient/7>; rel=\"item\""),
+            ("refresh", "0; url=/fhir/Patient/7"),
+            ("warning", "199 - \"Patient/7\""),
+            ("set-cookie", "last=7"),
+            ("x-patient", "7"),
+            ("trailer", "digest"),
+        ]);
+        assert_eq!(names(&of_fhir(&fields)), ["etag", "location"]);
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, HeaderName, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -133,6 +133,8 @@ fn show_key(key: &KeyShown, fields: &HeaderMap, own: &mut HeaderMap) {
             key.set_sensitive(true);
             own.insert(AUTHORIZATION, key);
             own.remove(X_CKAN_API_KEY);
+            // A session of CKAN's own would win over the key, and be somebody else's.
+            own.remove(COOKIE);
         }
     }
 }
@@ -142,6 +144,8 @@ fn show_key(key: &KeyShown, fields: &HeaderMap, own: &mut HeaderMap) {
 pub struct Streamed {
     incoming: Incoming,
     moved: Moved,
+    /// The name by which the upstream is told who asks.
+    identify_as: Option<HeaderName>,
 }
 
 /// When something moved last, and what is waited for.
@@ -195,9 +199,9 @@ impl Moved {
 
 impl Streamed {
     /// Takes a body; the second value tells when it moved last.
-    pub(super) fn new(incoming: Incoming) -> (Self, Moved) {
+    pub(super) fn new(incoming: Incoming, identify_as: Option<HeaderName>) -> (Self, Moved) {
         let moved = Moved(Arc::new(Mutex::new((Instant::now(), Sender::Sends))));
-        (Self { incoming, moved: moved.clone() }, moved)
+        (Self { incoming, moved: moved.clone(), identify_as }, moved)
     }
 }
 
@@ -216,7 +220,9 @@ impl Body for Streamed {
         self.moved.now(if matches!(next, Some(Err(_))) { Sender::IsGone } else { Sender::Sends });
         Poll::Ready(next.map(|frame| {
             frame.map(|frame| match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(fields::trailers(&trailers)),
+                Ok(trailers) => {
+                    Frame::trailers(fields::trailers_of_client(&trailers, self.identify_as.as_ref()))
+                }
                 Err(data) => data,
             })
         }))
@@ -228,5 +234,25 @@ impl Body for Streamed {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+
+    #[test]
+    fn beside_a_key_of_ours_no_session_of_somebody_else_goes_up() {
+        let came = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("ckan=somebody"))]);
+        for (key, passes) in [
+            (KeyShown::Ours(Secret::new("key".into())), false),
+            (KeyShown::AsItCame, true),
+            (KeyShown::None, true),
+        ] {
+            let mut own = came.clone();
+            show_key(&key, &came, &mut own);
+            assert_eq!(own.contains_key(COOKIE), passes, "{key:?}");
+        }
     }
 }
