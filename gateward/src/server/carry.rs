@@ -151,14 +151,19 @@ impl Carriage {
             }
         };
         let later = self.opened.clock.now().unwrap_or(now);
-        let Found { status, fields, content, named } = match found {
-            Ok(found) => service.answer_openhim(found, &order, now, later),
+        let (leads_to, found) = match found {
+            // Its fields are another answer's once an OpenHIM is answered.
+            Ok(found) => (
+                elsewhere(found.status, &found.fields, &self.head),
+                service.answer_openhim(found, &order, now, later),
+            ),
             Err(failed) => {
                 let transaction = permit.fail(door, failed.recorded(), later).await?;
                 return Err(answer::upstream_failed(&failed, transaction).into());
             }
         };
-        let permit = permit.leading_to(elsewhere(status, &fields, &self.head));
+        let Found { status, fields, content, named } = found;
+        let permit = permit.leading_to(leads_to);
         match content {
             Content::Whole(content, inspected) => {
                 let held = Held { bytes: content.len() as u64, inspected, named };
@@ -207,12 +212,13 @@ impl Carriage {
         match found {
             Ok(found) => {
                 let later = self.opened.clock.now().unwrap_or(now);
+                let leads_to = elsewhere(found.status, &found.fields, &self.head);
                 let Found { status, fields, content, named } =
                     service.answer_openhim(found, &order, now, later);
                 if let Err(unrecorded) = self.disclose_head(&admitted, named, later).await {
                     return Err(self.change_failed(admitted, &unrecorded, Delivery::Cut).into());
                 }
-                let admitted = admitted.leading_to(elsewhere(status, &fields, &self.head));
+                let admitted = admitted.leading_to(leads_to);
                 let source = content.into_source();
                 Ok(answer::run(admitted, pump, status, fields, source))
             }

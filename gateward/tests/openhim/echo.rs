@@ -55,6 +55,9 @@ fn answer(stream: &TcpStream, count: &AtomicUsize) -> bool {
             let patient = json!({ "resourceType": "Patient", "id": "1", "name": [{ "family": "Example" }] });
             ("200 OK", "application/fhir+json", patient.to_string().into_bytes())
         }
+        path if path.ends_with("/elsewhere") => {
+            ("302 Found\r\nLocation: https://s3.example.org/a?sig=x", "text/plain", b"there".to_vec())
+        }
         path => {
             let status = if path.ends_with("/missing") { "404 Not Found" } else { "200 OK" };
             (status, "application/json", json!({ "path": path, "fields": fields }).to_string().into_bytes())

@@ -132,6 +132,17 @@ fn openhim_reads_our_answer_as_that_of_a_mediator_and_its_client_gets_what_was_i
 }
 
 #[test]
+fn where_an_answer_leads_is_recorded_though_openhim_gets_it_in_another() {
+    let echo = Echo::start();
+    let site = Site::new(&echo);
+    let fields = ["X-OpenHIM-ClientID: lab-7", "X-OpenHIM-TransactionID: 000000000000000000000001"];
+    let reply = site.ask_as_openhim("/registry/elsewhere", &fields);
+    assert_eq!(reply.field("content-type"), Some("application/json+openhim"), "{}", reply.head);
+    let detail = site.only_event()["detail"].to_string();
+    assert!(detail.contains("s3.example.org"), "{detail}");
+}
+
+#[test]
 fn what_does_not_fit_into_an_answer_of_a_mediator_passes_as_it_is() {
     let echo = Echo::start();
     let site = Site::new(&echo);
