@@ -236,8 +236,11 @@ impl Carriage {
         if named.is_empty() {
             return Ok(());
         }
+        // What was made is noted with the end at the latest.
+        let created = named.created.clone().into();
         let disclosed = admitted.disclose(&self.opened.door, named, now).await;
         disclosed.map_err(|error| Failed {
+            created,
             status: StatusCode::SERVICE_UNAVAILABLE,
             said: "What was asked for was done, but the answer cannot be recorded and stays here.".into(),
             ..Failed::bad_gateway(error.to_string())
@@ -283,6 +286,9 @@ impl Carriage {
         let transaction = admitted.transaction();
         let ending = Ending {
             detail: Some(failed.detail.clone()),
+            inspected: failed.inspected.as_deref().cloned(),
+            alarm: failed.alarm.clone(),
+            created: failed.created.to_vec(),
             ..Ending::nothing_left(failed.status.as_u16(), delivery)
         };
         // Whoever is told need not wait for it: that it was admitted is durable, and a crash leaves the

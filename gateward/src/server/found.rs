@@ -68,6 +68,8 @@ pub struct Failed {
     pub inspected: Option<Box<Inspected>>,
     /// What was wrong with what came.
     pub alarm: Option<Alarm>,
+    /// What was made all the same, as far as the answer said so.
+    pub created: Box<[String]>,
 }
 
 impl Failed {
@@ -80,6 +82,7 @@ impl Failed {
             retry_after: None,
             inspected: None,
             alarm: None,
+            created: Box::default(),
         }
     }
 
@@ -163,6 +166,17 @@ impl Source {
         match self {
             Self::File { .. } | Self::Held(_) => None,
             Self::Flow(flow) => flow.trailers.take(),
+        }
+    }
+
+    /// Whether it may still tell of something that was made.
+    pub fn tells_what_was_made(&self) -> bool {
+        match self {
+            Self::File { .. } | Self::Held(_) => false,
+            Self::Flow(flow) => {
+                let is_over = flow.ended && flow.ready.is_empty();
+                matches!(flow.inspector, Some(Inspector::Resources(_))) && !is_over
+            }
         }
     }
 

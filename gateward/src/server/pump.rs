@@ -13,8 +13,8 @@ use super::watch::Seen;
 use crate::base::time::Clock;
 use crate::flows::admit::{Admitted, Ending};
 use crate::flows::door::Door;
-use crate::flows::kind::{Named, Piece};
-use crate::flows::record::{Delivery, Inspected};
+use crate::flows::kind::{Effect, Named, Piece};
+use crate::flows::record::Delivery;
 use crate::store::revocation::Revision;
 
 /// How long a client may take nothing before the answer is cut.
@@ -22,6 +22,9 @@ const STALLED: Duration = Duration::from_secs(60);
 
 /// How long an answer pauses while the revocation counter cannot be read, before it is cut.
 const BLIND: Duration = Duration::from_secs(60);
+
+/// How long an upstream is heard on about what it made, once nobody takes its answer any more.
+const HEARD_ON: Duration = Duration::from_secs(60);
 
 /// How often it is tried again to decide, or to record an end.
 const RETRY: Duration = Duration::from_millis(500);
@@ -48,10 +51,11 @@ impl Pump {
     pub fn start(self, admitted: Admitted, status: u16, source: Source) -> AnswerBody {
         let (sender, taken, pieces) = Pieces::new(source.length());
         tokio::spawn(async move {
-            let mut carried = Carried { pump: self, admitted, sender, taken, broken: None };
+            let mut carried =
+                Carried { pump: self, admitted, sender, taken, broken: None, created: Vec::new() };
             let mut source = source;
             let delivery = carried.carry(&mut source).await;
-            carried.finish(status, delivery, source.inspected()).await;
+            carried.finish(status, delivery, source).await;
         });
         AnswerBody::Running(pieces)
     }
@@ -103,6 +107,8 @@ struct Carried {
     sender: mpsc::Sender<Sent>,
     taken: Arc<Taken>,
     broken: Option<Broken>,
+    /// What the upstream made and nobody was told of.
+    created: Vec<String>,
 }
 
 impl Carried {
@@ -119,7 +125,8 @@ impl Carried {
             let sent = match next {
                 None => Sent::End(source.trailers()),
                 Some(Ok(Piece { bytes, named })) => {
-                    if let Err(delivery) = self.disclose(named).await {
+                    if let Err(delivery) = self.disclose(&named).await {
+                        self.created.extend(named.created);
                         return delivery;
                     }
                     Sent::Piece(bytes)
@@ -142,7 +149,7 @@ impl Carried {
     }
 
     /// Records whom the next piece names; waits while that cannot be recorded, and gives up after [`BLIND`].
-    async fn disclose(&mut self, named: Named) -> Result<(), Delivery> {
+    async fn disclose(&mut self, named: &Named) -> Result<(), Delivery> {
         if named.is_empty() {
             return Ok(());
         }
@@ -210,8 +217,8 @@ impl Carried {
         still_permitted(&mut self.pump, &mut self.admitted).await
     }
 
-    async fn finish(self, status: u16, delivery: Delivery, inspected: Option<Inspected>) {
-        let Self { pump, admitted, sender, taken, broken } = self;
+    async fn finish(self, status: u16, delivery: Delivery, mut source: Source) {
+        let Self { pump, admitted, sender, taken, broken, mut created } = self;
         // Whatever waits to be taken is never taken: what is recorded is what left.
         let bytes = taken.cut();
         if delivery != Delivery::Complete {
@@ -219,6 +226,17 @@ impl Carried {
             pump.cutter.cut();
         }
         drop(sender);
+        if admitted.effect() == Effect::Change {
+            // Whoever left has made all of it, and nobody else is told whose it is.
+            let mut seen = pump.seen.clone();
+            tokio::select! {
+                () = hear_what_was_made(&mut source, &mut created) => {}
+                // The program stops.
+                () = async { while seen.changed().await.is_ok() {} } => {}
+                () = tokio::time::sleep(HEARD_ON) => {}
+            }
+        }
+        let inspected = source.inspected();
         let detail = broken.as_ref().map(ToString::to_string);
         let alarm = match broken {
             Some(Broken::Alarm(alarm)) => Some(alarm),
@@ -226,9 +244,17 @@ impl Carried {
         };
         pump.record_end(
             admitted,
-            Ending { status, bytes, bytes_up: None, delivery, inspected, detail, alarm },
+            Ending { status, bytes, bytes_up: None, delivery, inspected, detail, alarm, created },
         )
         .await;
+    }
+}
+
+/// Reads an answer that nobody takes any more to its end.
+async fn hear_what_was_made(source: &mut Source, created: &mut Vec<String>) {
+    while source.tells_what_was_made() {
+        let Some(Ok(Piece { named, .. })) = source.next().await else { return };
+        created.extend(named.created);
     }
 }
 

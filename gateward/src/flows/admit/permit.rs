@@ -230,6 +230,7 @@ impl Permit {
             decided_under: self.decided_under,
             opened_at: now,
             leads_to: self.leads_to.clone(),
+            effect: self.meaning.effect,
         };
         // A crash after the commit leaves the transaction open; the next start closes it as unknown.
         match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {

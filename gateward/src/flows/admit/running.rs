@@ -8,7 +8,7 @@ use crate::base::id::TransactionId;
 use crate::base::name::ServiceName;
 use crate::flows::caller::Caller;
 use crate::flows::door::Door;
-use crate::flows::kind::Alarm;
+use crate::flows::kind::{Alarm, Effect};
 use crate::flows::policy::Policy;
 use crate::flows::record::{Carried, Delivery, Happened, Inspected, Named, Outcome, Personal, What};
 use crate::store::revocation::Revision;
@@ -26,6 +26,7 @@ pub struct Admitted {
     pub(super) decided_under: Revision,
     pub(super) opened_at: Timestamp,
     pub(super) leads_to: Option<String>,
+    pub(super) effect: Effect,
 }
 
 /// How a transaction ended.
@@ -45,12 +46,23 @@ pub struct Ending {
     pub detail: Option<String>,
     /// What was wrong with what came.
     pub alarm: Option<Alarm>,
+    /// What the upstream made and no caller was told of.
+    pub created: Vec<String>,
 }
 
 impl Ending {
     /// Of an answer that never began.
     pub fn nothing_left(status: u16, delivery: Delivery) -> Self {
-        Self { status, bytes: 0, bytes_up: None, delivery, inspected: None, detail: None, alarm: None }
+        Self {
+            status,
+            bytes: 0,
+            bytes_up: None,
+            delivery,
+            inspected: None,
+            detail: None,
+            alarm: None,
+            created: Vec::new(),
+        }
     }
 }
 
@@ -63,6 +75,11 @@ impl Admitted {
     /// The same, with an answer that sends its reader to another host.
     pub fn leading_to(self, host: Option<String>) -> Self {
         Self { leads_to: host, ..self }
+    }
+
+    /// Whether it reads, or may change something.
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// The revocation counter that this was last decided under.
@@ -102,19 +119,23 @@ impl Admitted {
     ///
     /// [`CommitError`]: the piece stays here; try again.
     pub async fn disclose(&self, door: &Door, named: Named, now: Timestamp) -> Result<(), CommitError> {
-        let notes = named.created.iter().map(|resource| {
-            Change::NoteCreation(fhir_creation::Note {
-                service: self.service.clone(),
-                resource: resource.clone(),
-                node: self.caller.node().map(|node| node.name().clone()),
-                at: now,
-            })
-        });
-        let notes = notes.collect();
+        let notes = self.notes_of(&named.created, now).collect();
         // It leaves by the decision that is looked at before each piece. A crash here leaves it recorded
         // as named, whether or not it still left.
         let happened = disclosed(&named, &self.event(What::Disclosed { patients: 0 }, Outcome::Done));
         door.recorder.commit(None, notes, &happened, now).await
+    }
+
+    /// Notes whose the resources are that were made.
+    fn notes_of<'a>(&'a self, created: &'a [String], at: Timestamp) -> impl Iterator<Item = Change> + 'a {
+        created.iter().map(move |resource| {
+            Change::NoteCreation(fhir_creation::Note {
+                service: self.service.clone(),
+                resource: resource.clone(),
+                node: self.caller.node().map(|node| node.name().clone()),
+                at,
+            })
+        })
     }
 
     fn event(&self, what: What, outcome: Outcome) -> Happened {
@@ -135,16 +156,18 @@ impl Admitted {
     ///
     /// [`CommitError`]: it is still open; try again, or leave it to whoever notices.
     pub async fn end(&self, door: &Door, ending: Ending, now: Timestamp) -> Result<(), CommitError> {
-        let Ending { status, bytes, bytes_up, delivery, inspected, detail, alarm } = ending;
+        let Ending { status, bytes, bytes_up, delivery, inspected, detail, alarm, created } = ending;
         let detail = detail.as_deref().map(shortened).or_else(|| leads_to(self.leads_to.as_deref()));
         let duration_us = microseconds(self.opened_at, now);
         let ended =
             What::Ended(Carried { status, bytes, bytes_up, duration_us, delivery, inspected, detail });
         let ended = self.event(ended, delivery.outcome());
         let alarm = alarm.and_then(|alarm| alarm_event(&alarm, &ended));
-        let happened: Vec<Happened> = [ended].into_iter().chain(alarm).collect();
+        let made = disclosed(&Named { created: created.clone(), ..Named::default() }, &ended);
+        let happened: Vec<Happened> = [ended].into_iter().chain(alarm).chain(made).collect();
         let close = Change::CloseTransaction(instance::Close(self.transaction));
-        match door.recorder.commit(None, vec![close], &happened, now).await {
+        let changes = [close].into_iter().chain(self.notes_of(&created, now)).collect();
+        match door.recorder.commit(None, changes, &happened, now).await {
             Ok(()) | Err(CommitError::Precondition) => Ok(()),
             Err(error) => Err(error),
         }

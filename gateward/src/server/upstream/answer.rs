@@ -62,7 +62,8 @@ pub(super) async fn found(
                 Ok(found) => found,
                 // A page of something in between, or of the server's own.
                 Err(_) if is_error => return Err(refused(status, &fields, "", order)),
-                Err(failed) => return Err(failed),
+                // What its head says was made is there, though nobody is told.
+                Err(failed) => return Err(Failed { created: named.created.into(), ..failed }),
             };
             named.add(more);
             let mut fields = fields::of_fhir(&fields);
