@@ -32,7 +32,7 @@ use super::tunnel::names_websocket;
 use crate::base::random::Random;
 use crate::config::upstream::HttpUpstream;
 use crate::flows::admit::Order;
-use crate::flows::kind::ErrorForm;
+use crate::flows::kind::{Effect, ErrorForm};
 
 /// Which client of its own an OpenHIM passes a request on for.
 const OPENHIM_CLIENT: HeaderName = HeaderName::from_static("x-openhim-clientid");
@@ -159,6 +159,7 @@ impl Upstream {
         }
         let mut order = order.clone();
         order.forward.method = Method::HEAD;
+        order.effect = Effect::Read;
         order.forward.body = Bytes::new();
         self.ask_with_credential(&request::Asked { order: &order, ..*asked }).await.map(drop)
     }
@@ -169,7 +170,8 @@ impl Upstream {
     /// section 9.2.2).
     async fn ask_with_credential(&self, asked: &request::Asked<'_>) -> Result<Response<Incoming>, Failed> {
         let forward = &asked.order.forward;
-        let mut may_ask_again = forward.method.is_safe();
+        // Some changes are asked for by GET.
+        let mut may_ask_again = forward.method.is_safe() && asked.order.effect == Effect::Read;
         let mut repeated = false;
         loop {
             let body = Full::new(forward.body.clone());

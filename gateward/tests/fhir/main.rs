@@ -8,6 +8,7 @@ mod door;
 mod upstream;
 
 mod bundles;
+mod changes;
 mod disclosure;
 mod nodes;
 mod requests;

@@ -58,6 +58,7 @@ impl Permit {
     pub fn order(&self) -> Order {
         Order {
             forward: self.allowed.forward.clone(),
+            effect: self.meaning.effect,
             inspection: self.allowed.inspection.clone(),
             no_data: self.allowed.no_data,
             upstream_asks: self.meaning.entry == Entry::Upstream || self.challenge == Challenge::Page,
@@ -342,6 +343,8 @@ pub enum KeyShown {
 pub struct Order {
     /// The request.
     pub forward: Forward,
+    /// Whether it reads, or may change something.
+    pub effect: Effect,
     /// How the answer is looked into.
     pub inspection: Inspection,
     /// The status that says that there are no data.

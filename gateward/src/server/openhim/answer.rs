@@ -117,7 +117,7 @@ mod tests {
     use crate::base::address::ClientAddress;
     use crate::base::id::TransactionId;
     use crate::flows::admit::KeyShown;
-    use crate::flows::kind::{Forward, Inspection, Named};
+    use crate::flows::kind::{Effect, Forward, Inspection, Named};
     use crate::flows::openhim::PassedOn;
     use crate::server::system;
 
@@ -133,6 +133,7 @@ mod tests {
                 fields: HeaderMap::new(),
                 websocket: false,
             },
+            effect: Effect::Read,
             inspection: Inspection::Nothing,
             no_data: StatusCode::NO_CONTENT,
             upstream_asks: false,
