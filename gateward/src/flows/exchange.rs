@@ -251,10 +251,10 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
                 Placed::Stands => {
                     return Ok(Exchanged { login: login.login, password, expires_at, repeated, worth });
                 }
-                Placed::EndedMeanwhile if attempt < ATTEMPTS => policy = door.policy.refresh().await?,
+                Placed::EndedMeanwhile if attempt < ATTEMPTS => policy = door.policy.up_to_date().await?,
                 Placed::EndedMeanwhile => return Err(Error::TokenRevoked),
             },
-            Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.refresh().await?,
+            Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.up_to_date().await?,
             Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
             Err(error) => return Err(error.into()),
         }

@@ -110,6 +110,8 @@ pub struct PolicyCache {
     own: ArcSwapOption<String>,
     /// Why it could not be read last time.
     trouble: ArcSwapOption<String>,
+    /// One reads it for all who wait: a policy of many grants takes long.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl PolicyCache {
@@ -121,7 +123,8 @@ impl PolicyCache {
     pub async fn load(reader: Reader, issuers: TrustedKeys, oidc: OidcIssuers) -> Result<Self, store::Error> {
         let policy = Policy::read(&reader, Arc::new(issuers), Arc::new(oidc)).await?;
         let current = ArcSwap::from_pointee(policy);
-        Ok(Self { reader, current, own: ArcSwapOption::empty(), trouble: ArcSwapOption::empty() })
+        let (own, trouble) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Ok(Self { reader, current, own, trouble, reading: tokio::sync::Mutex::default() })
     }
 
     /// Goes only by the policy of the configuration file with this digest from now on: once another
@@ -145,32 +148,46 @@ impl PolicyCache {
         self.current.load_full()
     }
 
-    /// Returns the policy as it stands now: reads it again if the counter has moved.
+    /// Returns the policy as it stands now: reads it again if the counter has moved, or it could not be read
+    /// last time. However many ask at once, it is read once.
     ///
     /// # Errors
     ///
     /// [`store::Error`]; the old one stays.
     pub async fn up_to_date(&self) -> Result<Arc<Policy>, store::Error> {
-        let current = self.current();
-        let unmoved = revocation::current(&self.reader).await? == current.revision;
-        if unmoved { Ok(current) } else { self.refresh().await }
+        let revision = revocation::current(&self.reader).await?;
+        if let Some(current) = self.read_since(revision) {
+            return Ok(current);
+        }
+        let _turn = self.reading.lock().await;
+        match self.read_since(revision) {
+            Some(current) => Ok(current),
+            None => self.read_and_keep().await,
+        }
     }
 
-    /// Reads the policy again.
+    /// Reads the policy again, whether or not the counter has moved.
     ///
     /// # Errors
     ///
     /// [`store::Error`]; the old one stays.
     pub async fn refresh(&self) -> Result<Arc<Policy>, store::Error> {
+        let _turn = self.reading.lock().await;
+        self.read_and_keep().await
+    }
+
+    /// Returns the policy if it was read under `revision` or later, and all was well then.
+    fn read_since(&self, revision: Revision) -> Option<Arc<Policy>> {
+        let current = self.current();
+        (current.revision >= revision && self.trouble.load().is_none()).then_some(current)
+    }
+
+    async fn read_and_keep(&self) -> Result<Arc<Policy>, store::Error> {
         let read = self.read().await;
         self.trouble.store(read.as_ref().err().map(|error| Arc::new(error.to_string())));
         let policy = Arc::new(read?);
-        // Two may read at once: the newer one stays, whoever stores last.
-        self.current.rcu(|current| {
-            let newest = if current.revision > policy.revision { current } else { &policy };
-            Arc::clone(newest)
-        });
-        Ok(self.current())
+        self.current.store(Arc::clone(&policy));
+        Ok(policy)
     }
 
     async fn read(&self) -> Result<Policy, store::Error> {

@@ -78,6 +78,6 @@ impl<'a> Attempts<'a> {
         if self.left == 0 {
             return Err(answer::shut(&moved));
         }
-        self.opened.door.policy.refresh().await.map(drop).map_err(|error| answer::shut(&error))
+        self.opened.door.policy.up_to_date().await.map(drop).map_err(|error| answer::shut(&error))
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::flows::door::Door;
-use crate::store;
-use crate::store::revocation::{self, Revision};
+use crate::store::revocation::Revision;
 
 /// How often the counter is read: a revocation acts within one second with room to spare.
 const EVERY: Duration = Duration::from_millis(200);
@@ -34,22 +33,19 @@ pub async fn watch(door: Arc<Door>, seen: watch::Sender<Seen>) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let before = *seen.borrow();
-        let mut read = Box::pin(read(&door, before.revision));
+        let mut read = Box::pin(door.policy.up_to_date());
         let read = if let Ok(read) = tokio::time::timeout(SOON, &mut read).await {
             read
         } else {
             note(&seen, &door, Err(&format!("no answer within {} ms", SOON.as_millis())));
             read.await
         };
-        note(&seen, &door, read.as_ref().map(|revision| *revision).map_err(|error| error as &dyn Display));
+        note(
+            &seen,
+            &door,
+            read.as_ref().map(|policy| policy.revision).map_err(|error| error as &dyn Display),
+        );
     }
-}
-
-/// Reads the counter, and the policy if it has moved; returns the value that the policy has.
-async fn read(door: &Door, known: Revision) -> Result<Revision, store::Error> {
-    let revision = revocation::current(&door.store.reader).await?;
-    if revision == known { Ok(revision) } else { Ok(door.policy.refresh().await?.revision) }
 }
 
 /// Says what was read, or why nothing was, to those who wait for a change.

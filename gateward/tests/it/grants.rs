@@ -9,6 +9,19 @@ use crate::support::{Installation, PATIENCE};
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 #[tokio::test(flavor = "multi_thread")]
+async fn however_many_need_the_new_policy_it_is_read_once() {
+    let installation = Installation::open().await;
+    let door = installation.door().await;
+    installation.database().execute("UPDATE revocation SET counter = counter + 1");
+    let many = (0..100).map(|_| door.policy.up_to_date());
+    let read = futures_util::future::join_all(many).await;
+    let first = read[0].as_ref().unwrap();
+    for policy in &read {
+        assert!(std::sync::Arc::ptr_eq(first, policy.as_ref().unwrap()), "each read its own");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_without_a_local_group_gets_a_login_that_opens_nothing() {
     let door = Installation::open().await;
     let login = door.exchange(&door.token("a@example.org", "/epos;/", DAY)).await;
