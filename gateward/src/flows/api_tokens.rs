@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::door::Door;
 use super::record::{Happened, What};
+use super::tries::Tries;
 use crate::base::api_token::{ApiToken, Label};
 use crate::base::identity::UserName;
 use crate::base::name::ServiceName;
@@ -16,9 +17,6 @@ pub const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// How long it lives at most.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
-
-/// How often a decision is made again when others keep changing what it was made on.
-const ATTEMPTS: usize = 8;
 
 /// Why nothing was made or ended.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +90,8 @@ pub async fn create(door: &Door, wish: &Wish, by: &str, now: Timestamp) -> Resul
         last_used_at: None,
     };
     let (id, expires_at) = (row.id.clone(), row.expires_at);
-    for _ in 0..ATTEMPTS {
+    let mut tries = Tries::default();
+    loop {
         // Whoever is disabled meanwhile moves the counter, and this is decided once more.
         let policy = door.policy.up_to_date().await?;
         match user::find(&door.store.reader, wish.user.as_str()).await? {
@@ -104,11 +103,9 @@ pub async fn create(door: &Door, wish: &Wish, by: &str, now: Timestamp) -> Resul
         // A crash leaves no token, or one that nobody was shown: it is listed, and ends by itself.
         match door.recorder.commit(Some(policy.revision), changes, &[created(&row, by)], now).await {
             Ok(()) => return Ok(Made { token, id, expires_at }),
-            Err(CommitError::Stale(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => tries.again(error)?,
         }
     }
-    Err(Error::NoSuchUser(wish.user.clone()))
 }
 
 /// Ends a token within a second, for answers that run by it, too.

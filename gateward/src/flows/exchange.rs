@@ -16,6 +16,7 @@ use super::oidc::NotBelieved;
 use super::placement::{self, Placed};
 use super::policy::Policy;
 use super::record::{self, Happened, Personal, What};
+use super::tries::Tries;
 use crate::base::address::ClientAddress;
 use crate::base::id::{LoginName, Reference};
 use crate::base::random::Random;
@@ -31,9 +32,6 @@ pub use insight::{Insight, Networks, Reach, Worth, check, dry_run};
 
 /// How long a login lives at a time.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-
-/// How often a decision is made again when others keep changing what it was made on.
-const ATTEMPTS: usize = 8;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -223,7 +221,7 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
     let mut policy = door.policy.current();
     let token = Brought::inspect(body, &policy, now).await?.check_dates(now)?;
     let meant = meant(door, &token.groups()).await?;
-    let mut attempt = 0;
+    let mut tries = Tries::default();
     loop {
         let existing = admissible(door, &policy, &token).await?.filter(|login| login.expires_at > now);
         let expires_at = later(now, LIFETIME).min(token.valid_until());
@@ -243,7 +241,6 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
         if door.resif.is_some() {
             changes.push(placement::note(&login.login, expires_at, now));
         }
-        attempt += 1;
         // A crash before the commit leaves nothing; after it, a login that nobody was told of, which
         // the same token gives again and the sweep takes away at its end.
         match door.recorder.commit(Some(policy.revision), changes, &[happened], now).await {
@@ -251,13 +248,12 @@ async fn make_login(door: &Door, body: &[u8], from: &From, now: Timestamp) -> Re
                 Placed::Stands => {
                     return Ok(Exchanged { login: login.login, password, expires_at, repeated, worth });
                 }
-                Placed::EndedMeanwhile if attempt < ATTEMPTS => policy = door.policy.up_to_date().await?,
-                Placed::EndedMeanwhile => return Err(Error::TokenRevoked),
+                // It was there, and is not: the next look tells why.
+                Placed::EndedMeanwhile => tries.again(CommitError::Precondition)?,
             },
-            Err(CommitError::Stale(_)) if attempt < ATTEMPTS => policy = door.policy.up_to_date().await?,
-            Err(CommitError::Precondition) if attempt < ATTEMPTS => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => tries.again(error)?,
         }
+        policy = door.policy.up_to_date().await?;
     }
 }
 

@@ -33,6 +33,7 @@ pub mod policy;
 pub mod record;
 pub mod replays;
 pub mod sessions;
+pub mod tries;
 pub mod usage;
 pub mod users;
 pub mod verify;

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::door::Door;
 use super::record::{Happened, Personal, What};
+use super::tries::Tries;
 use super::users::KnownUser;
 use crate::base::address::ClientAddress;
 use crate::base::secret::Secret;
@@ -24,9 +25,6 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 
 /// How old the note of when somebody was last here becomes before it is written anew.
 const GRAIN: SignedDuration = SignedDuration::from_mins(1);
-
-/// How often a decision is made again when others keep changing what it was made on.
-const ATTEMPTS: usize = 8;
 
 /// Begins a session of `user`, whose password was just proven, and ends the one of the cookie `before`.
 ///
@@ -50,7 +48,8 @@ pub async fn log_in(
         last_seen_at: now,
         expires_at: later(now, LONGEST),
     };
-    for _ in 0..ATTEMPTS {
+    let mut tries = Tries::default();
+    loop {
         let policy = door.policy.up_to_date().await?;
         if user.look_again(door).await?.is_none() {
             return Ok(None);
@@ -62,11 +61,9 @@ pub async fn log_in(
         // A crash leaves a session that nobody has the cookie of: it ends by itself.
         match door.recorder.commit(Some(policy.revision), changes, &happened, now).await {
             Ok(()) => return Ok(Some(cookie)),
-            Err(CommitError::Stale(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => tries.again(error)?,
         }
     }
-    Ok(None)
 }
 
 /// Ends the session of `cookie`, and answers that run by it; harmless where there is none.

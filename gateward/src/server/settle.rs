@@ -5,10 +5,8 @@ use jiff::Timestamp;
 use super::answer::{self, Problem};
 use super::gate::Opened;
 use crate::base::time::Unbelieved;
+use crate::flows::tries::Tries;
 use crate::store::CommitError;
-
-/// How often a request is decided again when the policy keeps moving.
-const ATTEMPTS: usize = 8;
 
 /// Why a decision led to no answer.
 #[derive(Debug)]
@@ -38,14 +36,14 @@ impl From<CommitError> for Undone {
 #[derive(Debug)]
 pub struct Attempts<'a> {
     opened: &'a Opened,
-    left: usize,
+    tries: Tries,
     at: Timestamp,
 }
 
 impl<'a> Attempts<'a> {
     /// About a request that nothing was decided about yet.
     pub fn new(opened: &'a Opened) -> Self {
-        Self { opened, left: ATTEMPTS, at: Timestamp::UNIX_EPOCH }
+        Self { opened, tries: Tries::default(), at: Timestamp::UNIX_EPOCH }
     }
 
     /// The time of the last decision.
@@ -74,10 +72,7 @@ impl<'a> Attempts<'a> {
             Undone::Said(problem) => return Err(problem),
             Undone::Again(error) => error,
         };
-        self.left -= 1;
-        if self.left == 0 {
-            return Err(answer::shut(&moved));
-        }
+        self.tries.again(moved).map_err(|moved| answer::shut(&moved))?;
         self.opened.door.policy.up_to_date().await.map(drop).map_err(|error| answer::shut(&error))
     }
 }

@@ -196,6 +196,18 @@ macro_rules! not_the_last_admin {
     };
 }
 
+/// Tells whether nobody else could log in as an administrator.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn is_last_admin(reader: &Reader, name: &str) -> Result<bool, Error> {
+    let sql =
+        concat!("SELECT count(*) FROM users WHERE name = ?1 AND NOT ", not_the_last_admin!("?1", "'stays'"));
+    let found = reader.first(Query::of(TABLE, sql, values![name]), |row| row.integer(0)).await?;
+    Ok(found.is_some_and(|found| found > 0))
+}
+
 /// Disables a user; one who is disabled already, or must stay, is refused.
 #[derive(Debug)]
 pub struct Disable {

@@ -9,12 +9,14 @@ use gateward::cli::demo::client::Answer;
 use gateward::flows::door::Door;
 use gateward::flows::failures::Attempt;
 use gateward::flows::passwords::{Claimed, Error, prove_password};
-use gateward::flows::users::KnownUser;
+use gateward::flows::users::{self, KnownUser, LastAdmin, Person};
+use gateward::store::CommitError;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::store_under_test::is_postgres;
 use crate::support::Installation;
 
 /// A service for people with an account, beside the demo's own; and ann, who may reach both.
@@ -361,4 +363,25 @@ async fn the_last_administrator_stays_unless_it_is_forced() {
     assert!(!door.command(&["user", "delete", "second"]).1);
     assert!(door.command(&["user", "delete", "second", "--force"]).1);
     assert!(door.command(&["user", "enable", "operator"]).1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_stays_for_another_reason_is_not_called_the_last_administrator_s() {
+    let installation = with_ann().await;
+    let stays = if is_postgres() {
+        "CREATE RULE stays AS ON DELETE TO users DO INSTEAD NOTHING"
+    } else {
+        "CREATE TRIGGER stays BEFORE DELETE ON users BEGIN SELECT RAISE(IGNORE); END"
+    };
+    installation.database().execute(stays);
+    let door = installation.door().await;
+    let delete = async |name: &str| {
+        let name = name.parse().unwrap();
+        let person = Person { name: &name, mails: &[] };
+        users::delete(&door, &person, LastAdmin::Stays, "os:test", installation.now()).await.unwrap_err()
+    };
+    let ann = delete("ann").await;
+    assert!(matches!(ann, users::Error::Commit(CommitError::Precondition)), "{ann}");
+    let operator = delete("operator").await;
+    assert!(matches!(operator, users::Error::LastAdmin(_)), "{operator}");
 }

@@ -11,6 +11,7 @@ use crate::flows::door::Door;
 use crate::flows::keyring::Place;
 use crate::flows::logins::{self, Afterwards};
 use crate::flows::record::{Happened, What};
+use crate::flows::tries::Tries;
 use crate::flows::{grants, placement};
 use crate::store::grant::{self, Origin};
 use crate::store::temporary_login::{self, TemporaryLogin};
@@ -48,17 +49,14 @@ impl Ended {
     }
 }
 
-/// How often it is looked again what there is to end, when it changes meanwhile.
-const ATTEMPTS: usize = 4;
-
 /// Ends everything that lets a person in, but their password: in one commit, with effect within a second.
 ///
 /// # Errors
 ///
 /// [`Error::Store`], [`Error::Commit`].
 pub async fn end(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> Result<Ended, Error> {
-    let mut last = CommitError::Precondition;
-    for _ in 0..ATTEMPTS {
+    let mut tries = Tries::default();
+    loop {
         let Ending { mut ended, changes, happened } = ending(door, person, by, now).await?;
         if ended.is_nothing() {
             return Ok(ended);
@@ -70,11 +68,9 @@ pub async fn end(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> 
                 return Ok(ended);
             }
             // One of the logins is gone: look again.
-            Err(error @ CommitError::Precondition) => last = error,
-            Err(error) => return Err(error.into()),
+            Err(error) => tries.again(error)?,
         }
     }
-    Err(last.into())
 }
 
 /// Takes an account away with everything of its owner, and the grants by command that name it.
@@ -90,8 +86,8 @@ pub async fn delete(
     now: Timestamp,
 ) -> Result<Ended, Error> {
     let user = person.name.to_string();
-    let mut last = Error::Commit(CommitError::Precondition);
-    for _ in 0..ATTEMPTS {
+    let mut tries = Tries::default();
+    loop {
         found(door, person.name).await?;
         let Ending { mut ended, mut changes, mut happened } = ending(door, person, by, now).await?;
         for row in grant::all(&door.store.reader).await? {
@@ -114,12 +110,16 @@ pub async fn delete(
                 ended.left_elsewhere = placement::follow_end(door, &ended.logins, now).await;
                 return Ok(ended);
             }
-            // They must stay, or something of theirs changed: the next look tells.
-            Err(CommitError::Precondition) => last = Error::LastAdmin(person.name.clone()),
-            Err(error) => return Err(error.into()),
+            Err(CommitError::Precondition)
+                if last_admin == LastAdmin::Stays
+                    && user::is_last_admin(&door.store.reader, &user).await? =>
+            {
+                return Err(Error::LastAdmin(person.name.clone()));
+            }
+            // Something of theirs changed: look again.
+            Err(error) => tries.again(error)?,
         }
     }
-    Err(last)
 }
 
 struct Ending {
