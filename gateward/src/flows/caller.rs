@@ -250,6 +250,12 @@ impl Caller {
         self.node.is_some() || self.person.is_some()
     }
 
+    /// Whether what proved them may end without moving the revocation counter, as a session does whose browser logs out:
+    /// an answer that runs by it is looked at again and again.
+    pub fn ends_unannounced(&self) -> bool {
+        matches!(self.person, Some(Person::Session(_)))
+    }
+
     /// Who did it, for the record: the person, or else the machine.
     pub fn who(&self) -> Option<String> {
         let node = || self.node.as_ref().map(|node| format!("node:{}", node.name()));

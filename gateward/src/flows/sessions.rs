@@ -15,7 +15,7 @@ use crate::base::secret::Secret;
 use crate::base::sha256::Sha256;
 use crate::base::time::later;
 use crate::store::session::{self, Begin, End, Seen, SessionRow};
-use crate::store::{self, Change, CommitError, Failed, revocation};
+use crate::store::{self, Change, Failed};
 
 /// How long a session lives that nobody uses.
 pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
@@ -23,7 +23,7 @@ pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// How long it lives at most.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 
-/// How old the note of when somebody was last here becomes before it is written anew.
+/// How old the note of when somebody was last here becomes, while an answer runs by it, before it is written anew.
 const GRAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Begins a session of `user`, whose password was just proven, and ends the one of the cookie `before`.
@@ -66,7 +66,10 @@ pub async fn log_in(
     }
 }
 
-/// Ends the session of `cookie`, and answers that run by it; harmless where there is none.
+/// Ends the session of `cookie`; harmless where there is none.
+///
+/// The revocation counter stays: anybody may log out as often as they like, and nobody else is to notice. What is
+/// decided by a session is recorded only while it lives, and answers that run by one look at it themselves.
 ///
 /// # Errors
 ///
@@ -78,8 +81,7 @@ pub async fn log_out(
     now: Timestamp,
 ) -> Result<(), Failed> {
     let Some(row) = session::find(&door.store.reader, &hash(cookie)).await? else { return Ok(()) };
-    let changes =
-        vec![Change::EndSession(End { hash: row.hash }), Change::AdvanceRevocation(revocation::Advance)];
+    let changes = vec![Change::EndSession(End { hash: row.hash })];
     let happened = [event(What::LoggedOut, row.user.to_string(), address)];
     // A crash leaves the session, or its end with the event.
     Ok(door.recorder.commit(None, changes, &happened, now).await?)
@@ -100,17 +102,29 @@ pub(super) async fn living(
     Ok(found.filter(lives))
 }
 
-/// Notes that somebody is still here. What cannot be noted cannot be recorded either: then nobody is let in.
+/// Finds the session of a cookie for an answer that runs: whoever watches one is here, and is noted to be.
 ///
 /// # Errors
 ///
-/// [`CommitError`].
-pub(super) async fn note(door: &Door, row: &SessionRow, now: Timestamp) -> Result<(), CommitError> {
-    if now.duration_since(row.last_seen_at) < GRAIN {
-        return Ok(());
+/// [`store::Error`].
+pub(super) async fn watching(
+    door: &Door,
+    hash: &Sha256,
+    now: Timestamp,
+) -> Result<Option<SessionRow>, store::Error> {
+    let found = living(door, hash, now).await?;
+    if found.as_ref().is_some_and(|row| now.duration_since(row.last_seen_at) >= GRAIN) {
+        // Nothing is opened by it; what cannot be noted is tried again when it is looked at again.
+        if let Err(error) = door.recorder.commit(None, vec![seen(hash, now)], &[], now).await {
+            tracing::warn!(%error, "that somebody is still here is not noted yet");
+        }
     }
-    let seen = Change::SessionSeen(Seen { hash: row.hash.clone(), at: now });
-    door.recorder.commit(None, vec![seen], &[], now).await
+    Ok(found)
+}
+
+/// Says that somebody is here; where their session has ended meanwhile, what is to be committed with this is not.
+pub(super) fn seen(hash: &Sha256, at: Timestamp) -> Change {
+    Change::SessionSeen(Seen { hash: hash.to_string(), at })
 }
 
 /// What is stored of a cookie. A fast hash will do: nobody guesses 256 random bits.

@@ -305,6 +305,7 @@ impl Carriage {
             trust: self.trust,
             cutter: self.from.cutter.clone(),
             running: self.opened.running.clone(),
+            looked: std::time::Instant::now(),
         }
     }
 }

@@ -29,6 +29,9 @@ const HEARD_ON: Duration = Duration::from_secs(60);
 /// How often it is tried again to decide, or to record an end.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How often it is looked whether what may end unannounced has: such an end acts within one second, too.
+const LOOK: Duration = Duration::from_millis(400);
+
 /// What a running answer needs besides its source.
 #[derive(Debug)]
 pub struct Pump {
@@ -44,6 +47,8 @@ pub struct Pump {
     pub cutter: Cutter,
     /// Counts answers whose end is not recorded yet; dropped when this one's is.
     pub running: mpsc::Sender<()>,
+    /// When it was last decided.
+    pub looked: Instant,
 }
 
 impl Pump {
@@ -94,9 +99,21 @@ impl Pump {
             let left = admitted.ends_at().zip(self.clock.now().ok());
             let left = left.and_then(|(end, now)| Duration::try_from(end.duration_since(now)).ok());
             tokio::select! {
-                changed = self.seen.changed() => if changed.is_err() { return Delivery::Cut },
+                moved = self.moved(admitted) => if moved.is_err() { return Delivery::Cut },
                 () = tokio::time::sleep(left.unwrap_or(BLIND).min(BLIND)) => {}
             }
+        }
+    }
+
+    /// Returns once it is time to decide `admitted` again.
+    ///
+    /// # Errors
+    ///
+    /// The program stops.
+    async fn moved(&mut self, admitted: &Admitted) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.seen.changed() => changed,
+            () = tokio::time::sleep(LOOK), if admitted.ends_unannounced() => Ok(()),
         }
     }
 }
@@ -182,7 +199,7 @@ impl Carried {
             self.still_permitted().await?;
             tokio::select! {
                 biased;
-                changed = self.pump.seen.changed() => if changed.is_err() { return Err(self.left()) },
+                moved = self.pump.moved(&self.admitted) => if moved.is_err() { return Err(self.left()) },
                 slot = &mut slot => return slot.map_err(|_| self.left()),
                 () = &mut stalled => return Err(Delivery::Cut),
             }
@@ -205,7 +222,7 @@ impl Carried {
             tokio::select! {
                 () = &mut closed => return self.left(),
                 // The program stops: it may be because the last transport has everything.
-                changed = self.pump.seen.changed() => if changed.is_err() { return self.left() },
+                moved = self.pump.moved(&self.admitted) => if moved.is_err() { return self.left() },
                 () = &mut stalled => return Delivery::Cut,
             }
         }
@@ -286,11 +303,13 @@ async fn is_permitted(pump: &mut Pump, admitted: &mut Admitted) -> Option<bool> 
         return Some(false);
     }
     let trust = pump.door.trust.current().generation();
-    if seen.revision == admitted.decided_under() && trust == pump.trust {
+    let unmoved = seen.revision == admitted.decided_under() && trust == pump.trust;
+    if unmoved && (!admitted.ends_unannounced() || pump.looked.elapsed() < LOOK) {
         return Some(true);
     }
     let policy = pump.door.policy.up_to_date().await.ok()?;
     let permitted = admitted.is_still_permitted(&pump.door, &policy, now).await.ok()?;
     pump.trust = trust;
+    pump.looked = Instant::now();
     Some(permitted)
 }

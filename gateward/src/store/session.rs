@@ -17,7 +17,7 @@ pub struct SessionRow {
     pub user: UserName,
     /// When they logged in.
     pub created_at: Timestamp,
-    /// When they were last here, to the minute.
+    /// When they were last here.
     pub last_seen_at: Timestamp,
     /// When it ends, whatever happens.
     pub expires_at: Timestamp,
@@ -60,7 +60,7 @@ impl Begin {
     }
 }
 
-/// Notes that somebody is still here.
+/// Notes that somebody is still here; a session that has ended is refused.
 #[derive(Debug)]
 pub struct Seen {
     /// Whose session, by the hash of its cookie.
@@ -71,7 +71,12 @@ pub struct Seen {
 
 impl Seen {
     pub(super) fn statement(&self) -> Statement<'_> {
-        Statement::any("UPDATE session SET last_seen_at = ?2 WHERE hash = ?1", values![&self.hash, self.at])
+        // Of two that were decided at once, the earlier may come later.
+        Statement::one(
+            "UPDATE session SET last_seen_at = CASE WHEN last_seen_at < ?2 THEN ?2 ELSE last_seen_at END \
+             WHERE hash = ?1",
+            values![&self.hash, self.at],
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Browsers log in on our page, and go on with a cookie.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gateward::cli::demo::client::Answer;
 use http::Request;
@@ -225,6 +226,81 @@ async fn whoever_logs_out_or_in_again_leaves_no_session_behind() {
         !door.database().bytes().windows(cookie.len()).any(|bytes| bytes == cookie),
         "the cookie is in the store"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_is_nobody_else_s_business() {
+    let door = open().await;
+    let counter = || door.database().value("SELECT counter FROM revocation");
+    let before = counter();
+    let mut browser = logged_in(&door).await;
+    assert_eq!(browser.get(&door, "/app/restricted.txt").await.status, 200);
+    assert_eq!(browser.post(&door, "/gateward/logout", &[]).await.status, 303);
+    assert_eq!(counter(), before, "all passwords, policies and answers would be looked at again");
+}
+
+/// A server that sends the head of an answer, waits, and then a piece of it every tenth of a second for ever.
+async fn endless(wait: Duration) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                let head =
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n";
+                let mut sent = stream.write_all(head.as_bytes()).await;
+                while sent.is_ok() {
+                    sent = stream.write_all(b"5\r\npiece\r\n").await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_logs_out_ends_what_runs_by_their_session_within_a_second() {
+    let port = endless(Duration::ZERO).await;
+    let door = Installation::with(&configured(&format!("http://127.0.0.1:{port}"))).await;
+    let mut browser = logged_in(&door).await;
+    let mut connection = door.connect().await;
+    let cookie = format!("__Host-gateward={}", browser.session().unwrap());
+    let request =
+        Request::get("https://localhost/app/x").header("host", "localhost").header("cookie", cookie);
+    let running = connection.send(request.body(String::new().into()).unwrap());
+    let log_out = async {
+        while door.bodies("admitted").is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(door.bodies("ended").is_empty(), "it runs while they are logged in");
+        assert_eq!(browser.post(&door, "/gateward/logout", &[]).await.status, 303);
+        Instant::now()
+    };
+    let (cut, logged_out) = tokio::join!(async { (running.await, Instant::now()) }, log_out);
+    assert!(cut.0.is_err(), "the answer has no end of its own");
+    assert!(cut.1 - logged_out < Duration::from_secs(1), "{:?}", cut.1 - logged_out);
+    while door.bodies("ended").is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(door.bodies("ended")[0]["delivery"], "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_somebody_logged_out_is_not_for_them() {
+    let port = endless(Duration::from_secs(1)).await;
+    let door = Installation::with(&configured(&format!("http://127.0.0.1:{port}"))).await;
+    let mut browser = logged_in(&door).await;
+    let mut asking = browser.clone();
+    let log_out = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(browser.post(&door, "/gateward/logout", &[]).await.status, 303);
+    };
+    let (answer, ()) = tokio::join!(asking.get(&door, "/app/x"), log_out);
+    assert_eq!(answer.status, 303, "they are asked to log in");
+    assert!(door.bodies("admitted").is_empty() && door.bodies("released").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

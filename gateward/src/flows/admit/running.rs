@@ -92,6 +92,11 @@ impl Admitted {
         self.caller.ends_at()
     }
 
+    /// Whether it has to be decided again and again, though the counter stays.
+    pub fn ends_unannounced(&self) -> bool {
+        self.caller.ends_unannounced()
+    }
+
     /// Decides again under `policy`, for an answer that is running: `false` cuts it.
     ///
     /// # Errors

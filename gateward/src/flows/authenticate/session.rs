@@ -7,7 +7,8 @@ use crate::base::sha256::Sha256;
 use crate::flows::door::Door;
 use crate::flows::sessions;
 use crate::flows::users::{KnownUser, Proof};
-use crate::store;
+use crate::store::session::SessionRow;
+use crate::store::{self, Change};
 
 /// Somebody whose browser sent the cookie of a session; made here alone.
 #[derive(Debug, Clone)]
@@ -28,8 +29,13 @@ impl SessionHolder {
         self.expires_at
     }
 
-    async fn find(door: &Door, cookie: Sha256, now: Timestamp) -> Result<Option<Self>, store::Error> {
-        let Some(row) = sessions::living(door, &cookie, now).await? else { return Ok(None) };
+    /// What is noted of this use, with the record of it: it stands only while the session does.
+    pub fn use_to_note(&self, at: Timestamp) -> Change {
+        sessions::seen(&self.cookie, at)
+    }
+
+    async fn of(door: &Door, cookie: Sha256, row: Option<SessionRow>) -> Result<Option<Self>, store::Error> {
+        let Some(row) = row else { return Ok(None) };
         let user = KnownUser::living(door, &row.user, Proof::Other("session")).await?;
         Ok(user.map(|user| Self { user, cookie, expires_at: row.expires_at }))
     }
@@ -40,7 +46,8 @@ impl SessionHolder {
     ///
     /// [`store::Error`]; `Ok(None)` when they are not.
     pub async fn look_again(&self, door: &Door, now: Timestamp) -> Result<Option<Self>, store::Error> {
-        Self::find(door, self.cookie, now).await
+        let row = sessions::watching(door, &self.cookie, now).await?;
+        Self::of(door, self.cookie, row).await
     }
 }
 
@@ -48,11 +55,9 @@ impl SessionHolder {
 ///
 /// # Errors
 ///
-/// [`Error::Challenged`], [`Error::Store`], [`Error::Commit`].
+/// [`Error::Challenged`], [`Error::Store`].
 pub(super) async fn prove(door: &Door, cookie: &str, now: Timestamp) -> Result<SessionHolder, Error> {
     let hash = sessions::hash(cookie);
-    let asked_again = Error::Challenged { stale: false };
-    let Some(row) = sessions::living(door, &hash, now).await? else { return Err(asked_again) };
-    sessions::note(door, &row, now).await?;
-    SessionHolder::find(door, hash, now).await?.ok_or(asked_again)
+    let row = sessions::living(door, &hash, now).await?;
+    SessionHolder::of(door, hash, row).await?.ok_or(Error::Challenged { stale: false })
 }
