@@ -38,6 +38,8 @@ async fn an_api_token_opens_what_its_user_is_granted() {
     let door = Installation::open().await;
     let made = make(&door, &[]);
     assert_eq!(fetch(&door, &made.token).await.status, 403);
+    let listed = door.command(&["api-token", "list"]).0;
+    assert!(listed.contains("last used never"), "what was refused is no use: {listed}");
     assert!(door.command(&["grant", "create", "--user", USER, "--service", "files"]).1);
     assert_eq!(fetch(&door, &made.token).await.status, 200);
     let released = door.bodies("released");

@@ -1,8 +1,8 @@
 //! API tokens: an opaque key of ours becomes the user it was made for.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{Error, Shown, Wrong, refuse};
+use super::{Error, NOTED_EVERY, Shown, Wrong, refuse};
 use crate::base::api_token::ApiToken;
 use crate::base::name::ServiceName;
 use crate::flows::door::Door;
@@ -10,9 +10,6 @@ use crate::flows::kind::Effect;
 use crate::flows::users::{KnownUser, Proof};
 use crate::store::api_token::{self, ApiTokenRow, Used};
 use crate::store::{self, Change};
-
-/// How old the note of a last use becomes before it is written anew.
-const GRAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Somebody whose API token was proven for this very request; made here alone.
 #[derive(Debug, Clone)]
@@ -36,6 +33,13 @@ impl ApiTokenHolder {
     pub fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
         let for_service = self.row.services.is_empty() || self.row.services.contains(service);
         for_service && (!self.row.read_only || effect == Effect::Read)
+    }
+
+    /// What is noted of this use, with the record of it.
+    pub fn use_to_note(&self, at: Timestamp) -> Option<Change> {
+        let is_old = |used: Timestamp| at.duration_since(used) >= NOTED_EVERY;
+        let is_to_note = self.row.last_used_at.is_none_or(is_old);
+        is_to_note.then(|| Change::ApiTokenUsed(Used { id: self.row.id.clone(), at }))
     }
 
     /// Says for the operator what it is for.
@@ -89,7 +93,6 @@ pub(super) async fn prove(
             return Err(refuse(door, service, shown, wrong(reason), who, now).await);
         }
     };
-    note_use(door, &row, now).await?;
     Ok(ApiTokenHolder { user, row })
 }
 
@@ -104,13 +107,4 @@ async fn owner(
     }
     let user = KnownUser::living(door, &row.user, Proof::Other("api-token")).await?;
     Ok(user.ok_or("user-disabled"))
-}
-
-/// Notes that the token was used. What cannot be noted cannot be recorded either: then nobody is let in.
-async fn note_use(door: &Door, row: &ApiTokenRow, now: Timestamp) -> Result<(), Error> {
-    if row.last_used_at.is_some_and(|used| now.duration_since(used) < GRAIN) {
-        return Ok(());
-    }
-    let used = Change::ApiTokenUsed(Used { id: row.id.clone(), at: now });
-    Ok(door.recorder.commit(None, vec![used], &[], now).await?)
 }

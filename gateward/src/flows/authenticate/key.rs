@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
 
-use super::{Error, Failure, Shown, Wrong, refuse};
+use super::{Error, Failure, NOTED_EVERY, Shown, Wrong, refuse};
 use crate::base::access_token::{Because, State};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
@@ -30,9 +30,6 @@ pub const X_CKAN_API_KEY: HeaderName = HeaderName::from_static("x-ckan-api-key")
 
 /// How many values elsewhere in a request may look like keys of ours: each is looked up.
 const LOOKALIKES: usize = 8;
-
-/// A key that is used is noted, but not at every request: a minute's grain will do.
-const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// For CKAN's own keys an hour's: they are listed, and nobody goes by it.
 const LISTED_EVERY: SignedDuration = SignedDuration::from_hours(1);

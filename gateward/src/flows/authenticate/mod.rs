@@ -12,7 +12,7 @@ mod session;
 mod user_digest;
 
 use http_digest::Scheme;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use self::api_token::ApiTokenHolder;
 pub use self::bearer::{IdTokenHolder, bearer};
@@ -32,6 +32,9 @@ use crate::base::api_token::ApiToken;
 use crate::base::id::Reference;
 use crate::base::name::ServiceName;
 use crate::store::{self, CommitError};
+
+/// A key or token that is used is noted, but not at every request: a minute's grain will do.
+const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the request shows of itself.
 #[derive(Debug, Clone, Copy)]
