@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::authenticate::{ApiTokenHolder, ExistingKey, Holder, IdTokenHolder, Login, SessionHolder, key};
+use super::authenticate::{ExistingKey, Holder, IdTokenHolder, Login, key};
 use super::door::Door;
 use super::kind::Effect;
 use super::nodes::KnownNode;
@@ -32,10 +32,6 @@ pub enum Person {
     IdToken(Box<IdTokenHolder>),
     /// Somebody with an account here.
     User(Box<KnownUser>),
-    /// A user, by an API token.
-    ApiToken(Box<ApiTokenHolder>),
-    /// Somebody with an account here, by the cookie of our login page.
-    Session(Box<SessionHolder>),
     /// Somebody with a key of ours in their access token.
     AccessToken(Box<Holder>),
 }
@@ -46,9 +42,7 @@ impl Person {
         match self {
             Self::Login(login) => login.login().to_string(),
             Self::User(user) => user.name().to_string(),
-            Self::IdToken(holder) => format!("jwt:{}", holder.token().id()),
-            Self::ApiToken(holder) => holder.user().name().to_string(),
-            Self::Session(holder) => holder.user().name().to_string(),
+            Self::IdToken(holder) => holder.name(),
             Self::AccessToken(holder) => key::who(holder.access_token()),
         }
     }
@@ -56,7 +50,7 @@ impl Person {
     /// What they are called elsewhere: for the part of the record that can be erased.
     pub fn called(&self) -> Option<String> {
         match self {
-            Self::Login(_) | Self::IdToken(_) | Self::User(_) | Self::ApiToken(_) | Self::Session(_) => None,
+            Self::Login(_) | Self::IdToken(_) | Self::User(_) => None,
             Self::AccessToken(holder) => Some(holder.user().to_string()),
         }
     }
@@ -64,9 +58,7 @@ impl Person {
     /// What an upstream is told that asks who comes.
     fn told(&self) -> String {
         match self {
-            Self::Login(_) | Self::User(_) | Self::ApiToken(_) | Self::Session(_) | Self::AccessToken(_) => {
-                self.name()
-            }
+            Self::Login(_) | Self::User(_) | Self::AccessToken(_) => self.name(),
             // No user here has such a name, so that nobody can be taken for another.
             Self::IdToken(holder) => of_issuer(holder.token().issuer(), holder.token().subject()),
         }
@@ -78,8 +70,6 @@ impl Person {
             Self::Login(login) => Some(login.subject()),
             Self::IdToken(holder) => Some(holder.subject()),
             Self::User(user) => Some(user.subject()),
-            Self::ApiToken(holder) => Some(holder.user().subject()),
-            Self::Session(holder) => Some(holder.user().subject()),
             Self::AccessToken(holder) => Some(holder.subject()),
         }
     }
@@ -90,8 +80,6 @@ impl Person {
             Self::Login(_) => "digest",
             Self::IdToken(_) => "jwt",
             Self::User(user) => user.by(),
-            Self::ApiToken(holder) => holder.user().by(),
-            Self::Session(holder) => holder.user().by(),
             Self::AccessToken(_) => "access-token",
         }
     }
@@ -102,8 +90,6 @@ impl Person {
             Self::Login(login) => login.subjects(),
             Self::IdToken(holder) => holder.subjects(),
             Self::User(user) => vec![Subject::User(user.name().clone())],
-            Self::ApiToken(holder) => vec![Subject::User(holder.user().name().clone())],
-            Self::Session(holder) => vec![Subject::User(holder.user().name().clone())],
             // CKAN decides what its users reach.
             Self::AccessToken(_) => Vec::new(),
         }
@@ -112,10 +98,8 @@ impl Person {
     /// Whether what proved them is for this at all, whatever they may do otherwise.
     fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
         match self {
-            Self::Login(_) | Self::IdToken(_) | Self::User(_) | Self::Session(_) | Self::AccessToken(_) => {
-                true
-            }
-            Self::ApiToken(holder) => holder.is_for(service, effect),
+            Self::Login(_) | Self::IdToken(_) | Self::AccessToken(_) => true,
+            Self::User(user) => user.is_for(service, effect),
         }
     }
 
@@ -124,9 +108,7 @@ impl Person {
         match self {
             Self::Login(login) => Some(login.valid_until()),
             Self::IdToken(holder) => Some(holder.token().expires()),
-            Self::User(_) => None,
-            Self::ApiToken(holder) => Some(holder.expires_at()),
-            Self::Session(holder) => Some(holder.expires_at()),
+            Self::User(user) => user.ends_at(),
             Self::AccessToken(holder) => Some(holder.ends_at()),
         }
     }
@@ -136,9 +118,7 @@ impl Person {
         let groups = match self {
             Self::Login(login) => login.groups(),
             Self::IdToken(holder) => holder.groups(),
-            Self::User(user) => return format!("it is the user {}", user.name()),
-            Self::ApiToken(holder) => return holder.shows(),
-            Self::Session(holder) => return format!("it is the user {}", holder.user().name()),
+            Self::User(user) => return user.shows(),
             Self::AccessToken(_) => return "the key is of an access token".to_owned(),
         };
         if groups.is_empty() {
@@ -164,15 +144,7 @@ impl Person {
                 let again = holder.look_again(door, policy, now).await?;
                 Ok(again.map(|holder| Self::IdToken(Box::new(holder))))
             }
-            Self::User(user) => Ok(user.look_again(door).await?.map(|user| Self::User(Box::new(user)))),
-            Self::ApiToken(holder) => {
-                let again = holder.look_again(door, now).await?;
-                Ok(again.map(|holder| Self::ApiToken(Box::new(holder))))
-            }
-            Self::Session(holder) => {
-                let again = holder.look_again(door, now).await?;
-                Ok(again.map(|holder| Self::Session(Box::new(holder))))
-            }
+            Self::User(user) => Ok(user.look_again(door, now).await?.map(|user| Self::User(Box::new(user)))),
             Self::AccessToken(holder) => {
                 let again = holder.look_again(door, now).await?;
                 Ok(again.map(|holder| Self::AccessToken(Box::new(holder))))
@@ -245,15 +217,10 @@ impl Caller {
         self.existing_key.as_ref()
     }
 
-    /// Whether anybody was proven.
-    pub fn is_somebody(&self) -> bool {
-        self.node.is_some() || self.person.is_some()
-    }
-
     /// Whether what proved them may end without moving the revocation counter, as a session does whose browser logs out:
     /// an answer that runs by it is looked at again and again.
     pub fn ends_unannounced(&self) -> bool {
-        matches!(self.person, Some(Person::Session(_)))
+        matches!(&self.person, Some(Person::User(user)) if user.ends_unannounced())
     }
 
     /// Who did it, for the record: the person, or else the machine.

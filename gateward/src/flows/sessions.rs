@@ -51,7 +51,7 @@ pub async fn log_in(
     let mut tries = Tries::default();
     loop {
         let policy = door.policy.up_to_date().await?;
-        if user.look_again(door).await?.is_none() {
+        if user.look_again(door, now).await?.is_none() {
             return Ok(None);
         }
         let end = before.map(|before| Change::EndSession(End { hash: hash(before).to_string() }));

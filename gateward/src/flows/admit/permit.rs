@@ -88,9 +88,8 @@ impl Permit {
         match self.caller.person() {
             Some(Person::Login(login)) => self.prolonging(login),
             Some(Person::AccessToken(holder)) => holder.use_to_note(),
-            Some(Person::Session(holder)) => Some(holder.use_to_note(self.decided_at)),
-            Some(Person::ApiToken(holder)) => holder.use_to_note(self.decided_at),
-            Some(Person::IdToken(_) | Person::User(_)) => None,
+            Some(Person::User(user)) => user.use_to_note(self.decided_at),
+            Some(Person::IdToken(_)) => None,
             None => self.caller.existing_key().filter(|key| key.is_to_note).map(|key| {
                 Change::SeeExistingKey(existing_key::See {
                     pseudonym: key.pseudonym.clone(),

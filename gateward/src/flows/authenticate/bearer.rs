@@ -43,6 +43,11 @@ impl IdTokenHolder {
         &self.token
     }
 
+    /// What the holder is called in the record.
+    pub fn name(&self) -> String {
+        who(&self.token)
+    }
+
     /// The pseudonym of the person.
     pub fn subject(&self) -> &str {
         &self.subject
@@ -112,7 +117,7 @@ pub(super) async fn prove(
 }
 
 /// What the holder of a token is called in the record: nothing that names a person.
-pub(super) fn who(token: &VerifiedIdToken) -> String {
+fn who(token: &VerifiedIdToken) -> String {
     format!("jwt:{}", token.id())
 }
 

@@ -14,11 +14,9 @@ mod user_digest;
 use http_digest::Scheme;
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::api_token::ApiTokenHolder;
 pub use self::bearer::{IdTokenHolder, bearer};
 pub use self::digest::Login;
 pub use self::key::{ExistingKey, Holder};
-pub use self::session::SessionHolder;
 use super::caller::Person;
 use super::door::{Door, Refused};
 use super::failures::Attempt;
@@ -34,7 +32,7 @@ use crate::base::name::ServiceName;
 use crate::store::{self, CommitError};
 
 /// A key or token that is used is noted, but not at every request: a minute's grain will do.
-const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+pub(in crate::flows) const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the request shows of itself.
 #[derive(Debug, Clone, Copy)]
@@ -140,15 +138,15 @@ pub async fn authenticate(
     now: Timestamp,
 ) -> Result<Person, Error> {
     if let Some(cookie) = shown.session {
-        return Ok(Person::Session(Box::new(session::prove(door, cookie, now).await?)));
+        return Ok(Person::User(Box::new(session::prove(door, cookie, now).await?)));
     }
     let Some(header) = shown.authorization else {
         return Err(Error::Challenged { stale: false });
     };
     if let Some(carried) = bearer(header) {
         if ApiToken::is_meant(carried) {
-            let holder = api_token::prove(door, service, shown, carried, now).await?;
-            return Ok(Person::ApiToken(Box::new(holder)));
+            let user = api_token::prove(door, service, shown, carried, now).await?;
+            return Ok(Person::User(Box::new(user)));
         }
         let holder = bearer::prove(door, policy, service, shown, carried, now).await?;
         return Ok(Person::IdToken(Box::new(holder)));

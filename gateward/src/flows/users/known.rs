@@ -4,10 +4,15 @@ use jiff::Timestamp;
 
 use super::role::HeldRole;
 use crate::base::identity::UserName;
+use crate::base::name::ServiceName;
+use crate::base::sha256::Sha256;
+use crate::flows::authenticate::NOTED_EVERY;
 use crate::flows::door::Door;
-use crate::flows::passwords;
+use crate::flows::kind::Effect;
+use crate::flows::{passwords, sessions};
+use crate::store::api_token::{self, ApiTokenRow, Used};
 use crate::store::user::{self, UserRow};
-use crate::store::{self, user_digest};
+use crate::store::{self, Change, user_digest};
 
 /// Somebody with an account that is good, proven for this very request; made by whoever proved them.
 #[derive(Debug, Clone)]
@@ -19,7 +24,7 @@ pub struct KnownUser {
 }
 
 /// What proved them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Proof {
     /// Their password.
     Password {
@@ -31,8 +36,15 @@ pub enum Proof {
         /// When its password was set.
         set_at: Timestamp,
     },
-    /// Something else of theirs, which whoever took it looks at again.
-    Other(&'static str),
+    /// An API token that was made for them.
+    ApiToken(Box<ApiTokenRow>),
+    /// The cookie of our login page.
+    Session {
+        /// SHA-256 of it.
+        cookie: Sha256,
+        /// When the session ends, whatever happens.
+        expires_at: Timestamp,
+    },
 }
 
 /// Under which issuer the pseudonyms of people with an account here are made.
@@ -97,26 +109,76 @@ impl KnownUser {
         match &self.by {
             Proof::Password { .. } => "password",
             Proof::Digest { .. } => "digest",
-            Proof::Other(word) => word,
+            Proof::ApiToken(_) => "api-token",
+            Proof::Session { .. } => "session",
         }
     }
 
-    /// Looks again whether the account is good and what proved its owner still would; `None` if not.
+    /// Whether what proved them is for this at all, whatever they may do otherwise.
+    pub fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
+        let Proof::ApiToken(token) = &self.by else { return true };
+        let for_service = token.services.is_empty() || token.services.contains(service);
+        for_service && (!token.read_only || effect == Effect::Read)
+    }
+
+    /// When what proved them ends by itself, if it does.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match &self.by {
+            Proof::Password { .. } | Proof::Digest { .. } => None,
+            Proof::ApiToken(token) => Some(token.expires_at),
+            Proof::Session { expires_at, .. } => Some(*expires_at),
+        }
+    }
+
+    /// Whether what proved them may end without moving the revocation counter.
+    pub fn ends_unannounced(&self) -> bool {
+        matches!(self.by, Proof::Session { .. })
+    }
+
+    /// What is noted of this use, with the record of it. That of a session stands only while the session does.
+    pub fn use_to_note(&self, at: Timestamp) -> Option<Change> {
+        match &self.by {
+            Proof::Password { .. } | Proof::Digest { .. } => None,
+            Proof::ApiToken(token) => {
+                let is_old = |used: Timestamp| at.duration_since(used) >= NOTED_EVERY;
+                let is_to_note = token.last_used_at.is_none_or(is_old);
+                is_to_note.then(|| Change::ApiTokenUsed(Used { id: token.id.clone(), at }))
+            }
+            Proof::Session { cookie, .. } => Some(sessions::seen(cookie, at)),
+        }
+    }
+
+    /// Says for the operator who it is, and by what.
+    pub fn shows(&self) -> String {
+        let Proof::ApiToken(token) = &self.by else { return format!("it is the user {}", self.name) };
+        let ApiTokenRow { id, services, read_only, .. } = token.as_ref();
+        let services: Vec<_> = services.iter().map(ToString::to_string).collect();
+        let services = if services.is_empty() { "all services".to_owned() } else { services.join(" ") };
+        let reading = if *read_only { ", for reading alone" } else { "" };
+        format!("it is the user {} by the API token {id}, for {services}{reading}", self.name)
+    }
+
+    /// Looks again whether the account is good and what proved its owner still does; `None` if not.
     ///
     /// # Errors
     ///
     /// [`store::Error`].
-    pub async fn look_again(&self, door: &Door) -> Result<Option<Self>, store::Error> {
+    pub async fn look_again(&self, door: &Door, now: Timestamp) -> Result<Option<Self>, store::Error> {
         let reader = &door.store.reader;
         let Some(row) = user::find(reader, self.name.as_str()).await? else { return Ok(None) };
-        let still = match &self.by {
-            Proof::Password { salt } => passwords::salt_of(&row.password_hash).as_ref() == Some(salt),
+        let still = |holds: bool| holds.then(|| self.by.clone());
+        let by = match &self.by {
+            Proof::Password { salt } => still(passwords::salt_of(&row.password_hash).as_ref() == Some(salt)),
             Proof::Digest { set_at } => {
                 let digest = user_digest::find(reader, self.name.as_str()).await?;
-                digest.is_some_and(|digest| digest.set_at == *set_at)
+                still(digest.is_some_and(|digest| digest.set_at == *set_at))
             }
-            Proof::Other(_) => true,
+            Proof::ApiToken(token) => {
+                let token = api_token::find_by_id(reader, &token.id).await?;
+                token.filter(|token| token.expires_at > now).map(|token| Proof::ApiToken(Box::new(token)))
+            }
+            Proof::Session { cookie, .. } => still(sessions::watching(door, cookie, now).await?.is_some()),
         };
-        if still { Self::of(door, &row, self.by.clone()) } else { Ok(None) }
+        by.map_or(Ok(None), |by| Self::of(door, &row, by))
     }
 }
