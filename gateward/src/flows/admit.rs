@@ -136,8 +136,7 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
 
 async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
     is_open(door, ask, now).await?;
-    let shows_nothing = ask.shown.authorization.is_none() && ask.shown.session.is_none();
-    if shows_nothing && ask.service.kind.challenges_first(ask.request.rest) {
+    if shows_nothing(ask.shown) && ask.service.kind.challenges_first(ask.request.rest) {
         return Err(authenticate::Error::Challenged { stale: false }.into());
     }
     // What is asked comes first otherwise: a request that means nothing is nobody's.
@@ -153,10 +152,13 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
     let mut policy = door.policy.current();
     let (caller, allowed) = loop {
         let caller = recognise(door, &policy, ask, &meaning, now).await?;
-        let grants =
-            policy.grants(&ask.service.name, &caller.subjects_for(&ask.service.name, meaning.effect));
+        let grants = policy.grants(&ask.service.name, &caller.subjects());
         let owned = owned(door, ask.service, &caller, &meaning, &grants).await?;
-        let why = match meaning.allow(&grants, &owned, now) {
+        // A token that is for less proves nobody for more, also where the machine would have the grant.
+        let is_for = caller.is_for(&ask.service.name, meaning.effect);
+        let allowed =
+            if is_for { meaning.allow(&grants, &owned, now) } else { Err(NotAllowed::TokenNotForThis) };
+        let why = match allowed {
             Ok(allowed) => break (caller, allowed),
             Err(why) => why,
         };
@@ -202,6 +204,11 @@ async fn owned(
     Ok(Owned::new(created))
 }
 
+/// Whether a request shows nothing of a person.
+fn shows_nothing(shown: Shown<'_>) -> bool {
+    shown.authorization.is_none() && shown.session.is_none()
+}
+
 /// Finds out who asks, as far as the service and the meaning of the request need it.
 async fn recognise(
     door: &Door,
@@ -226,7 +233,8 @@ async fn recognise(
     let caller = Caller::nobody().with_node(node.as_ref().ok().cloned()).with_openhim(passed_on);
     // The machine comes first: whoever has none of ours cannot even guess at passwords.
     let (node_needed, person_needed) = match (meaning.entry, service.require) {
-        (Entry::Required, Require { node: true, person: true, either: true }) => (false, node.is_err()),
+        // One of the two is enough; but whoever shows who they are is held to it, machine or not.
+        (Entry::Required, Require { either: true, .. }) => (false, node.is_err() || !shows_nothing(shown)),
         (Entry::Required, require) => (require.node, require.person),
         (Entry::Person, require) => (require.node && !require.either, true),
         (Entry::Open | Entry::Upstream | Entry::Keyed(_), require) => {
@@ -288,6 +296,7 @@ impl Refusal {
     fn of(why: &NotAllowed, caller: &Caller) -> Self {
         let reason = match why {
             NotAllowed::NotGranted => "not-granted",
+            NotAllowed::TokenNotForThis => "token-not-for-this",
             NotAllowed::Restricted(_) => "restricted",
             NotAllowed::TooMuch(_) => "too-much",
         };

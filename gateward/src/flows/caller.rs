@@ -241,15 +241,9 @@ impl Caller {
         self.person.as_ref().map(Person::subjects).unwrap_or_default().into_iter().chain(node).collect()
     }
 
-    /// As whom grants may name them for this, where what proved one of them may be for less than they
-    /// may do.
-    pub fn subjects_for(&self, service: &ServiceName, effect: Effect) -> Vec<Subject> {
-        match &self.person {
-            Some(person) if !person.is_for(service, effect) => {
-                Self { person: None, ..self.clone() }.subjects()
-            }
-            _ => self.subjects(),
-        }
+    /// Whether what proved the person is for this at all, whatever they and their machine may do.
+    pub fn is_for(&self, service: &ServiceName, effect: Effect) -> bool {
+        self.person.as_ref().is_none_or(|person| person.is_for(service, effect))
     }
 
     /// When what proved them ends; `None` where nothing does by itself.

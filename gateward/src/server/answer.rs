@@ -399,6 +399,11 @@ fn not_allowed(why: &NotAllowed, reference: Reference) -> Problem {
              with this reference."
                 .to_owned(),
         ),
+        NotAllowed::TokenNotForThis => (
+            StatusCode::FORBIDDEN,
+            "token-not-for-this",
+            "Your token is good, but it was made for other services, or for reading alone.".to_owned(),
+        ),
         NotAllowed::Restricted(said) => (StatusCode::FORBIDDEN, "restricted", said.clone()),
         NotAllowed::TooMuch(said) => (StatusCode::PAYLOAD_TOO_LARGE, "too-much", said.clone()),
     };

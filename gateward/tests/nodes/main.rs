@@ -11,6 +11,7 @@ mod door;
 mod handshakes;
 mod hosts;
 mod interference;
+mod people;
 mod renewal;
 mod revocation;
 mod scan;

@@ -291,6 +291,9 @@ pub enum NotAllowed {
     /// The operator's, who grants: nothing opens this service to the caller.
     #[error("nothing grants it this service")]
     NotGranted,
+    /// The caller's, who takes another token: theirs is for other services, or for reading alone.
+    #[error("the token is not for this")]
+    TokenNotForThis,
     /// The operator's, who grants, or the caller's, who logs in: all of it is restricted.
     #[error("{0}")]
     Restricted(String),
