@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use data_encoding::BASE64;
 use gateward::base::address::ClientAddress;
 use gateward::base::secret::Secret;
-use gateward::cli::demo::client::Answer;
+use gateward::cli::demo::client::{Answer, digest};
 use gateward::flows::door::Door;
 use gateward::flows::failures::Attempt;
 use gateward::flows::passwords::{Claimed, Error, prove_password};
@@ -291,6 +291,67 @@ async fn digest_answers_of_a_user_are_counted_as_guesses_at_a_password_are() {
     door.pass(SignedDuration::from_mins(5));
     let granted = connection.get_with_digest("/files/restricted.txt", "bob", &password).await.unwrap();
     assert_eq!(granted.status, StatusCode::FORBIDDEN, "known again, and nothing is granted to bob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn digest_answers_are_no_way_around_the_count_while_passwords_are_looked_at() {
+    let door = with_ann().await;
+    door.create_with_digest("bob");
+    // Answers come while hashes are made for the same account and address: none is judged for nothing.
+    let passwords: Vec<String> = (0..8).map(|number| format!("wrong password {number}")).collect();
+    let hashed = passwords.iter().map(|password| door.get(PATH, "bob", password));
+    let answered = (0..8).map(async |_| {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut connection = door.connect().await;
+        connection.get_with_digest("/files/restricted.txt", "bob", "wrong").await.unwrap()
+    });
+    futures_util::future::join(
+        futures_util::future::join_all(hashed),
+        futures_util::future::join_all(answered),
+    )
+    .await;
+    let judged = door.refusals().iter().filter(|reason| *reason == "wrong-password").count();
+    assert!(judged <= 10, "{judged} guesses were judged: {:?}", door.refusals());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_tells_nobody_that_the_password_of_a_disabled_account_is_right() {
+    let door = with_ann().await;
+    let password = door.create_with_digest("bob");
+    assert!(door.command(&["user", "disable", "bob"]).1);
+    // Its challenge is too old: a right answer would be told so.
+    let mut connection = door.connect().await;
+    let challenged = connection.get("/files/restricted.txt", None).await.unwrap();
+    door.pass(SignedDuration::from_hours(2));
+    let mut answers = Vec::new();
+    for password in [password.as_str(), "wrong"] {
+        let answer = digest(&challenged, "/files/restricted.txt", "bob", password).unwrap();
+        let refused = connection.get("/files/restricted.txt", Some(answer)).await.unwrap();
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        let said = refused.fields[WWW_AUTHENTICATE].to_str().unwrap();
+        answers.push(said.contains("stale=true"));
+    }
+    assert_eq!(answers, [false, false]);
+    assert_eq!(door.refusals(), ["disabled", "disabled"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_in_stays_in_whoever_guesses_beside_it() {
+    let installation = with_ann().await;
+    let door = installation.door().await;
+    let now = installation.now();
+    let from = "192.0.2.1";
+    assert!(prove(&door, "ann", PASSWORD, from, now).await.is_ok());
+    for round in 0..2 {
+        let wrong: Vec<String> = (0..5).map(|number| format!("wrong password {round}{number}")).collect();
+        let tries = wrong.iter().map(|password| prove(&door, "ann", password, from, now));
+        futures_util::future::join_all(tries).await;
+    }
+    let stopped = prove(&door, "ann", "wrong password", from, now).await;
+    assert!(matches!(stopped, Err(Error::TooMany { .. })), "{stopped:?}");
+    assert!(prove(&door, "ann", PASSWORD, from, now).await.is_ok(), "the hash is known");
+    let later = now + SignedDuration::from_secs(61);
+    assert!(prove(&door, "ann", PASSWORD, from, later).await.is_ok(), "it is made again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

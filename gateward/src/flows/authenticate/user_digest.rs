@@ -21,7 +21,7 @@ use crate::store::{self, CommitError, user_digest};
 /// Finds out whether somebody knows the password of the account that they name.
 ///
 /// Imported passwords were people's own choice, and an answer costs nothing to check: so guesses are counted as those
-/// at passwords are, before anything is looked at. The same work is done for a user that there is not.
+/// at passwords are, and begun before anything is looked at. The same work is done for a user that there is not.
 ///
 /// # Errors
 ///
@@ -41,34 +41,48 @@ pub(super) async fn prove(
         Some(name) => user_digest::find(&door.store.reader, name.as_str()).await?,
         None => None,
     };
-    // Nothing waits from here to the count, so what is sent at once is counted one by one.
-    if let Some(NotNow::TooMany(wait)) = guesses.not_now(by, now) {
-        let wrong =
-            Wrong::new("too-many-failures", "the limit of this account and address, or of this address");
-        let reference = record(door, service, shown, &wrong, None, now).await?;
-        return Err(Error::TooMany { wait_seconds: wait.as_secs().unsigned_abs().max(1), reference });
-    }
-    let ha1 = found.as_ref().map(|digest| open(door, digest)).transpose()?;
-    // One that was made for another realm than today's opens nothing.
-    let ha1 = ha1.filter(|_| found.as_ref().is_some_and(|found| found.realm == door.realm.as_str()));
-    let wrong = match (judge(door, service, shown, credentials, ha1.as_ref(), now), name, &found) {
-        (Judged::Challenged { stale }, ..) => return Err(Error::Challenged { stale }),
-        (Judged::Right, Some(name), Some(digest)) => {
-            match KnownUser::living(door, &name, Proof::Digest { set_at: digest.set_at }).await? {
-                Some(user) => return Ok(user),
-                None => Wrong::new("disabled", "wrong user or password"),
-            }
+    let user = match (&name, &found) {
+        (Some(name), Some(digest)) => {
+            KnownUser::living(door, name, Proof::Digest { set_at: digest.set_at }).await?
         }
-        // A right answer needs an HA1, and that needs a row.
-        (Judged::Right, ..) => return Err(Error::Challenged { stale: false }),
-        (Judged::Wrong(wrong), _, None) if wrong.reason == WRONG_PASSWORD => {
-            Wrong { reason: "unknown-user", ..wrong }
-        }
-        (Judged::Wrong(wrong), ..) => wrong,
+        _ => None,
     };
-    if let Ok(guess) = guesses.begin(by, now) {
-        guess.wrong();
-    }
+    let ha1 = found.as_ref().map(|digest| open(door, digest)).transpose()?;
+    // One that was made for another realm than today's opens nothing. Nor does that of an account that is not good:
+    // whoever knows its password learns no more from a challenge than who does not.
+    let is_of_realm = found.as_ref().is_some_and(|found| found.realm == door.realm.as_str());
+    let ha1 = ha1.filter(|_| is_of_realm && user.is_some());
+    let guess = match guesses.begin(by, now) {
+        Ok(guess) => guess,
+        Err(NotNow::Busy) => return Err(Error::Busy),
+        Err(NotNow::TooMany(wait)) => {
+            let wrong =
+                Wrong::new("too-many-failures", "the limit of this account and address, or of this address");
+            let reference = record(door, service, shown, &wrong, None, now).await?;
+            return Err(Error::TooMany { wait_seconds: wait.as_secs().unsigned_abs().max(1), reference });
+        }
+    };
+    let wrong = match (judge(door, service, shown, credentials, ha1.as_ref(), now), user) {
+        (Judged::Right, Some(user)) => {
+            guess.right();
+            return Ok(user);
+        }
+        (Judged::Challenged { stale }, _) => {
+            guess.not_judged();
+            return Err(Error::Challenged { stale });
+        }
+        // A right answer needs an HA1, and that needs an account.
+        (Judged::Right, None) => {
+            guess.not_judged();
+            return Err(Error::Challenged { stale: false });
+        }
+        (Judged::Wrong(wrong), None) if wrong.reason == WRONG_PASSWORD => {
+            let reason = if found.is_some() { "disabled" } else { "unknown-user" };
+            Wrong { reason, ..wrong }
+        }
+        (Judged::Wrong(wrong), _) => wrong,
+    };
+    guess.wrong();
     let how = wrong.how;
     let reference = record(door, service, shown, &wrong, found.map(|digest| digest.user), now).await?;
     tokio::time::sleep_until(began + FAILURE_TAKES).await;

@@ -22,7 +22,7 @@ use self::right::{Mark, Right};
 use self::screen::prepared;
 pub use self::screen::{NewPassword, Unfit};
 use super::door::{Door, Refused};
-use super::failures::{Attempt, Guesser, NotNow};
+use super::failures::{Attempt, Guess, Guesser, NotNow};
 use super::record::{Happened, What};
 use super::users::{KnownUser, Proof};
 use crate::base::address::ClientAddress;
@@ -124,9 +124,6 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     let began = Instant::now();
     let guesses = &door.failures.guesses;
     let by = Guesser { name: claimed.name, address: claimed.address, attempt: claimed.attempt };
-    if let Some(why) = guesses.not_now(by, now) {
-        return Err(not_now(door, &claimed, why, now).await?);
-    }
     // The counter first: what changes about the account after this moves it.
     let under = door.policy.current().revision;
     let account = match claimed.name.parse::<UserName>() {
@@ -138,6 +135,11 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     let password = prepared(claimed.password);
     let tried = password.clone().unwrap_or_else(|| Secret::new(String::new()));
     let mark = passwords.right.mark(claimed.name, stored.unwrap_or_default(), &tried);
+    // A program that was in goes on, whoever guesses beside it.
+    let is_no_guess = passwords.right.is_no_guess(mark, now);
+    if let Some(why) = guesses.not_now(by, now).filter(|_| !is_no_guess) {
+        return Err(not_now(door, &claimed, why, now).await?);
+    }
     let turn = passwords.turn(mark);
     let turn = turn.lock().await;
     let known = |row: &UserRow, hash: &str| {
@@ -151,11 +153,12 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         return Ok(user);
     }
     let guess = match guesses.begin(by, now) {
-        Ok(guess) => guess,
+        Ok(guess) => Some(guess),
+        Err(_) if is_no_guess => None,
         Err(why) => return Err(not_now(door, &claimed, why, now).await?),
     };
     let Some(place) = passwords.places.take(guesses.is_stranger(by, now)).await else {
-        guess.not_judged();
+        guess.map(Guess::not_judged);
         return Err(Error::Busy);
     };
     let work = Work { cost: passwords.cost, stored: stored.map(str::to_owned), password: tried };
@@ -167,7 +170,7 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     let found = match done.await.map_err(|_| Error::Unfinished)? {
         Ok(found) => found,
         Err(error) => {
-            guess.not_judged();
+            guess.map(Guess::not_judged);
             return Err(error.into());
         }
     };
@@ -175,7 +178,7 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     let reason = match (&account, stored) {
         (Some(row), Some(hash)) if right => match known(row, hash)? {
             Some(user) => {
-                guess.right();
+                guess.map(Guess::right);
                 passwords.right.note(mark, under, now);
                 if let Some(raised) = found.raised {
                     raise(door, &user, hash, raised, now).await?;
@@ -188,7 +191,7 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         (Some(_), Some(_)) => "wrong-password",
         (None, _) => "unknown-user",
     };
-    guess.wrong();
+    guess.map(Guess::wrong);
     drop(turn);
     let who = account.map(|row| row.name);
     let reference = refuse(door, &claimed, reason, who, now).await?;

@@ -14,6 +14,9 @@ use crate::store::revocation::Revision;
 /// For how long.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 
+/// For how long whoever was right is no guesser, whatever others guess beside them.
+const NO_GUESS: SignedDuration = SignedDuration::from_hours(1);
+
 /// How many are remembered; beyond them each costs its hash.
 const MOST: usize = 10_000;
 
@@ -31,6 +34,8 @@ pub(super) struct Right {
 struct Lately {
     under: Option<Revision>,
     until: HashMap<Mark, Timestamp>,
+    /// When each was right last, whatever became of the counter.
+    last: HashMap<Mark, Timestamp>,
 }
 
 impl std::fmt::Debug for Right {
@@ -62,11 +67,25 @@ impl Right {
         lately.under == Some(under) && lately.until.get(&mark).is_some_and(|until| now < *until)
     }
 
+    /// Whether it was right within the last hour, whatever has changed since: whoever shows it does not guess.
+    ///
+    /// It proves nothing: the account may have been disabled. Another password, or hash, is another mark.
+    pub fn is_no_guess(&self, mark: Mark, now: Timestamp) -> bool {
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.last.get(&mark).is_some_and(|last| now.duration_since(*last) < NO_GUESS)
+    }
+
     /// Remembers that it was right, as found under this value of the counter or an earlier one.
     pub fn note(&self, mark: Mark, under: Revision, now: Timestamp) {
         let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        if lately.last.len() >= MOST {
+            lately.last.retain(|_, last| now.duration_since(*last) < NO_GUESS);
+        }
+        if lately.last.len() < MOST || lately.last.contains_key(&mark) {
+            lately.last.insert(mark, now);
+        }
         if lately.under < Some(under) {
-            *lately = Lately { under: Some(under), until: HashMap::new() };
+            (lately.under, lately.until) = (Some(under), HashMap::new());
         }
         if lately.under != Some(under) {
             return;
@@ -102,6 +121,18 @@ mod tests {
             right.was(mark, second, NOW) && !right.was(mark, first, NOW),
             "a late one is not taken back in"
         );
+    }
+
+    #[test]
+    fn whoever_was_right_within_the_hour_does_not_guess_whatever_the_counter_says() {
+        let right = Right::new(&Random::new(|bytes| bytes.fill(1)));
+        let mark = right.mark("ann", "hash", &Secret::new("password".into()));
+        assert!(!right.is_no_guess(mark, NOW));
+        right.note(mark, Revision::for_tests(1), NOW);
+        right.note(right.mark("bob", "hash", &Secret::new("password".into())), Revision::for_tests(2), NOW);
+        assert!(right.is_no_guess(mark, later(NOW, SignedDuration::from_mins(59))));
+        assert!(!right.is_no_guess(mark, later(NOW, SignedDuration::from_mins(60))));
+        assert!(!right.is_no_guess(right.mark("ann", "hash", &Secret::new("other".into())), NOW));
     }
 
     #[test]
