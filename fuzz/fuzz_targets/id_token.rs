@@ -24,7 +24,7 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier {
     audiences: vec!["a".into()],
     algorithms: BTreeSet::from([Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa]),
     groups: Some("realm_access.roles".parse().expect("a path")),
-    mail: "email".parse().expect("a path"),
+    mail: Some("email".parse().expect("a path")),
     mail_trust: MailTrust::Verified,
 });
 

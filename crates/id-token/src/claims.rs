@@ -91,6 +91,11 @@ impl Claims {
         value.as_str().filter(good).map(|text| Some(text.to_owned())).ok_or(wrong)
     }
 
+    /// Whether only the holder of a key may use the token (RFC 7800 section 3.1).
+    pub(crate) fn is_bound_to_a_key(&self) -> bool {
+        self.0.contains_key("cnf")
+    }
+
     /// A NumericDate: seconds since 1970, perhaps with a fraction, which is dropped.
     pub(crate) fn time(&self, claim: &'static str) -> Result<Option<Timestamp>, Refusal> {
         let Some(value) = self.0.get(claim) else { return Ok(None) };

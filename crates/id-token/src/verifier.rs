@@ -38,8 +38,8 @@ pub struct Verifier {
     pub algorithms: BTreeSet<Algorithm>,
     /// Where the groups stand; `None`: it is believed about no group.
     pub groups: Option<ClaimPath>,
-    /// Where the mail address stands.
-    pub mail: ClaimPath,
+    /// Where the mail address stands; `None`: it is believed about no mail address.
+    pub mail: Option<ClaimPath>,
     /// When it counts.
     pub mail_trust: MailTrust,
 }
@@ -91,7 +91,14 @@ impl Verifier {
         if !claims.audiences()?.iter().any(is_ours) {
             return Err(Refusal::WrongAudience);
         }
-        let mail = claims.mail(&self.mail)?;
+        // RFC 7800 section 3: it counts with a proof of possession, which a bearer does not bring.
+        if claims.is_bound_to_a_key() {
+            return Err(Refusal::ClaimWrong(
+                "cnf",
+                "it binds the token to a key, which is not asked for here",
+            ));
+        }
+        let mail = self.mail.as_ref().map(|path| claims.mail(path)).transpose()?.flatten();
         let mail = mail.filter(|(_, is_verified)| *is_verified || self.mail_trust == MailTrust::Always);
         Ok(IdToken {
             subject: claims.subject()?,

@@ -27,7 +27,7 @@ fn verifier() -> Verifier {
         audiences: vec!["gateward".into()],
         algorithms: BTreeSet::from([Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]),
         groups: Some("groups".parse().unwrap()),
-        mail: "email".parse().unwrap(),
+        mail: Some("email".parse().unwrap()),
         mail_trust: MailTrust::Verified,
     }
 }
@@ -326,6 +326,18 @@ fn a_mail_address_counts_only_where_it_was_verified() {
     }
     let verified = json!({"email": "jo@example.org", "email_verified": true});
     assert_eq!(mail(&verifier(), &verified).as_deref(), Some("jo@example.org"));
+    let without = Verifier { mail: None, ..always };
+    assert_eq!(mail(&without, &verified), None, "nothing is believed of a claim that nobody named");
+}
+
+#[test]
+fn a_token_that_is_bound_to_a_key_is_no_bearer_s() {
+    for bound in
+        [json!({"jkt": "0ZcOCORZNYy"}), json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5"}), json!([]), json!("")]
+    {
+        let refused = refusal_of(&header(), &with(claims(), &json!({ "cnf": bound })));
+        assert!(matches!(refused, Refusal::ClaimWrong("cnf", _)), "{refused}");
+    }
 }
 
 #[test]

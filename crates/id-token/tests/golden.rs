@@ -20,7 +20,7 @@ fn verifier() -> Verifier {
         audiences: vec!["fdsn".into()],
         algorithms: BTreeSet::from([Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa]),
         groups: Some("realm_access.roles".parse().unwrap()),
-        mail: "email".parse().unwrap(),
+        mail: Some("email".parse().unwrap()),
         mail_trust: MailTrust::Verified,
     }
 }

@@ -24,9 +24,9 @@ pub struct Oidc {
     pub ca: Option<PathBuf>,
     /// The claim with groups, as in `realm_access.roles`; without it nothing is believed of groups.
     pub groups_claim: Option<ClaimPath>,
-    /// The claim with the mail address.
-    #[serde(default = "email")]
-    pub mail_claim: ClaimPath,
+    /// The claim with the mail address, as `email`; without it no mail address is believed, because every grant by
+    /// mail would go by this issuer's word, too.
+    pub mail_claim: Option<ClaimPath>,
     /// Believe the mail address also where `email_verified` is not true beside it.
     #[serde(default)]
     pub trust_mail: bool,
@@ -48,10 +48,6 @@ fn rs256() -> Vec<Algorithm> {
     vec![Algorithm(id_token::Algorithm::Rs256)]
 }
 
-fn email() -> ClaimPath {
-    ClaimPath("email".parse().expect("email is a name"))
-}
-
 fn a_day() -> SignedDuration {
     SignedDuration::from_hours(24)
 }
@@ -71,6 +67,9 @@ impl Oidc {
             return Err(
                 "keys are fetched over https (http only on this machine): name a file with them as jwks",
             );
+        }
+        if self.trust_mail && self.mail_claim.is_none() {
+            return Err("trust_mail is about the mail address in mail_claim: name that, too");
         }
         if self.stale_after < SignedDuration::from_hours(1) {
             return Err("stale_after is at least 1h: keys are fetched once an hour");

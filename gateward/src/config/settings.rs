@@ -268,7 +268,11 @@ fn list_oidc(oidc: &Oidc, list: &mut Below<'_>) {
         groups_claim.as_ref().map(|claim| &claim.0),
         "it is believed about no group",
     );
-    list.text("mail_claim", &mail_claim.0);
+    list.optional(
+        "mail_claim",
+        mail_claim.as_ref().map(|claim| &claim.0),
+        "it is believed about no mail address",
+    );
     list.set("trust_mail", *trust_mail);
     list.text("stale_after", duration(*stale_after));
 }

@@ -247,7 +247,7 @@ mod tests {
             audiences: vec!["fdsn".into()],
             algorithms: [id_token::Algorithm::Rs256].into(),
             groups: Some("groups".parse().unwrap()),
-            mail: "email".parse().unwrap(),
+            mail: Some("email".parse().unwrap()),
             mail_trust: id_token::MailTrust::Verified,
         };
         OidcIssuer::new(verifier, stale_after)

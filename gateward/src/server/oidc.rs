@@ -68,7 +68,7 @@ fn issuer(oidc: &Oidc) -> Result<OidcIssuer, boot::Error> {
         audiences: oidc.audience.clone(),
         algorithms: oidc.algorithms.iter().map(|algorithm| algorithm.0).collect(),
         groups: oidc.groups_claim.as_ref().map(|claim| claim.0.clone()),
-        mail: oidc.mail_claim.0.clone(),
+        mail: oidc.mail_claim.as_ref().map(|claim| claim.0.clone()),
         mail_trust: if oidc.trust_mail { MailTrust::Always } else { MailTrust::Verified },
     };
     let Some(path) = &oidc.jwks else { return Ok(OidcIssuer::new(verifier, Some(oidc.stale_after))) };

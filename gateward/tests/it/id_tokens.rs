@@ -84,12 +84,25 @@ async fn groups_of_a_jwt_count_only_where_the_file_names_their_claim() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_address_of_a_jwt_counts_only_where_it_was_verified() {
     let issuer = Issuer::new();
-    let door = Installation::with(&issuer.configured("")).await;
+    let door = Installation::with(&issuer.configured("mail_claim = \"email\"")).await;
     assert!(door.command(&["grant", "create", "--mail-domain", "example.org", "--service", "files"]).1);
     for (verified, status) in [(json!(false), 403), (json!("true"), 403), (json!(true), 200)] {
         let claims = json!({"email": "jo@example.org", "email_verified": verified});
         assert_eq!(fetch(&door, &issuer.token(&door, "jo", &claims)).await.status, status, "{verified}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_by_mail_goes_by_the_word_of_no_issuer_that_the_file_does_not_believe_about_mail() {
+    let issuer = Issuer::new();
+    let door = Installation::with(&issuer.configured("")).await;
+    for grant in [["--mail-domain", "example.org"], ["--mail", "jo@example.org"]] {
+        assert!(door.command(&[&["grant", "create", "--service", "files"], &grant[..]].concat()).1);
+    }
+    let claims = json!({"email": "jo@example.org", "email_verified": true});
+    assert_eq!(fetch(&door, &issuer.token(&door, "jo", &claims)).await.status, 403);
+    let login = door.exchange(&issuer.token(&door, "jo", &claims)).await;
+    assert_eq!(door.fetch(&login).await.status, 403, "nor through the exchange");
 }
 
 #[tokio::test(flavor = "multi_thread")]
