@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 
 use crate::certificate::{Certificate, Purpose};
 use crate::fingerprint::Fingerprint;
+use crate::name::DistinguishedName;
 use crate::revocation::RevocationList;
 use crate::untrusted::Untrusted;
 
@@ -18,7 +19,7 @@ pub use standing::{Standing, Way};
 pub enum Lists {
     /// None are configured: nothing is asked.
     NotAsked,
-    /// Every authority in a path needs a current one.
+    /// Every authority in a path needs a current one, and whoever did not sign themselves needs a path.
     Required,
     /// What a current one says counts; a missing or outdated one is passed over.
     Optional,
@@ -135,19 +136,24 @@ impl Trust {
         Ok(Standing::new(own, Way::Authority, &above, until))
     }
 
-    /// Exactly this certificate is registered, and no path leads from it. An authority that is known by its
-    /// name and key is heard all the same.
+    /// Exactly this certificate is registered, and no path leads from it: that may be because its holder left
+    /// out who stands between, so what would be heard along the path is heard as far as it can be.
+    ///
+    /// The lists are the operator's choice: what one says against it counts, though nobody's key can verify it.
     fn by_itself(&self, own: Certificate, now: Timestamp) -> Result<Standing, Untrusted> {
         let mut until = end_of(&own);
-        for issuer in self.authorities.iter().filter(|issuer| issuer.subject_der == own.issuer_der) {
-            for list in self.lists.iter().filter(|list| list.is_of(issuer) && list.speaks_of(&own)) {
-                if list.revokes(&own) {
-                    return Err(revoked("the certificate", issuer));
-                }
-                if list.next_update() > now {
-                    until = until.min(list.next_update());
-                }
+        for list in self.lists.iter().filter(|list| list.speaks_of(&own)) {
+            if list.revokes(&own) {
+                return Err(revoked("the certificate", list.issuer()));
             }
+            if list.next_update() > now {
+                until = until.min(list.next_update());
+            }
+        }
+        // Only by a path is it known that nobody in it was revoked.
+        let signed_itself = own.issuer_der == own.subject_der;
+        if self.asked == Lists::Required && !signed_itself {
+            return Err(Untrusted::CrlMissing { of: own.issuer().to_string() });
         }
         Ok(Standing::new(own, Way::Registered, &[], until))
     }
@@ -184,7 +190,7 @@ impl Trust {
         };
         // What an outdated list revokes stays revoked.
         if newest.revokes(certificate) {
-            return Err(revoked(what, issuer));
+            return Err(revoked(what, issuer.subject()));
         }
         match self.asked {
             _ if newest.next_update() > now => Ok(Some(newest.next_update())),
@@ -215,6 +221,6 @@ fn end_of(certificate: &Certificate) -> Timestamp {
     certificate.not_after().saturating_add(SignedDuration::from_secs(1)).expect("a second has no calendar")
 }
 
-fn revoked(what: &str, by: &Certificate) -> Untrusted {
-    Untrusted::Revoked { what: what.to_owned(), by: by.subject().to_string() }
+fn revoked(what: &str, by: &DistinguishedName) -> Untrusted {
+    Untrusted::Revoked { what: what.to_owned(), by: by.to_string() }
 }

@@ -51,8 +51,11 @@ pub enum Untrusted {
         /// When the next one should have come.
         next_update: Timestamp,
     },
-    /// The operator's, to fetch one.
-    #[error("there is no list of revoked certificates of {of}, or it was not signed by it")]
+    /// The operator's, to fetch one, or to believe whose list it is; or the machine's, to show its whole chain.
+    #[error(
+        "no list of revoked certificates is known to be signed by {of}: node_crl needs one, and the certificate of \
+         {of} has to be shown, or to stand in node_ca"
+    )]
     CrlMissing {
         /// Which authority.
         of: String,

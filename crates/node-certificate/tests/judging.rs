@@ -294,6 +294,30 @@ fn an_authority_between_that_was_revoked_vouches_for_nobody() {
 }
 
 #[test]
+fn whoever_leaves_out_an_authority_between_is_held_to_its_lists_all_the_same() {
+    let root = Ca::new("root");
+    let between = root.below("between");
+    let (node, bad) = (between.issue(&named("node")), between.issue(&named("bad")));
+    let lists = |revoked: &[&Certificate]| vec![root.list(revoked, -1, 7), between.list(&[&bad], -1, 7)];
+    for asked in [Lists::Required, Lists::Optional] {
+        assert_eq!(reason(registered(&trust(&[&root], lists(&[]), asked), &bad, now())), "revoked");
+    }
+    // The one between may be revoked, or have no list: nothing but a path can tell.
+    for lists in [lists(&[&between.own]), lists(&[]), vec![root.list(&[], -1, 7)], Vec::new()] {
+        let judged = registered(&trust(&[&root], lists, Lists::Required), &node, now());
+        assert_eq!(reason(judged), "crl-missing");
+    }
+    let itself = read(&named("itself").self_signed(&KeyPair::generate().unwrap()).unwrap());
+    let required = trust(&[&root], lists(&[]), Lists::Required);
+    assert_eq!(reason(registered(&required, &itself, now())), "believed");
+    assert_eq!(reason(registered(&trust(&[&root], vec![], Lists::NotAsked), &node, now())), "believed");
+    assert_eq!(
+        reason(registered(&trust(&[&between], lists(&[]), Lists::Required), &node, now())),
+        "believed"
+    );
+}
+
+#[test]
 fn an_authority_that_may_not_sign_lists_has_none() {
     let mut params = Ca::params("ca");
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
