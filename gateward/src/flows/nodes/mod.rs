@@ -222,15 +222,15 @@ impl Nodes {
         })
     }
 
-    /// A certificate that is registered itself is whose it is; what is called by names that mean two nodes
-    /// is neither.
+    /// A certificate that is registered itself is whose it is, and once that has ended nobody's, whatever it
+    /// is called; what is called by names that mean two nodes is neither.
     fn meant_by(&self, standing: &Standing, now: Timestamp) -> Option<&Known> {
         let mut found: Option<&Known> = None;
         for key in standing.keys() {
+            if matches!(key, Key::Certificate(_)) && self.means(&key).next().is_some() {
+                return self.means(&key).find(|known| known.is_in_force(now));
+            }
             for known in self.means(&key).filter(|known| known.is_in_force(now)) {
-                if matches!(key, Key::Certificate(_)) {
-                    return Some(known);
-                }
                 if found.is_some_and(|other| other.node != known.node) {
                     return None;
                 }

@@ -123,6 +123,19 @@ fn a_certificate_that_is_registered_itself_is_whose_it_is_whatever_it_is_called(
 }
 
 #[test]
+fn a_certificate_that_was_taken_out_is_nobody_s_by_any_name() {
+    let ca = Ca::new();
+    let (stolen, renewed) = (ca.issue("lab"), ca.issue("lab"));
+    let taken_out = (Key::Certificate(stolen.fingerprint()), "lab", Some(now()));
+    let trust = trusting(ca.believed(vec![]));
+    for node in ["lab", "another"] {
+        let nodes = nodes(&[taken_out.clone(), (ca.calls("CN=lab"), node, None)]);
+        assert_eq!(who(&nodes, &shown(&stolen), &trust), "revoked");
+        assert_eq!(who(&nodes, &shown(&renewed), &trust), node);
+    }
+}
+
+#[test]
 fn a_certificate_that_means_two_nodes_is_of_neither() {
     let ca = Ca::new();
     let nodes = nodes(&[(ca.calls("CN=lab"), "one", None), (ca.calls("CN=lab"), "two", None)]);
