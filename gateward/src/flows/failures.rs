@@ -184,6 +184,23 @@ impl Failures {
         }
     }
 
+    /// Counts a failure for `reason` that cannot be written down now: into the summary of its window, or of
+    /// all addresses together. Nobody is given its reference.
+    pub fn count_only(&self, address: ClientAddress, reason: &str, now: Timestamp, random: &Random) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = (Some(address.block()), reason.to_owned());
+        let has_summary = tables.reasons.get(&own).is_some_and(|window| window.summary.is_some());
+        let key = if has_summary { own } else { (None, reason.to_owned()) };
+        let window = tables.reasons.entry(key).or_insert(Window::beginning(now));
+        if is_over(window.since, now) && window.summary.is_none() {
+            *window = Window::beginning(now);
+        }
+        // What a summary counts begins after those that are recorded singly.
+        window.count = window.count.max(RECORDED_SINGLY) + 1;
+        let new = || OfSummary { reference: Reference::new(random), is_recorded: false };
+        window.summary.get_or_insert_with(new);
+    }
+
     /// Notes that the beginning of the summary `reference` is on the disk.
     pub fn summary_is_recorded(&self, reference: Reference) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
@@ -286,6 +303,26 @@ mod tests {
         }
         assert_eq!(singly, RECORDED_SINGLY);
         assert!(failures.wait(from, Attempt::Exchange, NOW).is_some());
+    }
+
+    #[test]
+    fn what_nobody_can_write_down_now_is_in_a_summary_all_the_same() {
+        let (failures, random) = (Failures::default(), Random::new(|bytes| bytes.fill(7)));
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(failures.count(address("192.0.2.1"), "a", now, &random), Writing::Singly);
+        for last in 1..=3 {
+            failures.count_only(address(&format!("192.0.2.{last}")), "a", now, &random);
+        }
+        let summaries = failures.take_all(now);
+        assert_eq!(summaries.iter().map(|one| (one.block, one.count)).collect::<Vec<_>>(), [(None, 3)]);
+        // Where an address has a summary, it is counted there.
+        for _ in 0..=RECORDED_SINGLY {
+            failures.count(address("192.0.2.1"), "a", now, &random);
+        }
+        failures.count_only(address("192.0.2.1"), "a", now, &random);
+        let summaries = failures.take_all(now);
+        let own = Some(address("192.0.2.1").block());
+        assert_eq!(summaries.iter().map(|one| (one.block, one.count)).collect::<Vec<_>>(), [(own, 2)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use super::gate::Gate;
 use super::tls::nodes::{Noted, noting};
 use crate::base::address::ClientAddress;
-use crate::flows::nodes::{FailedHandshake, Presented, record_failed_handshake};
+use crate::flows::nodes::{FailedHandshake, Presented, count_failed_handshake, record_failed_handshake};
 
 /// Makes a handshake on `wire`, which begins with the bytes `first`, as far as they are there; returns the
 /// certificate that was shown with it, unless the session was resumed.
@@ -104,8 +104,9 @@ pub async fn record(gate: &Gate, failed: FailedHandshake, address: ClientAddress
     tracing::debug!(%address, reason = failed.reason, detail = failed.detail, "a handshake failed");
     let Ok(opened) = gate.opened() else { return };
     let Some(_turn) = gate.failing.turn().await else {
+        // Nothing went wrong here: a stranger's flood must not make it look so.
         let now = opened.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
-        opened.door.recorder.note_failure(now, "too many handshakes fail at once");
+        count_failed_handshake(&opened.door, &failed, address, now);
         return;
     };
     let recorded = match opened.clock.now() {

@@ -19,7 +19,9 @@ use rustls_pki_types::CertificateDer;
 
 pub use self::credential::{Known, NotStored, row_id};
 pub use self::enroll::{Credential, Enrolled, Error, Fate, enroll, replace, revoke};
-pub use self::refusal::{FailedHandshake, Offer, record_failed_handshake, record_no_node};
+pub use self::refusal::{
+    FailedHandshake, Offer, count_failed_handshake, record_failed_handshake, record_no_node,
+};
 pub use self::trust::{InForce, TrustCache};
 use crate::base::identity::{NodeName, NodeRole};
 use crate::store::{self, Reader, node};

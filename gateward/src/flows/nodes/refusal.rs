@@ -40,6 +40,19 @@ pub struct FailedHandshake {
     pub refused: Option<(NotANode, Presented)>,
 }
 
+impl FailedHandshake {
+    /// What floods of it are counted under.
+    fn counted_as(&self) -> String {
+        let reason = self.refused.as_ref().map_or(self.reason, |(why, _)| why.reason());
+        format!("handshake: {reason}")
+    }
+}
+
+/// Counts a handshake that came to nothing into a summary, while too many others wait to be recorded.
+pub fn count_failed_handshake(door: &Door, failed: &FailedHandshake, address: ClientAddress, now: Timestamp) {
+    door.failures.count_only(address, &failed.counted_as(), now, &door.random);
+}
+
 /// Records a handshake that came to nothing; a flood of them becomes counted summaries.
 ///
 /// # Errors
@@ -51,23 +64,22 @@ pub async fn record_failed_handshake(
     address: ClientAddress,
     now: Timestamp,
 ) -> Result<Reference, CommitError> {
+    let counted_as = failed.counted_as();
     let FailedHandshake { reason, detail, offer, refused } = failed;
-    let (what, reason, certificate) = match refused {
+    let (what, certificate) = match refused {
         Some((why, presented)) => {
-            let reason = why.reason();
             let what = What::NodeAuthenticationFailed {
-                reason,
+                reason: why.reason(),
                 detail: why.to_string(),
                 fingerprint: presented.fingerprint().map(hex),
                 offer: Some(offer),
                 request: None,
             };
-            (what, reason, presented.subject())
+            (what, presented.subject())
         }
-        None => (What::HandshakeFailed { reason, detail, offer }, reason, None),
+        None => (What::HandshakeFailed { reason, detail, offer }, None),
     };
-    let reason = format!("handshake: {reason}");
-    let refused = Refused { what, reason, service: None, who: None, certificate, address };
+    let refused = Refused { what, reason: counted_as, service: None, who: None, certificate, address };
     door.record_refusal(refused, now).await
 }
 
