@@ -149,6 +149,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
             return Err(Error::NotUnderstood { why, reference });
         }
     };
+    let trust = door.trust.current().generation();
     let mut policy = door.policy.current();
     let (caller, allowed) = loop {
         let caller = recognise(door, &policy, ask, &meaning, now).await?;
@@ -182,6 +183,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         address: ask.shown.address,
         transaction: TransactionId::new(now, &door.random),
         decided_under: policy.revision,
+        trust,
         decided_at: now,
         leads_to: None,
     })

@@ -14,6 +14,7 @@ mod cluster;
 mod documents;
 mod grants;
 mod id_tokens;
+mod late_answers;
 mod login_page;
 mod logins;
 mod opaque_keys;

@@ -36,6 +36,8 @@ pub struct Permit {
     pub(super) address: ClientAddress,
     pub(super) transaction: TransactionId,
     pub(super) decided_under: Revision,
+    /// The generation of trust in machines, when the decision began.
+    pub(super) trust: u64,
     pub(super) decided_at: Timestamp,
     pub(super) leads_to: Option<String>,
 }
@@ -136,6 +138,19 @@ impl Permit {
         }
     }
 
+    /// Looks whether the caller is still who was decided about: an upstream may have kept us waiting, and neither
+    /// the end of a certificate, token or session nor a new list of revoked certificates moves the counter
+    /// that the writer looks at.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Precondition`]: decide once more.
+    fn still_stands(&self, door: &Door, now: Timestamp) -> Result<(), CommitError> {
+        let has_ended = self.caller.ends_at().is_some_and(|end| self.decided_at < end && end <= now);
+        let is_judged_anew = self.caller.node().is_some() && door.trust.current().generation() != self.trust;
+        if has_ended || is_judged_anew { Err(CommitError::Precondition) } else { Ok(()) }
+    }
+
     /// Records that an answer, whole in hand, leaves: one event says that it was admitted and how
     /// it ended. Durable when this returns.
     ///
@@ -150,6 +165,7 @@ impl Permit {
         held: Held,
         now: Timestamp,
     ) -> Result<Released, CommitError> {
+        self.still_stands(door, now)?;
         let Held { bytes, inspected, named } = held;
         let transaction = self.transaction;
         let delivery = Delivery::NotObserved;
@@ -177,6 +193,7 @@ impl Permit {
         failure: Failure,
         now: Timestamp,
     ) -> Result<TransactionId, CommitError> {
+        self.still_stands(door, now)?;
         let Failure { status, detail, inspected, alarm } = failure;
         let transaction = self.transaction;
         let the_callers = (400..500).contains(&status);
@@ -198,6 +215,7 @@ impl Permit {
     ///
     /// As [`Permit::release`].
     pub async fn open(self, door: &Door, now: Timestamp) -> Result<Admitted, CommitError> {
+        self.still_stands(door, now)?;
         let transaction = self.transaction;
         let open = OpenTransaction {
             id: transaction,
