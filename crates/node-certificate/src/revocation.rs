@@ -115,9 +115,12 @@ impl RevocationList {
 
     /// Whether the key of `issuer` has signed it, and may.
     pub fn is_of(&self, issuer: &Certificate) -> bool {
-        self.issuer_der == issuer.subject_der
-            && issuer.may_sign_lists
-            && self.is_signed_by(&issuer.public_key_der)
+        self.may_be_of(issuer) && self.is_signed_by(&issuer.public_key_der)
+    }
+
+    /// Whether it names `issuer`, who may sign lists.
+    pub(crate) fn may_be_of(&self, issuer: &Certificate) -> bool {
+        self.issuer_der == issuer.subject_der && issuer.may_sign_lists
     }
 
     /// Whether it says that `certificate` is revoked, or is silent about it because it is not.
@@ -130,6 +133,11 @@ impl RevocationList {
                 || certificate.list_points.iter().any(|point| points.contains(point))
         });
         self.issuer_der == certificate.issuer_der && kind && point
+    }
+
+    /// Whether it speaks of the same certificates of its issuer.
+    pub(crate) fn has_scope_of(&self, other: &Self) -> bool {
+        self.scope == other.scope
     }
 
     pub(crate) fn revokes(&self, certificate: &Certificate) -> bool {

@@ -1,6 +1,7 @@
 //! Who is believed, and the judgement of a chain.
 
 mod path;
+mod signers;
 mod standing;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +13,7 @@ use crate::name::DistinguishedName;
 use crate::revocation::RevocationList;
 use crate::untrusted::Untrusted;
 
+use self::signers::Signers;
 pub use standing::{Standing, Way};
 
 /// What is asked of the lists of revoked certificates.
@@ -34,6 +36,7 @@ pub struct Trust {
     /// One for each authority, in their order.
     anchors: Vec<TrustAnchor<'static>>,
     lists: Vec<RevocationList>,
+    signers: Signers,
     asked: Lists,
 }
 
@@ -65,12 +68,14 @@ impl Trust {
             let anchor = webpki::anchor_from_trusted_cert(authority.der()).map_err(|_| not_one())?;
             anchors.push(anchor.to_owned());
         }
-        Ok(Self { authorities, anchors, lists, asked })
+        let signers = Signers::of(&lists, &authorities);
+        Ok(Self { authorities, anchors, lists, signers, asked })
     }
 
     /// Believes nobody: only certificates that are registered themselves.
     pub fn nobody() -> Self {
-        Self { authorities: Vec::new(), anchors: Vec::new(), lists: Vec::new(), asked: Lists::NotAsked }
+        let (authorities, anchors, lists) = (Vec::new(), Vec::new(), Vec::new());
+        Self { authorities, anchors, lists, signers: Signers::default(), asked: Lists::NotAsked }
     }
 
     /// Returns the authorities.
@@ -173,7 +178,8 @@ impl Trust {
 
     /// Returns how long that can be said; `None` where nothing is asked.
     ///
-    /// The newest list that its issuer signed decides: what was put on hold in an older one may be free again.
+    /// Of the lists that its issuer signed, and that speak of the same certificates, the newest decides: what
+    /// was put on hold in an older one may be free again. Lists that speak of others each have their say.
     fn not_revoked(
         &self,
         certificate: &Certificate,
@@ -181,25 +187,39 @@ impl Trust {
         what: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Untrusted> {
-        let own = self.lists.iter().filter(|list| list.speaks_of(certificate) && list.is_of(issuer));
-        let Some(newest) = own.max_by_key(|list| list.this_update()) else {
-            return match self.asked {
-                Lists::Required => Err(Untrusted::CrlMissing { of: issuer.subject().to_string() }),
-                Lists::Optional | Lists::NotAsked => Ok(None),
-            };
-        };
+        let newest = self.newest_lists(certificate, issuer);
         // What an outdated list revokes stays revoked.
-        if newest.revokes(certificate) {
+        if newest.iter().any(|list| list.revokes(certificate)) {
             return Err(revoked(what, issuer.subject()));
         }
-        match self.asked {
-            _ if newest.next_update() > now => Ok(Some(newest.next_update())),
-            Lists::Required => Err(Untrusted::CrlOutdated {
-                of: issuer.subject().to_string(),
-                next_update: newest.next_update(),
-            }),
-            Lists::Optional | Lists::NotAsked => Ok(None),
+        if newest.is_empty() && self.asked == Lists::Required {
+            return Err(Untrusted::CrlMissing { of: issuer.subject().to_string() });
         }
+        let (current, outdated): (Vec<_>, Vec<_>) =
+            newest.into_iter().partition(|list| list.next_update() > now);
+        match outdated.first() {
+            Some(outdated) if self.asked == Lists::Required => Err(Untrusted::CrlOutdated {
+                of: issuer.subject().to_string(),
+                next_update: outdated.next_update(),
+            }),
+            _ => Ok(current.iter().map(|list| list.next_update()).min()),
+        }
+    }
+
+    /// Returns the lists of `issuer` that speak of `certificate`: the newest of each scope.
+    fn newest_lists(&self, certificate: &Certificate, issuer: &Certificate) -> Vec<&RevocationList> {
+        let mut newest: Vec<&RevocationList> = Vec::new();
+        for (at, list) in self.lists.iter().enumerate() {
+            if !list.speaks_of(certificate) || !self.signers.has_signed(at, list, issuer) {
+                continue;
+            }
+            match newest.iter_mut().find(|other| other.has_scope_of(list)) {
+                Some(other) if other.this_update() < list.this_update() => *other = list,
+                Some(_) => {}
+                None => newest.push(list),
+            }
+        }
+        newest
     }
 }
 

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests stop where they stand")]
 
+use std::time::Instant;
+
 use jiff::{SignedDuration, Timestamp};
 use node_certificate::{
     Authority, Certificate, Key, Lists, Named, RevocationList, Standing, Trust, Untrusted, Way,
 };
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 use time::OffsetDateTime;
 
@@ -71,6 +74,11 @@ impl Ca {
 
     /// A list made `from` days from now, for `days`.
     fn list(&self, revoked: &[&Certificate], from: i64, days: i64) -> RevocationList {
+        self.part(None, revoked, from, days)
+    }
+
+    /// The part of its list that lies at `point`.
+    fn part(&self, point: Option<&str>, revoked: &[&Certificate], from: i64, days: i64) -> RevocationList {
         let entry = |certificate: &&Certificate| RevokedCertParams {
             serial_number: SerialNumber::from_slice(certificate.serial()),
             revocation_time: at(NOW - DAY),
@@ -81,7 +89,10 @@ impl Ca {
             this_update: at(NOW + from * DAY),
             next_update: at(NOW + (from + days) * DAY),
             crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
+            issuing_distribution_point: point.map(|uri| CrlIssuingDistributionPoint {
+                distribution_point: CrlDistributionPoint { uris: vec![uri.to_owned()] },
+                scope: None,
+            }),
             revoked_certs: revoked.iter().map(entry).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
@@ -277,6 +288,44 @@ fn the_newest_list_decides() {
         assert_eq!(reason(judge(&trust, &[&held])), "believed");
         assert_eq!(reason(judge(&trust, &[&bad])), "revoked");
     }
+}
+
+#[test]
+fn a_newer_part_of_a_list_silences_no_other_part() {
+    let ca = Ca::new("ca");
+    let (node, bad) = (ca.issue(&named("node")), ca.issue(&named("bad")));
+    let part = |name: &str, revoked: &[&Certificate], from, days| {
+        ca.part(Some(&format!("http://ca.example.org/{name}.crl")), revoked, from, days)
+    };
+    let lists = vec![part("a", &[&bad], -3, 7), part("b", &[], -1, 7)];
+    let both = trust(&[&ca], lists, Lists::Required);
+    assert_eq!(reason(judge(&both, &[&bad])), "revoked");
+    assert_eq!(reason(judge(&both, &[&node])), "believed");
+    // Of one part, the newest decides; and one that is outdated could say more today.
+    let lists = vec![part("a", &[&bad], -3, 7), part("a", &[], -1, 7), part("b", &[], -8, 7)];
+    assert_eq!(reason(judge(&trust(&[&ca], lists.clone(), Lists::Optional), &[&bad])), "believed");
+    assert_eq!(reason(judge(&trust(&[&ca], lists, Lists::Required), &[&node])), "crl-outdated");
+}
+
+#[test]
+fn a_long_list_is_verified_once() {
+    let root = Ca::new("root");
+    let between = root.below("between");
+    let node = between.issue(&named("node"));
+    let long: Vec<&Certificate> = vec![&between.own; 200_000];
+    let list = between.list(&long, -1, 7);
+    let begun = Instant::now();
+    for _ in 0..10 {
+        assert!(list.is_of(&between.own));
+    }
+    let ten_times = begun.elapsed();
+    let trust = trust(&[&root], vec![root.list(&[], -1, 7), list], Lists::Optional);
+    let fastest = (0..20).map(|_| {
+        let begun = Instant::now();
+        assert_eq!(reason(judge(&trust, &[&node, &between.own])), "believed");
+        begun.elapsed()
+    });
+    assert!(fastest.min().unwrap() < ten_times / 10, "{ten_times:?} for ten");
 }
 
 #[test]
