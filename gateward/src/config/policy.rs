@@ -15,6 +15,9 @@ const LISTS: [(&str, &[&str]); 4] = [
 /// Options that decide.
 const OPTIONS: [&str; 4] = ["mode", "realm", "digest_sha256", "crl"];
 
+/// Lists of files of which it decides whether there are any: what is in them may lie elsewhere on another machine.
+const FILES: [&str; 2] = ["node_ca", "node_crl"];
+
 /// Takes from the text of a file what decides who may reach what, whatever its order and comments.
 ///
 /// Only what the file says counts, no defaults: a newer program with more options, given the same
@@ -24,6 +27,10 @@ pub fn text(file: &str) -> String {
     let mut decides = Table::new();
     for option in OPTIONS {
         decides.extend(file.get(option).map(|value| (option.to_owned(), value.clone())));
+    }
+    for files in FILES {
+        let are_named = file.get(files).and_then(Value::as_array).is_some_and(|files| !files.is_empty());
+        decides.extend(are_named.then(|| (files.to_owned(), true.into())));
     }
     // Who makes a login that another one does not write into the same databases makes one that is
     // refused there.
@@ -57,6 +64,10 @@ mod tests {
     fn machines_may_differ_in_where_things_lie_and_in_the_order_of_the_file() {
         let other = FILE.replace("127.0.0.1:1", "127.0.0.1:2").replace("/srv", "/mnt");
         assert_eq!(text(FILE), text(&format!("# a comment\n{other}")));
+        let here =
+            |at: &str| text(&format!("node_ca = [\"{at}/a.pem\"]\nnode_crl = [\"{at}/a.crl\"]\n{FILE}"));
+        assert_eq!(here("/etc/gateward"), here("/srv"));
+        assert_eq!(text(FILE), text(&format!("node_ca = []\n{FILE}")));
         let (a, b) = ("\"/a\"", "\"/b\"");
         assert_eq!(text(FILE), text(&FILE.replace(a, "x").replace(b, a).replace('x', b)));
     }
@@ -67,6 +78,8 @@ mod tests {
             FILE.replace("/b", "/c"),
             FILE.replace("name = \"s\"", "name = \"s\"\nunlisted = \"open\""),
             format!("realm = \"X\"\n{FILE}"),
+            format!("node_ca = [\"a.pem\"]\n{FILE}"),
+            format!("node_crl = [\"a.crl\"]\n{FILE}"),
             format!("{FILE}[exchange]\nstatus_style = \"resif\"\n"),
             format!("{FILE}[exchange.resif]\nauth = \"postgres:///a\"\n"),
             format!("{FILE}[[issuer]]\nkey = \"k\"\nfingerprint = \"F\"\n"),
