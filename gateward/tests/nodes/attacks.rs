@@ -172,6 +172,28 @@ fn a_stolen_certificate_without_its_key_is_refused() {
     door.last_turned_away_for("bad-signature");
 }
 
+#[test]
+fn whoever_has_no_key_learns_nothing_of_a_certificate() {
+    let door = Door::open();
+    let (lab, thief) = (door.lab(), door.authority.issue(params("thief")));
+    let strange = itself(params("lab"));
+    let taken_out = itself(params("old"));
+    let [_, file, ..] = taken_out.for_curl(door.server.path());
+    door.server.command(&["node", "enroll", "old", "--certificate", &file]).good();
+    door.server.command(&["node", "revoke", "old"]).good();
+    let before = door.reasons().len();
+    for shown in [&lab, &strange, &taken_out] {
+        Connection::new(&door.server, Some(shows(shown, &thief))).get(FILE).unwrap_err();
+    }
+    // Which of them is registered, was, or never was: one answer.
+    door.until(|| door.reasons().len() == before + 3);
+    assert_eq!(door.reasons()[before..], ["bad-signature"; 3]);
+    for (shown, reason) in [(&strange, "unknown-ca"), (&taken_out, "revoked")] {
+        Connection::new(&door.server, Some(shows(shown, shown))).get(FILE).unwrap_err();
+        door.last_turned_away_for(reason);
+    }
+}
+
 /// With TLS 1.3 a client's handshake is over before the server has seen its certificate: who never reads
 /// would never know.
 #[test]

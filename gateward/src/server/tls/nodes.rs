@@ -64,9 +64,12 @@ impl ClientCertVerifier for Nodes {
     ) -> Result<ClientCertVerified, Error> {
         let chain = std::iter::once(own).chain(between).map(|one| one.clone().into_owned()).collect();
         let presented = Presented::new(chain);
-        let judged = self.judge(&presented);
-        note(presented, judged.clone().err());
-        judged.map_err(|why| alert(&why.0))?;
+        let refused = self.judge(&presented).err();
+        let why = refused.clone();
+        if !note(presented, refused) {
+            // Nobody could tell it at the signature.
+            why.map_or(Ok(()), |why| Err(alert(&why.0)))?;
+        }
         Ok(ClientCertVerified::assertion())
     }
 
@@ -76,8 +79,8 @@ impl ClientCertVerifier for Nodes {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.signatures)
-            .inspect_err(|_| stolen(certificate))
+        let verified = verify_tls12_signature(message, certificate, signed, &self.signatures);
+        told_to_its_owner(certificate, verified)
     }
 
     fn verify_tls13_signature(
@@ -86,13 +89,23 @@ impl ClientCertVerifier for Nodes {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.signatures)
-            .inspect_err(|_| stolen(certificate))
+        let verified = verify_tls13_signature(message, certificate, signed, &self.signatures);
+        told_to_its_owner(certificate, verified)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.signatures.supported_schemes()
     }
+}
+
+/// Tells what was judged of a certificate to whoever has `verified` to have its key: others, who have seen it
+/// somewhere, learn nothing about it.
+fn told_to_its_owner(
+    certificate: &CertificateDer<'_>,
+    verified: Result<HandshakeSignatureValid, Error>,
+) -> Result<HandshakeSignatureValid, Error> {
+    let verified = verified.inspect_err(|_| stolen(certificate))?;
+    refusal().map_or(Ok(verified), |why| Err(alert(&why.0)))
 }
 
 /// Whoever showed it has not its key.
@@ -142,7 +155,12 @@ pub async fn noting<F: Future>(handshake: F) -> (F::Output, Option<Noted>) {
         .await
 }
 
-fn note(presented: Presented, refused: Option<NotANode>) {
-    // Outside of a handshake that is noted nobody asks.
-    drop(NOTED.try_with(|noted| noted.replace(Some(Noted { presented, refused }))));
+/// Notes it; `false` outside of a handshake that is noted.
+fn note(presented: Presented, refused: Option<NotANode>) -> bool {
+    NOTED.try_with(|noted| noted.replace(Some(Noted { presented, refused }))).is_ok()
+}
+
+/// Why what was shown in this handshake was refused, if it was.
+fn refusal() -> Option<NotANode> {
+    NOTED.try_with(|noted| noted.borrow().as_ref().and_then(|noted| noted.refused.clone())).ok().flatten()
 }
