@@ -25,7 +25,8 @@ pub(super) enum Node {
     Replace(replace::Replace),
     /// Let a machine in no more: its connections end within a second.
     ///
-    /// The certificate stays out for good, also if a machine of this name is enrolled again.
+    /// The certificate stays out for good, also if a machine of this name is enrolled again. Grants by command that name
+    /// it are revoked with it, and what it created is nobody's own any more.
     Revoke {
         /// The machine.
         name: NodeName,
@@ -41,8 +42,19 @@ impl Node {
             Self::Replace(replace) => replace.run(context, out),
             Self::Revoke { name } => {
                 let access = context.access_to_change()?;
-                if let Err(error) = block_on(nodes::revoke(&access.door, name, &access.by, access.now))? {
-                    return refused(vec![error]);
+                let revoked = match block_on(nodes::revoke(&access.door, name, &access.by, access.now))? {
+                    Ok(revoked) => revoked,
+                    Err(error) => return refused(vec![error]),
+                };
+                for grant in &revoked.grants {
+                    let json = json!({ "node": name, "grant": grant, "result": "revoked" });
+                    context.print(out, &format!("{grant}  revoked"), &json)?;
+                }
+                for grant in &revoked.grants_in_file {
+                    eprintln!(
+                        "gateward: the configuration file goes on granting to {name} ({grant}), and to whoever is \
+                         enrolled under that name: take it out there"
+                    );
                 }
                 context.print(out, &format!("{name} revoked"), &json!({ "node": name }))?;
                 Ok(YES)

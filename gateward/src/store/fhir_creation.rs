@@ -15,7 +15,8 @@ fn key(service: &ServiceName, resource: &str) -> String {
     format!("{service} {resource}")
 }
 
-/// Returns those of `resources`, as `Type/id`, that `node` created in `service`.
+/// Returns those of `resources`, as `Type/id`, that `node` created in `service` since it was enrolled: another
+/// machine may have had its name before.
 ///
 /// # Errors
 ///
@@ -30,8 +31,11 @@ pub async fn created_by(
         return Ok(HashSet::new());
     }
     let places: Vec<_> = (2..=resources.len() + 1).map(|place| format!("?{place}")).collect();
-    let sql =
-        format!("SELECT resource FROM fhir_creation WHERE node = ?1 AND resource IN ({})", places.join(", "));
+    let sql = format!(
+        "SELECT resource FROM fhir_creation JOIN node ON node.name = fhir_creation.node \
+         WHERE fhir_creation.node = ?1 AND fhir_creation.created_at >= node.created_at AND resource IN ({})",
+        places.join(", ")
+    );
     let keys = resources.iter().map(|resource| Value::from(key(service, resource)));
     let values = std::iter::once(Value::from(node.as_str())).chain(keys).collect();
     let rows = reader.all(Query::of("fhir_creation", &sql, values), |row| row.string(0)).await?;

@@ -17,6 +17,7 @@ mod id_tokens;
 mod late_answers;
 mod login_page;
 mod logins;
+mod nodes;
 mod opaque_keys;
 mod record;
 mod replays;

@@ -9,7 +9,9 @@ use super::credential::{columns, row_id};
 use crate::base::identity::{NodeName, NodeRole};
 use crate::base::time::stored;
 use crate::flows::door::Door;
+use crate::flows::grants;
 use crate::flows::record::{Happened, NodeChanged, Personal, What};
+use crate::store::grant::{self, Origin};
 use crate::store::node::{self, CredentialRow, NodeRow};
 use crate::store::{self, Change, CommitError, revocation};
 
@@ -131,6 +133,9 @@ pub async fn enroll(door: &Door, enrolled: &[Enrolled], by: &str, now: Timestamp
     commit(door, changes, &happened, now).await.map_err(|error| vec![error])
 }
 
+/// How often a command looks again while somebody else changes what it goes by.
+const ATTEMPTS: usize = 8;
+
 /// Gives a node something else to be known by; what it was known by before ends as `fate` says.
 ///
 /// # Errors
@@ -143,14 +148,7 @@ pub async fn replace(
     (fate, by): (Fate, &str),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let standing = Standing::read(door).await?;
-    if !standing.names.contains(name) {
-        return Err(Error::NoSuchNode(name.clone()));
-    }
     let row = credential.row(name, by, now);
-    if let Some((node, ended)) = standing.known(&row.id, now) {
-        return Err(Error::Known { wanted: name.clone(), node, ended });
-    }
     let ends_at = match fate {
         Fate::Overlaps(time) => crate::base::time::later(now, time),
         Fate::Ends => now,
@@ -159,34 +157,78 @@ pub async fn replace(
         what: What::NodeReplaced { node: changed(&row, credential), previous_ends_at: stored(ends_at) },
         ..event(by, &row, credential, What::NodeEnrolled)
     };
-    let end = node::EndCredentials { node: name.clone(), ends_at };
-    let changes = vec![
-        Change::EndNodeCredentials(end),
-        Change::AddNodeCredential(Box::new(node::AddCredential(row))),
-        Change::AdvanceRevocation(revocation::Advance),
-    ];
-    // A crash leaves the old one alone, or both with their ends.
-    commit(door, changes, &[happened], now).await
+    for _ in 0..ATTEMPTS {
+        // The counter first: a node that is revoked meanwhile is given nothing.
+        let decided_under = revocation::current(&door.store.reader).await?;
+        let standing = Standing::read(door).await?;
+        if !standing.names.contains(name) {
+            return Err(Error::NoSuchNode(name.clone()));
+        }
+        if let Some((node, ended)) = standing.known(&row.id, now) {
+            return Err(Error::Known { wanted: name.clone(), node, ended });
+        }
+        let changes = vec![
+            Change::EndNodeCredentials(node::EndCredentials { node: name.clone(), ends_at }),
+            Change::AddNodeCredential(Box::new(node::AddCredential(row.clone()))),
+            Change::AdvanceRevocation(revocation::Advance),
+        ];
+        // A crash leaves the old one alone, or both with their ends.
+        match door.recorder.commit(Some(decided_under), changes, std::slice::from_ref(&happened), now).await {
+            Err(CommitError::Stale(_) | CommitError::Precondition) => {}
+            done => return Ok(done?),
+        }
+    }
+    Err(Error::Changed)
 }
 
-/// Revokes a node: it cannot come in any more, and its connections end within a second.
+/// What went with a node.
+#[derive(Debug, Default)]
+pub struct Revoked {
+    /// Grants by command that named it.
+    pub grants: Vec<String>,
+    /// Grants of the configuration file that still do.
+    pub grants_in_file: Vec<String>,
+}
+
+/// Revokes a node: it cannot come in any more, and its connections end within a second. Grants by command go
+/// with it: another machine of its name is another.
 ///
 /// # Errors
 ///
 /// [`Error`].
-pub async fn revoke(door: &Door, name: &NodeName, by: &str, now: Timestamp) -> Result<(), Error> {
-    let what = What::NodeRevoked { node: name.clone() };
-    let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };
-    let changes = vec![
-        Change::RevokeNode(node::Revoke { node: name.clone(), at: now }),
-        Change::EndNodeCredentials(node::EndCredentials { node: name.clone(), ends_at: now }),
-        Change::AdvanceRevocation(revocation::Advance),
-    ];
-    // A crash leaves the node as it was, or revoked with its event.
-    match commit(door, changes, &[happened], now).await {
-        Err(Error::Changed) => Err(Error::NoSuchNode(name.clone())),
-        done => done,
+pub async fn revoke(door: &Door, name: &NodeName, by: &str, now: Timestamp) -> Result<Revoked, Error> {
+    for _ in 0..ATTEMPTS {
+        if !Standing::read(door).await?.names.contains(name) {
+            return Err(Error::NoSuchNode(name.clone()));
+        }
+        let what = What::NodeRevoked { node: name.clone() };
+        let mut happened = vec![Happened { who: Some(by.to_owned()), ..Happened::done(what) }];
+        let mut changes = vec![
+            Change::RevokeNode(node::Revoke { node: name.clone(), at: now }),
+            Change::EndNodeCredentials(node::EndCredentials { node: name.clone(), ends_at: now }),
+            Change::AdvanceRevocation(revocation::Advance),
+        ];
+        let mut revoked = Revoked::default();
+        for row in grant::all(&door.store.reader).await? {
+            if row.subject_kind != "node" || row.subject != name.as_str() {
+                continue;
+            }
+            if row.origin == Origin::File {
+                revoked.grants_in_file.push(row.id);
+                continue;
+            }
+            happened.push(grants::revoked(&row, Some(by)));
+            changes.push(Change::DeleteGrant(grant::Delete { id: row.id.clone() }));
+            revoked.grants.push(row.id);
+        }
+        // A crash leaves the node as it was, or revoked with its events.
+        match door.recorder.commit(None, changes, &happened, now).await {
+            // It, or one of its grants, is gone: look again.
+            Err(CommitError::Precondition) => {}
+            done => return Ok(done.map(|()| revoked)?),
+        }
     }
+    Err(Error::Changed)
 }
 
 async fn commit(

@@ -18,7 +18,7 @@ use node_certificate::{Fingerprint, Key, Standing, Untrusted};
 use rustls_pki_types::CertificateDer;
 
 pub use self::credential::{Known, NotStored, row_id};
-pub use self::enroll::{Credential, Enrolled, Error, Fate, enroll, replace, revoke};
+pub use self::enroll::{Credential, Enrolled, Error, Fate, Revoked, enroll, replace, revoke};
 pub use self::refusal::{
     FailedHandshake, Offer, count_failed_handshake, record_failed_handshake, record_no_node,
 };
