@@ -136,8 +136,9 @@ impl Config {
         }
         list_exchange(exchange, &mut all.below("exchange"));
         match verify {
-            Some(Verify { uids }) => {
+            Some(Verify { uids, client_certificate }) => {
                 all.set("verify.uids", uids.iter().map(ToString::to_string).collect::<Vec<_>>());
+                all.set("verify.client_certificate", *client_certificate);
             }
             None => all.unset("verify", "no user of this machine asks for others"),
         }

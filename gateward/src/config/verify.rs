@@ -5,13 +5,18 @@ use serde::Deserialize;
 /// Where they ask, on the public listener.
 pub const VERIFY: &str = "/verify";
 
-/// The users of this machine that are believed as proxies at our Unix socket; nodes have a role for it.
+/// The users of this machine that are believed as proxies at our Unix socket, nodes have a role for it; and what
+/// proxies are believed about.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
     /// Their numbers, or their names as the system knows them.
     #[serde(default)]
     pub uids: Vec<SystemUser>,
+    /// Every proxy says in `X-SSL-Client-Cert` which certificate its client showed, also that it showed none; a proxy
+    /// that leaves the field alone passes on whatever its clients claim.
+    #[serde(default)]
+    pub client_certificate: bool,
 }
 
 /// A user of this machine.

@@ -131,6 +131,15 @@ pub enum Unclear {
     /// The operator's, who configures the proxy.
     #[error("{0} holds no certificate: PEM as a URL escapes it, or DER in base64")]
     Certificate(&'static str),
+    /// The operator's, who says that every proxy sets it, or a client's, whose own it is.
+    #[error(
+        "{0} says whose certificate it was, and verify.client_certificate does not say that every proxy sets it: it \
+         may be the client's own"
+    )]
+    NotBelieved(&'static str),
+    /// The operator's, or a client's whose fields the proxy passes on.
+    #[error("{0} holds no host")]
+    Host(&'static str),
     /// The operator's, or the client's who asks for something else.
     #[error("there is no service at this path")]
     NoService,
@@ -148,7 +157,8 @@ impl Unclear {
             Self::Method(_) => "method",
             Self::Target(_) => "path",
             Self::Override(_) => "override",
-            Self::Certificate(_) => "unreadable",
+            Self::Certificate(_) | Self::Host(_) => "unreadable",
+            Self::NotBelieved(_) => "not-believed",
             Self::NoService => "no-service",
             Self::NotForProxies(_) => "not-for-proxies",
         }

@@ -25,6 +25,8 @@ pub struct Opened {
     pub htdigest: Option<Htdigest>,
     /// The users of this machine that are believed as proxies.
     pub verify_uids: Vec<u32>,
+    /// Proxies say which certificate their clients showed.
+    pub verify_certificates: bool,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.

@@ -257,6 +257,7 @@ async fn try_open(
         door: Arc::clone(&door),
         services,
         verify_uids: boot::verify_uids(config)?,
+        verify_certificates: config.verify.as_ref().is_some_and(|verify| verify.client_certificate),
         clock: clock.clone(),
         seen,
         running: running.clone(),

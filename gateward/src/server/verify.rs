@@ -8,7 +8,7 @@ mod original;
 use http::request::Parts;
 use jiff::Timestamp;
 
-use self::original::Original;
+use self::original::{Expected, Original};
 use super::answer::{self, Answered, Problem};
 use super::carry::{authorization, not_admitted, said_by_openhim, session};
 use super::connection::CameFrom;
@@ -65,7 +65,11 @@ impl Question<'_> {
         let proxy = self.proxy(now).await?;
         // Only now: the proxy is somebody who may say so.
         let address = behind(self.from.address, self.trusted, fields);
-        let original = match Original::read(fields) {
+        let expected = Expected {
+            host: self.opened.services.iter().any(|service| !service.hosts.is_empty()),
+            certificate: self.opened.verify_certificates,
+        };
+        let original = match Original::read(fields, expected) {
             Ok(original) => original,
             Err(why) => return Err(self.unclear(&why, address, now).await),
         };
@@ -90,7 +94,7 @@ impl Question<'_> {
             query: original.target.query(),
             fields,
             body: &[],
-            websocket: false,
+            websocket: original.upgrade,
         };
         let ask = Ask { service: &service.service, request, shown };
         let permit =

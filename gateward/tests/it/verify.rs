@@ -21,7 +21,7 @@ async fn door() -> Installation {
 
 async fn door_for(uid: u32) -> Installation {
     let mut door = Installation::with(OURS_TO_JUDGE).await;
-    door.listen_on_a_socket(&format!("[verify]\nuids = [{uid}]\n")).await;
+    door.listen_on_a_socket(&format!("[verify]\nuids = [{uid}]\nclient_certificate = true\n")).await;
     door
 }
 
@@ -228,6 +228,47 @@ async fn a_service_that_has_to_be_carried_is_not_asked_about() {
     assert_eq!(refused.status, 403, "{}", refused.text());
     let event = door.bodies("request_refused").pop().unwrap();
     assert_eq!((&event["reason"], &event["service"]), (&"not-for-proxies".into(), &"dataselect".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_no_proxy_vouches_for_is_refused() {
+    let mut door = door().await;
+    door.change(|text| text.replace("client_certificate = true\n", "")).await;
+    let login = login(&door).await;
+    assert_eq!(ask_as(&door, "/app/x", &login).await.status, 200);
+    let refused = ask(&door, "/app/x", &[("X-SSL-Client-Cert", "AQIDBA==")]).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert_eq!(door.bodies("request_refused").pop().unwrap()["reason"], "not-believed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_without_a_host_is_for_no_service_where_one_has_its_own() {
+    let mut door = door().await;
+    let at_a = "\n[[service]]\nname = \"a\"\nkind = \"plain\"\nhost = [\"a.example.org\"]\npath = \"/app\"\n\
+        upstream = \"verify\"\nrequire = [\"node\"]\n";
+    door.change(|text| text.to_owned() + at_a).await;
+    let host = |host| ask(&door, "/app/x", &[("X-Original-Host", host)]);
+    assert_eq!(ask(&door, "/app/x", &[]).await.status, 403);
+    assert_eq!(door.bodies("request_refused").pop().unwrap()["reason"], "not-said");
+    assert_eq!(host("b.example.org").await.status, 401);
+    assert_eq!(host("a.example.org").await.status, 403);
+    assert_eq!(door.bodies("node_authentication_failed").pop().unwrap()["reason"], "no-certificate");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_that_a_proxy_asks_about_is_a_change() {
+    let mut door = door().await;
+    let for_users = "\n[[service]]\nname = \"live\"\nkind = \"plain\"\npath = \"/live\"\nupstream = \"verify\"\n\
+        require = [\"user\"]\n[[grant]]\nuser = \"operator\"\nservice = \"live\"\n";
+    door.change(|text| text.to_owned() + for_users).await;
+    let create =
+        ["api-token", "create", "--user", "operator", "--label", "t", "--format", "json", "--read-only"];
+    let made: serde_json::Value = serde_json::from_str(&door.command(&create).0).unwrap();
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let reads = [("Authorization", bearer.as_str())];
+    assert_eq!(ask(&door, "/live/x", &reads).await.status, 200);
+    let websocket = [reads[0], ("X-Original-Upgrade", "websocket")];
+    assert_eq!(ask(&door, "/live/x", &websocket).await.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,18 @@ const OVERRIDES: [&str; 5] =
 /// The certificate that the client showed to the proxy.
 const CERTIFICATE: &str = "x-ssl-client-cert";
 
+/// What the client asks to go on as, such as a websocket: servers such as nginx leave `Upgrade` out of questions.
+const UPGRADE: &str = "x-original-upgrade";
+
+/// What questions have to say, or may, by the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// Which host: services of several stand here, and one could be taken for another's.
+    pub host: bool,
+    /// Which certificate: every proxy sets the field, so that it is never its client's own.
+    pub certificate: bool,
+}
+
 /// The request that a proxy asks about.
 #[derive(Debug)]
 pub struct Original {
@@ -44,6 +56,8 @@ pub struct Original {
     pub host: Option<String>,
     /// The certificate of the client, which nobody has judged yet.
     pub certificate: Option<Presented>,
+    /// It asks to go on as something else than HTTP.
+    pub upgrade: bool,
 }
 
 impl Original {
@@ -52,7 +66,7 @@ impl Original {
     /// # Errors
     ///
     /// [`Unclear`].
-    pub fn read(fields: &HeaderMap) -> Result<Self, Unclear> {
+    pub fn read(fields: &HeaderMap, expected: Expected) -> Result<Self, Unclear> {
         let names = set(fields)?;
         if let Some(name) = OVERRIDES.into_iter().find(|name| fields.contains_key(*name)) {
             return Err(Unclear::Override(name));
@@ -62,10 +76,18 @@ impl Original {
         let method = Method::from_bytes(method)
             .map_err(|_| Unclear::Method(String::from_utf8_lossy(method).into_owned()))?;
         let target = Target::parse(required(names.target)?.as_bytes())?;
-        let host = only(fields, names.host)?.and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let host = match only(fields, names.host)? {
+            Some(host) => Some(host.to_str().map_err(|_| Unclear::Host(names.host))?.to_owned()),
+            None if expected.host => return Err(Unclear::Missing(names.host)),
+            None => None,
+        };
         let shown = only(fields, CERTIFICATE)?.filter(|value| !value.as_bytes().starts_with(NO_CERTIFICATE));
+        if shown.is_some() && !expected.certificate {
+            return Err(Unclear::NotBelieved(CERTIFICATE));
+        }
         let certificate = shown.map(certificate).transpose()?;
-        Ok(Self { method, target, host, certificate })
+        let upgrade = only(fields, UPGRADE)?.or(only(fields, "upgrade")?).is_some();
+        Ok(Self { method, target, host, certificate, upgrade })
     }
 
     /// What it seems to be, for the record of a question that is unclear.
@@ -136,10 +158,14 @@ mod tests {
     const NGINX: [(&str, &str); 2] = [("x-original-uri", "/files/a?b=c"), ("x-original-method", "GET")];
     const CADDY: [(&str, &str); 2] = [("x-forwarded-uri", "/files/a?b=c"), ("x-forwarded-method", "GET")];
 
+    fn read(lines: &[(&'static str, &str)]) -> Result<Original, Unclear> {
+        Original::read(&fields(lines), Expected { host: false, certificate: true })
+    }
+
     #[test]
     fn either_set_of_fields_says_what_is_asked() {
         for set in [NGINX, CADDY] {
-            let original = Original::read(&fields(&set)).unwrap();
+            let original = read(&set).unwrap();
             assert_eq!((original.method, original.target.as_str()), (Method::GET, "/files/a?b=c"));
             assert!(original.certificate.is_none());
         }
@@ -167,15 +193,46 @@ mod tests {
             (&[NGINX[0], NGINX[1], (CERTIFICATE, "no base64")], "unreadable"),
             (&[NGINX[0], NGINX[1], (CERTIFICATE, "-----BEGIN%20CERTIFICATE-----%0A")], "unreadable"),
         ] {
-            let unclear = Original::read(&fields(lines)).unwrap_err();
+            let unclear = read(lines).unwrap_err();
             assert_eq!(unclear.reason(), reason, "{lines:?}: {unclear}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_counts_only_where_every_proxy_says_whose_it_is() {
+        let not_set = Expected { host: false, certificate: false };
+        let own = [NGINX[0], NGINX[1], (CERTIFICATE, "AQIDBA==")];
+        assert_eq!(Original::read(&fields(&own), not_set).unwrap_err().reason(), "not-believed");
+        for none in [NGINX.to_vec(), [&NGINX[..], &[(CERTIFICATE, "")]].concat()] {
+            assert!(Original::read(&fields(&none), not_set).unwrap().certificate.is_none());
+        }
+    }
+
+    #[test]
+    fn the_host_is_said_where_services_have_theirs_and_can_be_read_everywhere() {
+        let of_hosts = Expected { host: true, certificate: true };
+        for set in [NGINX, CADDY] {
+            assert_eq!(Original::read(&fields(&set), of_hosts).unwrap_err().reason(), "not-said");
+        }
+        let said = [NGINX[0], NGINX[1], ("x-original-host", "a.example.org")];
+        assert_eq!(Original::read(&fields(&said), of_hosts).unwrap().host.unwrap(), "a.example.org");
+        let unreadable = [CADDY[0], CADDY[1], ("x-forwarded-host", "\u{e4}.example.org")];
+        assert_eq!(read(&unreadable).unwrap_err().reason(), "unreadable");
+    }
+
+    #[test]
+    fn what_asks_to_go_on_as_something_else_is_known() {
+        for (upgrade, is_one) in [("", false), ("websocket", true)] {
+            for name in ["x-original-upgrade", "upgrade"] {
+                assert_eq!(read(&[NGINX[0], NGINX[1], (name, upgrade)]).unwrap().upgrade, is_one);
+            }
         }
     }
 
     #[test]
     fn a_client_without_a_certificate_has_none() {
         for written in ["", "{http.request.tls.client.certificate_der_base64}"] {
-            let original = Original::read(&fields(&[NGINX[0], NGINX[1], (CERTIFICATE, written)])).unwrap();
+            let original = read(&[NGINX[0], NGINX[1], (CERTIFICATE, written)]).unwrap();
             assert!(original.certificate.is_none(), "{written}");
         }
     }
@@ -184,7 +241,7 @@ mod tests {
     fn a_certificate_is_read_as_nginx_and_as_caddy_write_it() {
         let pem = "-----BEGIN%20CERTIFICATE-----%0AAQIDBA%3D%3D%0A-----END%20CERTIFICATE-----%0A";
         for written in [pem, "AQIDBA=="] {
-            let original = Original::read(&fields(&[NGINX[0], NGINX[1], (CERTIFICATE, written)])).unwrap();
+            let original = read(&[NGINX[0], NGINX[1], (CERTIFICATE, written)]).unwrap();
             let read = original.certificate.unwrap().fingerprint();
             assert_eq!(read, Some(node_certificate::Fingerprint::of(&[1, 2, 3, 4])), "{written}");
         }
