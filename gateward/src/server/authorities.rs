@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use node_certificate::{FileError, Lists, RevocationList, Trust, certificates, revocation_lists};
+use node_certificate::{
+    Certificate, FileError, Lists, RevocationList, Trust, certificates, revocation_lists,
+};
 
 use super::boot::{self, Error};
 use crate::config::{Config, CrlPolicy};
@@ -41,32 +43,48 @@ fn each<T>(
     Ok(all)
 }
 
-/// What is allowed and not as it should be, or soon will not be, one sentence each.
+/// What is allowed and not as it should be, one sentence each.
 pub fn doubts(trust: &Trust, config: &Config, now: Timestamp) -> Vec<String> {
-    let mut doubts = Vec::new();
-    if config.crl == Some(CrlPolicy::Optional) {
-        doubts.push(
-            "crl = \"optional\": a machine is let in though nobody knows whether it was revoked".into(),
-        );
+    if config.crl != Some(CrlPolicy::Optional) {
+        return refused(trust, config, now);
     }
-    for authority in trust.authorities() {
+    let allowed = "crl = \"optional\": a machine is let in though nobody knows whether it was revoked";
+    [vec![allowed.into()], ended(trust, now), unlisted(trust, config, now)].concat()
+}
+
+/// Whose machines are refused, whichever they are, one sentence each.
+pub fn refused(trust: &Trust, config: &Config, now: Timestamp) -> Vec<String> {
+    let mut refused = ended(trust, now);
+    // Who says that lists are optional has said so of missing and ended ones.
+    if config.crl != Some(CrlPolicy::Optional) {
+        refused.extend(unlisted(trust, config, now));
+    }
+    refused
+}
+
+fn ended(trust: &Trust, now: Timestamp) -> Vec<String> {
+    let over = trust.authorities().iter().filter(|authority| authority.not_after() < now);
+    over.map(|authority| format!("the authority {} has ended: its machines are refused", authority.subject()))
+        .collect()
+}
+
+/// Which authorities have no current list, where lists are named.
+fn unlisted(trust: &Trust, config: &Config, now: Timestamp) -> Vec<String> {
+    if config.node_crl.is_empty() {
+        return Vec::new();
+    }
+    let told = |authority: &Certificate| {
+        let lists = trust.lists().iter().filter(|list| list.is_of(authority));
         let name = authority.subject();
-        if authority.not_after() < now {
-            doubts.push(format!("the authority {name} has ended: its machines are refused"));
-        }
-        let newest =
-            trust.lists().iter().filter(|list| list.is_of(authority)).map(RevocationList::next_update).max();
-        match newest {
+        match lists.map(RevocationList::next_update).max() {
             Some(end) if end <= now => {
-                doubts.push(format!("the list of revoked certificates of {name} ended at {end:.0}"));
+                Some(format!("the list of revoked certificates of {name} ended at {end:.0}"))
             }
-            None if !config.node_crl.is_empty() => {
-                doubts.push(format!("there is no list of revoked certificates of {name} in node_crl"));
-            }
-            _ => {}
+            None => Some(format!("there is no list of revoked certificates of {name} in node_crl")),
+            Some(_) => None,
         }
-    }
-    doubts
+    };
+    trust.authorities().iter().filter_map(told).collect()
 }
 
 /// All files that [`load`] reads.

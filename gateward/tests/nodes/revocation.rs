@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::authority::params;
+use super::authority::{Authority, params};
 use super::connection::{Connection, shows};
-use super::door::{Door, FILE, Knock, LONG};
+use super::door::{Door, FILE, Knock, LONG, installation};
 use super::tools::run;
 
 /// A revocation acts within one second; with what a busy machine takes to start a command.
@@ -131,4 +131,31 @@ fn where_lists_are_optional_a_missing_one_refuses_nobody_and_is_warned_of() {
     // What it revoked stays revoked.
     assert!(matches!(door.knock(&revoked[0], &[]), Knock::TurnedAway(_)));
     door.last_turned_away_for("revoked");
+}
+
+#[test]
+fn config_check_says_whose_machines_would_be_refused_for_want_of_a_list() {
+    let authority = Authority::new("Node CA");
+    let installation = installation(&authority, "node_crl = [\"node.crl\"]");
+    let list = |of: &Authority, seconds| {
+        std::fs::write(installation.file("node.crl"), of.list(&[], seconds)).unwrap();
+        installation.command(&["config", "check"])
+    };
+    list(&authority, LONG).good();
+    for (of, seconds, what) in [
+        (&authority, 0, "the list of revoked certificates of CN=Node CA,O=Ministry of Health ended at "),
+        (
+            &Authority::new("Another CA"),
+            LONG,
+            "there is no list of revoked certificates of CN=Node CA,O=Ministry of Health",
+        ),
+    ] {
+        let found = list(of, seconds);
+        assert_eq!(found.status, 1, "{}", found.text());
+        assert!(found.text().contains(what), "{}", found.text());
+    }
+    // Where that was said on purpose, nobody is refused.
+    let file = std::fs::read_to_string(installation.config()).unwrap();
+    installation.configure(&file.replace("node_crl = ", "crl = \"optional\"\nnode_crl = "));
+    list(&authority, 0).good();
 }

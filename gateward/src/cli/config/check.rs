@@ -117,7 +117,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
             .extend(tls::load(&tls.certificate, &tls.key, strictness).err().map(|error| error.to_string()));
     }
     findings.extend(boot::rules(config).err().map(|error| error.to_string()));
-    findings.extend(authorities::load(config).err().map(|error| error.to_string()));
+    findings.extend(machines(config));
     findings.extend(boot::verify_uids(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
@@ -177,6 +177,14 @@ fn told(error: &resif::Error) -> Vec<String> {
             lacks.iter().map(|lack| format!("exchange.resif: {database}: {lack}")).collect()
         }
         other => vec![format!("exchange.resif: {other}")],
+    }
+}
+
+/// Says whose machines would be refused.
+fn machines(config: &Config) -> Vec<String> {
+    match authorities::load(config) {
+        Ok(trust) => authorities::refused(&trust, config, system::wall_clock()),
+        Err(error) => vec![error.to_string()],
     }
 }
 
