@@ -1,6 +1,9 @@
 //! What the documents say, the program does.
 
+use std::collections::BTreeMap;
+
 use gateward::config::Config;
+use gateward::config::origin::Origins;
 
 fn root() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -9,14 +12,55 @@ fn root() -> std::path::PathBuf {
 #[test]
 fn the_documented_sample_configuration_loads() {
     let config = Config::read(&root().join("docs/gateward.sample.toml")).unwrap();
-    assert_eq!(config.service.len(), 6);
+    assert_eq!(config.service.len(), 7);
     assert_eq!(config.issuer.len(), 1);
-    assert_eq!(config.grant.len(), 5);
+    assert_eq!(config.grant.len(), 8);
     assert_eq!(config.oidc.len(), 2);
 }
 
 #[test]
-fn every_kind_of_event_is_described() {
+fn every_option_stands_in_the_documented_sample_configuration() {
+    let file = root().join("docs/gateward.sample.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let origins = Origins::of(&text);
+    // Of a table that stands there several times, one that says it is enough.
+    let mut said: BTreeMap<String, bool> = BTreeMap::new();
+    for setting in Config::read(&file).unwrap().settings() {
+        let names = setting.name.split('.').map(|name| name.split('[').next().unwrap());
+        let option = names.collect::<Vec<_>>().join(".");
+        // A default that would be wrong for most is shown as a comment.
+        let own = option.rsplit('.').next().unwrap();
+        let told = origins.line(&setting.name).is_some() || text.contains(&format!("\n# {own} = "));
+        *said.entry(option).or_default() |= told;
+    }
+    // A table is there if anything of it is.
+    let below =
+        |table: &str| said.iter().any(|(option, said)| *said && option.starts_with(&format!("{table}.")));
+    let missing = said.iter().filter(|(option, said)| !**said && !below(option));
+    let missing: Vec<&String> = missing.map(|(option, _)| option).collect();
+    assert!(missing.is_empty(), "docs/gateward.sample.toml does not show {missing:?}");
+    assert!(said.len() > 100, "{said:?}");
+}
+
+#[test]
+fn whoever_may_be_asked_for_or_granted_something_stands_in_the_documented_sample_configuration() {
+    let text = std::fs::read_to_string(root().join("docs/gateward.sample.toml")).unwrap();
+    let sample: toml::Table = text.parse().unwrap();
+    let of = |tables: &str, key: &str| {
+        let tables = sample[tables].as_array().unwrap().iter();
+        tables.filter_map(|table| table.get(key).cloned()).collect::<Vec<_>>()
+    };
+    let required = of("service", "require");
+    for word in ["login", "user", "node", "either"] {
+        assert!(required.contains(&vec![word].into()), "{word}: {required:?}");
+    }
+    for subject in ["group", "mail", "mail_domain", "user", "node", "oidc"] {
+        assert!(!of("grant", subject).is_empty(), "{subject}");
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_described_once() {
     let variants = |file: &str, head: &str| {
         let words = std::fs::read_to_string(root().join("gateward/src/flows/record").join(file)).unwrap();
         words.split(head).nth(1).unwrap().split("\n}").next().unwrap().to_owned()
@@ -24,6 +68,8 @@ fn every_kind_of_event_is_described() {
     let mut all = variants("words.rs", "pub enum What {").replace("\n    Backup(BackupWhat),", "");
     all.push_str(&variants("backup.rs", "pub enum BackupWhat {"));
     let formats = std::fs::read_to_string(root().join("docs/formats.md")).unwrap();
+    let table = formats.split("| kind | what happened |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let first_cells: Vec<&str> = table.lines().filter_map(|row| row.split('|').nth(1)).collect();
     let mut kinds = 0;
     for line in all.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     ")) {
         let name: String = line.trim().chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -37,7 +83,8 @@ fn every_kind_of_event_is_described() {
             }
             kind.push(letter.to_ascii_lowercase());
         }
-        assert!(formats.contains(&format!("`{kind}`")), "docs/formats.md does not describe {kind}");
+        let rows = first_cells.iter().filter(|cell| cell.contains(&format!("`{kind}`"))).count();
+        assert_eq!(rows, 1, "rows of docs/formats.md that describe {kind}");
         kinds += 1;
     }
     assert!(kinds > 15, "the list of kinds was not found");
