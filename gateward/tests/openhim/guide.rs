@@ -136,7 +136,8 @@ fn every_step_of_the_guide_leads_to_the_next() {
     std::fs::copy(openhim.file("api.pem"), folder.join("etc/openhim-api.pem")).unwrap();
     let table = registry.reader.here(table).replace("gateward@example.org", super::him::USERNAME);
     let service = written.replacen("# openhim = true", "openhim = true", 1);
-    server.configure(&format!("{service}\n{table}"));
+    let console = &guide_reader::blocks(section(GUIDE, "8. People at the console"), "toml")[0];
+    server.configure(&format!("{service}\n{table}\n{}", registry.reader.here(console)));
     let mut server = server;
     assert_eq!(server.stop(), 0);
     let server = server.again();
@@ -162,4 +163,53 @@ fn every_step_of_the_guide_leads_to_the_next() {
         assert_ne!(registry.status(certificate, key), "200", "{certificate}");
     }
     assert_eq!(openhim.ask("/fhir/Patient/1", Some("clinic-7"), &[]).status, 200, "nobody else is affected");
+
+    registry.follows("8. People at the console");
+    let browser = Browser { registry: &registry };
+    assert_eq!(browser.ask("/crux/", &[]), format!("303 {}", browser.at("/gateward/login?to=%2Fcrux%2F")));
+    assert_eq!(browser.logs_in("ann", "/crux/"), format!("303 {}", browser.at("/crux/")));
+    assert_eq!(browser.ask("/crux/", &[]), "200 ");
+    assert_eq!(browser.ask("/ocrux/users", &[]), "200 ");
+    // The page opens nothing to whom machines' places are closed.
+    assert_eq!(browser.ask("/fhir/Patient/1", &[]), "403 ");
+    server.command(&["user", "end", "ann"]).good();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(browser.ask("/crux/", &[]).starts_with("303 "));
+}
+
+/// A browser without a certificate, as far as forms and cookies go.
+struct Browser<'a> {
+    registry: &'a Registry,
+}
+
+impl Browser<'_> {
+    fn at(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.registry.port)
+    }
+
+    /// The status of an answer, and where it leads.
+    fn ask(&self, path: &str, more: &[&str]) -> String {
+        let reader = &self.registry.reader;
+        let mut curl = Command::new("curl");
+        curl.args(["--disable", "--silent", "--max-time", "30", "--header", "Accept: text/html,*/*;q=0.8"]);
+        curl.args(["--write-out", "%{http_code} %{redirect_url}", "--output"]).arg(reader.at("page.html"));
+        curl.arg("--cacert").arg(reader.at("etc/cr.pem"));
+        let jar = reader.at("cookies");
+        curl.arg("--cookie").arg(&jar).arg("--cookie-jar").arg(&jar);
+        run(curl.args(more).arg(self.at(path)), b"").text().to_owned()
+    }
+
+    /// Fills in the page with the password that lies in its file.
+    fn logs_in(&self, name: &str, to: &str) -> String {
+        let reader = &self.registry.reader;
+        assert_eq!(self.ask("/gateward/login", &[]), "200 ");
+        let page = std::fs::read_to_string(reader.at("page.html")).unwrap();
+        let token = page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let made = std::fs::read_to_string(reader.at(&format!("{name}.password"))).unwrap();
+        let password = made.trim_end().split_once(':').unwrap().1;
+        let fields = [("form", token), ("name", name), ("password", password), ("to", to)];
+        let fields = fields.map(|(name, value)| format!("{name}={value}"));
+        let fields: Vec<&str> = fields.iter().flat_map(|field| ["--data-urlencode", field]).collect();
+        self.ask("/gateward/login", &fields)
+    }
 }
