@@ -247,7 +247,7 @@ async fn a_question_without_a_host_is_for_no_service_where_one_has_its_own() {
     let at_a = "\n[[service]]\nname = \"a\"\nkind = \"plain\"\nhost = [\"a.example.org\"]\npath = \"/app\"\n\
         upstream = \"verify\"\nrequire = [\"node\"]\n";
     door.change(|text| text.to_owned() + at_a).await;
-    let host = |host| ask(&door, "/app/x", &[("X-Original-Host", host)]);
+    let host = async |host| ask(&door, "/app/x", &[("X-Original-Host", host)]).await;
     assert_eq!(ask(&door, "/app/x", &[]).await.status, 403);
     assert_eq!(door.bodies("request_refused").pop().unwrap()["reason"], "not-said");
     assert_eq!(host("b.example.org").await.status, 401);
