@@ -106,6 +106,19 @@ fn what_cannot_be_looked_into_is_refused_before_its_first_byte() {
 }
 
 #[test]
+fn a_resource_that_nobody_asked_for_is_an_alarm_in_an_error_too() {
+    let gnupg = Gnupg::new();
+    let issuer = gnupg.issuer();
+    let upstream = StandIn::answering(|_, stream| {
+        let body = r#"{"resourceType":"Practitioner","id":"1"}"#;
+        write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    });
+    let door = Door::before(&format!("{}/fhir", upstream.url()), ALL, &issuer);
+    assert_eq!(door.ask("GET", "/Patient/1", "").status, 404);
+    assert!(door.newest("upstream_overstepped")["body"]["detail"].as_str().unwrap().contains("Practitioner"));
+}
+
+#[test]
 fn an_answer_is_cut_where_an_entry_is_too_large_and_nothing_of_that_leaves() {
     let gnupg = Gnupg::new();
     let issuer = gnupg.issuer();

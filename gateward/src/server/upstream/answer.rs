@@ -61,7 +61,10 @@ pub(super) async fn found(
             let (content, more) = match look_into(incoming, &order.inspection, &mut fields, silence).await {
                 Ok(found) => found,
                 // A page of something in between, or of the server's own.
-                Err(_) if is_error => return Err(refused(status, &fields, "", order)),
+                Err(failed) if is_error => {
+                    let Failed { alarm, inspected, .. } = failed;
+                    return Err(Failed { alarm, inspected, ..refused(status, &fields, "", order) });
+                }
                 // What its head says was made is there, though nobody is told.
                 Err(failed) => return Err(Failed { created: named.created.into(), ..failed }),
             };
