@@ -168,7 +168,7 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         let newest = door.policy.up_to_date().await?;
         if newest.revision == policy.revision {
             let refusal = Refusal::of(&why, &caller);
-            let reference = refuse(door, ask, (&meaning.what, &meaning.about), refusal, now).await?;
+            let reference = refuse(door, ask, (&meaning.what, &meaning.about_all()), refusal, now).await?;
             return Err(Error::NotAllowed { why, reference });
         }
         policy = newest;
@@ -228,7 +228,7 @@ async fn recognise(
             let why =
                 NotUnderstood::Request(format!("X-OpenHIM-ClientID and X-OpenHIM-TransactionID: {wrong}"));
             let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
-            let reference = refuse(door, ask, (&meaning.what, &meaning.about), refusal, now).await?;
+            let reference = refuse(door, ask, (&meaning.what, &meaning.about_all()), refusal, now).await?;
             return Err(Error::NotUnderstood { why, reference });
         }
     };

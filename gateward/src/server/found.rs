@@ -47,7 +47,7 @@ impl Content {
     /// Takes it as something that runs, whole or not.
     pub fn into_source(self) -> Source {
         match self {
-            Self::Whole(bytes, _) => Source::Held(Some(bytes)),
+            Self::Whole(bytes, inspected) => Source::Held(Some(bytes), inspected.map(Box::new)),
             Self::Running(source) => source,
         }
     }
@@ -126,8 +126,8 @@ pub enum Source {
     },
     /// An upstream's answer.
     Flow(Box<Flow>),
-    /// An answer that is whole in hand.
-    Held(Option<Bytes>),
+    /// An answer that is whole in hand, and what was found in it.
+    Held(Option<Bytes>, Option<Box<Inspected>>),
 }
 
 impl Source {
@@ -141,7 +141,7 @@ impl Source {
         match self {
             Self::File { length, .. } => Some(*length),
             Self::Flow(flow) => flow.length,
-            Self::Held(bytes) => bytes.as_ref().map(|bytes| bytes.len() as u64),
+            Self::Held(bytes, _) => bytes.as_ref().map(|bytes| bytes.len() as u64),
         }
     }
 
@@ -157,14 +157,16 @@ impl Source {
                 Some(piece.map(Piece::from).map_err(|error| Broken::Upstream(error.to_string())))
             }
             Self::Flow(flow) => flow.next().await,
-            Self::Held(bytes) => bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(bytes.into())),
+            Self::Held(bytes, _) => {
+                bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(bytes.into()))
+            }
         }
     }
 
     /// Takes the fields that came behind it; there are none before its end.
     pub fn trailers(&mut self) -> Option<HeaderMap> {
         match self {
-            Self::File { .. } | Self::Held(_) => None,
+            Self::File { .. } | Self::Held(..) => None,
             Self::Flow(flow) => flow.trailers.take(),
         }
     }
@@ -183,7 +185,8 @@ impl Source {
     /// Returns what was found in what has passed, where it was looked into.
     pub fn inspected(&self) -> Option<Inspected> {
         match self {
-            Self::File { .. } | Self::Held(_) => None,
+            Self::File { .. } => None,
+            Self::Held(_, inspected) => inspected.as_deref().cloned(),
             Self::Flow(flow) => flow.inspector.as_ref().map(Inspector::inspected),
         }
     }

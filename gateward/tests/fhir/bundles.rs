@@ -36,6 +36,12 @@ fn each_entry_of_a_transaction_is_an_event_and_what_it_made_is_known() {
     assert_eq!((said(1, "entry"), said(1, "path")), ("1".into(), "\"/Observation\"".into()));
     assert_eq!(entries[0]["personal"]["patients"], serde_json::json!(["urn:ids|8"]));
 
+    let begun = std::time::Instant::now();
+    while door.events("ended").is_empty() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+    }
+    assert!(door.newest("ended")["body"]["patients"].as_u64().is_some_and(|patients| patients > 0));
+
     let patient = answer["entry"][0]["response"]["location"].as_str().unwrap_or_default();
     let patient = answer["entry"][0]["resource"]["id"]
         .as_str()
@@ -52,6 +58,8 @@ fn one_entry_that_nothing_grants_refuses_all_and_nothing_goes_upstream() {
     for bundle in [TRANSACTION.to_owned(), TRANSACTION.replace("transaction", "batch")] {
         let said = outcome(&door.ask("POST", "/", &bundle), 403, "forbidden");
         assert!(said.contains("entry 1: nothing grants to create Observation"), "{said}");
+        let refused = door.newest("request_refused");
+        assert_eq!(refused["personal"]["patients"], serde_json::json!(["urn:ids|8"]));
     }
     let hidden = TRANSACTION.replace("\"url\":\"Observation\"", "\"url\":\"/Observation\"");
     let said = outcome(&door.ask("POST", "/", &hidden), 400, "invalid");

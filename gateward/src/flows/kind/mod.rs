@@ -426,6 +426,14 @@ impl Interpreter {
 }
 
 impl Meaning {
+    /// Whom it names, with all its parts.
+    pub fn about_all(&self) -> About {
+        match &self.concerns {
+            Concerns::Resources(selection) if selection.is_bundle() => selection.about(),
+            _ => self.about.clone(),
+        }
+    }
+
     /// Returns the instances, as `Type/id`, of which it decides who created them where a grant is for one's own.
     pub fn instances(&self) -> Vec<String> {
         match &self.concerns {

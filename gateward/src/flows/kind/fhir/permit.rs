@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::super::{Allowed, Forward, Inspection, NotAllowed, Owned};
 use crate::flows::policy::Granted;
-use crate::flows::record::{Asked, Interaction, PartAdmitted};
+use crate::flows::record::{About, Asked, Interaction, PartAdmitted};
 
 /// What is asked of a FHIR server, before it is known who asks.
 #[derive(Debug, Clone)]
@@ -18,6 +18,18 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether it has parts that are recorded one by one.
+    pub(in super::super) fn is_bundle(&self) -> bool {
+        self.request.bundle.is_some()
+    }
+
+    /// Whom all of it names together: what is refused is one event. A Bundle has no target.
+    pub(in super::super) fn about(&self) -> About {
+        let patients = self.request.parts.iter().flat_map(|part| &part.patients).collect::<BTreeSet<_>>();
+        let patients = patients.into_iter().take(::fhir::MAX_PATIENTS).map(ToString::to_string).collect();
+        About { target: None, patients }
+    }
+
     /// Returns the instances whose creator decides, where grants are for one's own alone.
     pub(in super::super) fn instances(&self) -> Vec<String> {
         self.request.parts.iter().filter_map(Part::instance).collect()
