@@ -43,8 +43,8 @@ pub async fn created_by(
     Ok(rows.into_iter().filter_map(|row| row.strip_prefix(&prefix).map(str::to_owned)).collect())
 }
 
-/// Notes who created a resource: a node, or somebody without one. Whoever created one of that id before,
-/// it is another one now.
+/// Notes who created a resource: a node, or somebody without one, or nobody since it was deleted. Whoever created
+/// one of that id before, it is another one now.
 #[derive(Debug)]
 pub struct Note {
     /// In which service.
@@ -68,5 +68,18 @@ impl Note {
             ),
             None => Statement::any("DELETE FROM fhir_creation WHERE resource = ?1", values![key]),
         }
+    }
+}
+
+/// Forgets what a node of this name created: the machine that has it from now on is another one.
+#[derive(Debug)]
+pub struct Forget {
+    /// The node.
+    pub node: NodeName,
+}
+
+impl Forget {
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::any("DELETE FROM fhir_creation WHERE node = ?1", values![self.node.as_str()])
     }
 }

@@ -1,5 +1,6 @@
 //! Machines with certificates, and people at them: the events name the node, the user, what was done and to whom.
 
+use std::io::Write as _;
 use std::ops::Deref;
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::door::outcome;
 use super::installation::Installation;
 use super::server::{Reply, Server};
+use super::stand_in::StandIn;
 use super::tools::{python, run};
 use super::upstream::Upstream;
 
@@ -17,14 +19,14 @@ const ANN: &str = "ann:a ward with seven windows";
 struct Clinic(Server);
 
 impl Clinic {
-    fn before(upstream: &Upstream, grants: &str) -> Self {
+    fn before(upstream: &str, grants: &str) -> Self {
         let installation = Installation::new();
         installation.append(&format!(
             "\n[[service]]\nname = \"fhir\"\nkind = \"fhir\"\npath = \"/fhir\"\nupstream = \"{}\"\n\
              require = [\"node\", \"user\"]\nidentify_as = \"X-OpenHIM-ClientID\"\n{grants}",
-            upstream.url()
+            upstream
         ));
-        for node in ["lab", "ward"] {
+        for node in ["lab", "ward", "new"] {
             let file =
                 |ending: &str| installation.file(&format!("{node}.{ending}")).to_str().unwrap().to_owned();
             let (key, certificate) = (file("key"), file("pem"));
@@ -62,7 +64,9 @@ impl Clinic {
                 "pass:x",
             ];
             run(Command::new("openssl").args(packed), b"").good();
-            installation.command(&["node", "enroll", node, "--certificate", &certificate]).good();
+            if node != "new" {
+                installation.command(&["node", "enroll", node, "--certificate", &certificate]).good();
+            }
         }
         let (name, password) = ANN.split_once(':').unwrap();
         installation.command_reading(&["user", "create", name], format!("{password}\n").as_bytes()).good();
@@ -118,7 +122,7 @@ const TO_ANN: &str = "\n[[grant]]\nuser = \"ann\"\nservice = \"fhir\"\n";
 #[test]
 fn curl_with_a_pkcs_12_does_everything_and_the_events_name_node_user_action_and_patients() {
     let upstream = Upstream::start();
-    let clinic = Clinic::before(&upstream, TO_ANN);
+    let clinic = Clinic::before(upstream.url(), TO_ANN);
     let doe = r#"{"resourceType":"Patient","identifier":[{"system":"urn:ids","value":"7"}],"name":[{"family":"Doe"}]}"#;
     let made = clinic.good("lab", "POST", "/Patient", doe);
     let id = made["id"].as_str().unwrap();
@@ -150,7 +154,7 @@ fn curl_with_a_pkcs_12_does_everything_and_the_events_name_node_user_action_and_
 #[test]
 fn a_python_client_does_everything() {
     let upstream = Upstream::start();
-    let clinic = Clinic::before(&upstream, TO_ANN);
+    let clinic = Clinic::before(upstream.url(), TO_ANN);
     let mut program = python();
     program.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fhir/with_fhirpy.py")).arg(clinic.url("/fhir"));
     program.args(["ca.pem", "lab.pem", "lab.key"].map(|name| clinic.file(name)));
@@ -173,7 +177,7 @@ fn a_node_that_may_do_with_its_own_alone_sees_nothing_of_others() {
     let upstream = Upstream::start();
     let own = "\n[[grant]]\nnode = \"lab\"\nservice = \"fhir\"\nown = true\n\
                \n[[grant]]\nnode = \"ward\"\nservice = \"fhir\"\n";
-    let clinic = Clinic::before(&upstream, own);
+    let clinic = Clinic::before(upstream.url(), own);
     let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
     let (labs, wards) = {
         let patient = r#"{"resourceType":"Patient"}"#;
@@ -208,9 +212,42 @@ fn a_node_that_may_do_with_its_own_alone_sees_nothing_of_others() {
 }
 
 #[test]
+fn what_was_deleted_and_what_a_revoked_node_had_is_nobodys_own() {
+    let upstream = StandIn::answering(|asked, stream| {
+        let body = r#"{"resourceType":"Patient","id":"1"}"#;
+        let head = match asked.method.as_str() {
+            "POST" => "201 Created\r\nLocation: /fhir/Patient/1/_history/1",
+            "DELETE" => return stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n"),
+            _ => "200 OK",
+        };
+        write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    });
+    let own = "\n[[grant]]\nnode = \"lab\"\nservice = \"fhir\"\nown = true\n\
+               \n[[grant]]\nnode = \"ward\"\nservice = \"fhir\"\n";
+    let clinic = Clinic::before(&format!("{}/fhir", upstream.url()), own);
+    let patient = r#"{"resourceType":"Patient","id":"1"}"#;
+    clinic.good("lab", "POST", "/Patient", patient);
+    clinic.good("lab", "GET", "/Patient/1", "");
+    assert_eq!(clinic.ask("lab", "DELETE", "/Patient/1", "").status, 204);
+    // The server says 200 of one that was not there.
+    clinic.good("ward", "PUT", "/Patient/1", patient);
+    outcome(&clinic.ask("lab", "GET", "/Patient/1", ""), 403, "forbidden");
+
+    clinic.good("lab", "POST", "/Patient", patient);
+    clinic.good("lab", "GET", "/Patient/1", "");
+    clinic.command(&["node", "revoke", "lab"]).good();
+    let certificate = clinic.file("new.pem").to_str().unwrap().to_owned();
+    clinic.command(&["node", "enroll", "lab", "--certificate", &certificate]).good();
+    let another = r#"{"resourceType":"Patient"}"#;
+    outcome(&clinic.ask("new", "GET", "/Patient/1", ""), 403, "forbidden");
+    clinic.good("new", "POST", "/Patient", another);
+    clinic.good("new", "GET", "/Patient/1", "");
+}
+
+#[test]
 fn who_comes_without_one_of_the_two_is_told_so_in_fhirs_words() {
     let upstream = Upstream::start();
-    let clinic = Clinic::before(&upstream, TO_ANN);
+    let clinic = Clinic::before(upstream.url(), TO_ANN);
     let packed = format!("{}:x", clinic.file("lab.p12").display());
     let reply = clinic.curl("/fhir/Patient", &["--cert-type", "P12", "--cert", &packed], b"");
     outcome(&reply, 401, "login");

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::permit::{alarm_event, disclosed, leads_to, microseconds, shortened};
 use crate::base::address::ClientAddress;
 use crate::base::id::TransactionId;
+use crate::base::identity::NodeName;
 use crate::base::name::ServiceName;
 use crate::flows::caller::Caller;
 use crate::flows::door::Door;
@@ -124,7 +125,9 @@ impl Admitted {
     ///
     /// [`CommitError`]: the piece stays here; try again.
     pub async fn disclose(&self, door: &Door, named: Named, now: Timestamp) -> Result<(), CommitError> {
-        let notes = self.notes_of(&named.created, now).collect();
+        // What one batch makes and deletes may be there or not: then it is nobody's.
+        let gone = named.gone.iter().map(|resource| self.note_of(resource, None, now));
+        let notes = self.notes_of(&named.created, now).chain(gone).collect();
         // It leaves by the decision that is looked at before each piece. A crash here leaves it recorded
         // as named, whether or not it still left.
         let happened = disclosed(&named, &self.event(What::Disclosed { patients: 0 }, Outcome::Done));
@@ -133,14 +136,13 @@ impl Admitted {
 
     /// Notes whose the resources are that were made.
     fn notes_of<'a>(&'a self, created: &'a [String], at: Timestamp) -> impl Iterator<Item = Change> + 'a {
-        created.iter().map(move |resource| {
-            Change::NoteCreation(fhir_creation::Note {
-                service: self.service.clone(),
-                resource: resource.clone(),
-                node: self.caller.node().map(|node| node.name().clone()),
-                at,
-            })
-        })
+        let node = self.caller.node().map(|node| node.name().clone());
+        created.iter().map(move |resource| self.note_of(resource, node.clone(), at))
+    }
+
+    fn note_of(&self, resource: &str, node: Option<NodeName>, at: Timestamp) -> Change {
+        let (service, resource) = (self.service.clone(), resource.to_owned());
+        Change::NoteCreation(fhir_creation::Note { service, resource, node, at })
     }
 
     fn event(&self, what: What, outcome: Outcome) -> Happened {

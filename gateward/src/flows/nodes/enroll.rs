@@ -13,7 +13,7 @@ use crate::flows::grants;
 use crate::flows::record::{Happened, NodeChanged, Personal, What};
 use crate::store::grant::{self, Origin};
 use crate::store::node::{self, CredentialRow, NodeRow};
-use crate::store::{self, Change, CommitError, revocation};
+use crate::store::{self, Change, CommitError, fhir_creation, revocation};
 
 /// What a node is to be known by.
 #[derive(Debug, Clone)]
@@ -122,6 +122,7 @@ pub async fn enroll(door: &Door, enrolled: &[Enrolled], by: &str, now: Timestamp
             revoked_at: None,
         };
         happened.push(event(by, &row, &one.credential, What::NodeEnrolled));
+        changes.push(Change::ForgetCreations(fhir_creation::Forget { node: node.name.clone() }));
         changes.push(Change::EnrollNode(node::Create { node, roles }));
         changes.push(Change::AddNodeCredential(Box::new(node::AddCredential(row))));
     }

@@ -472,18 +472,21 @@ pub struct Named {
     pub patients: Vec<String>,
     /// What was created, as `Type/id`.
     pub created: Vec<String>,
+    /// What was deleted: it is nobody's own any more.
+    pub gone: Vec<String>,
 }
 
 impl Named {
     /// Whether it names nobody and nothing.
     pub fn is_empty(&self) -> bool {
-        self.patients.is_empty() && self.created.is_empty()
+        self.patients.is_empty() && self.created.is_empty() && self.gone.is_empty()
     }
 
     /// Takes `more` in.
     pub fn add(&mut self, more: Self) {
         self.patients.extend(more.patients);
         self.created.extend(more.created);
+        self.gone.extend(more.gone);
     }
 }
 

@@ -93,7 +93,7 @@ pub fn named_by_head(request: &::fhir::Request, status: StatusCode, fields: &Hea
 fn note(became: Became, named: &mut Named) {
     match became {
         Became::Made(kind, id) => named.created.push(format!("{kind}/{id}")),
-        Became::Gone(..) => {}
+        Became::Gone(kind, id) => named.gone.push(format!("{kind}/{id}")),
     }
 }
 
@@ -154,6 +154,25 @@ mod tests {
             batch(r#"{"request":{"method":"POST","url":"Basic"},"resource":{"resourceType":"Basic"}}"#);
         assert_eq!(made("POST", "", &other, (200, ""), FORGED), nothing);
         assert_eq!(made("GET", "/Patient/1", "", (201, "Patient/victim"), ""), nothing);
+    }
+
+    #[test]
+    fn what_was_asked_to_be_deleted_and_is_gone_is_known() {
+        let asked = |path| Asked { method: "DELETE", path, ..Asked::default() };
+        let gone = |path, status| {
+            let request = Request::read(&asked(path)).unwrap();
+            named_by_head(&request, StatusCode::from_u16(status).unwrap(), &HeaderMap::new()).gone
+        };
+        assert_eq!(gone("/Patient/1", 204), ["Patient/1"]);
+        assert_eq!(gone("/Patient/1", 409), [""; 0]);
+        let body = r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"DELETE","url":"Patient/1"}}]}"#;
+        let kind = Some("application/fhir+json");
+        let asked = Asked { method: "POST", content_type: kind, body: body.as_bytes(), ..Asked::default() };
+        let (mut inspector, mut ready) =
+            (Inspector::new(Arc::new(Request::read(&asked).unwrap())), VecDeque::new());
+        let answer = r#"{"resourceType":"Bundle","entry":[{"response":{"status":"204"}}]}"#;
+        inspector.push(&Bytes::from_static(answer.as_bytes()), &mut ready).unwrap();
+        assert_eq!(ready.into_iter().flat_map(|piece| piece.named.gone).collect::<Vec<_>>(), ["Patient/1"]);
     }
 
     #[test]
