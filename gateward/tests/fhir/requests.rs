@@ -159,7 +159,7 @@ fn nothing_of_the_callers_head_goes_upstream_but_conditions_and_wishes() {
     let issuer = gnupg.issuer();
     let upstream = StandIn::answering(|_, stream| {
         use std::io::Write as _;
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"resourceType\":\"Patient\"}")
     });
     let door = Door::before(&format!("{}/fhir", upstream.url()), ALL, &issuer);
     let mut more = Vec::new();
