@@ -215,8 +215,8 @@ impl Part {
     fn resources(&mut self, found: Found) -> Result<(), NotUnderstood> {
         self.patients.extend(found.patients);
         let is_patch = self.interaction == Interaction::Patch;
-        let in_patch = found.like_conditional.into_iter().filter(|_| is_patch);
-        for reference in found.conditional.into_iter().chain(in_patch) {
+        let might_refer = found.like_conditional.into_iter().filter(|_| is_patch);
+        for reference in found.conditional.into_iter().chain(might_refer) {
             let by = reference.split_once('?').and_then(|(kind, by)| Some((ResourceType::named(kind)?, by)));
             let Some((kind, criteria)) = by else {
                 return Err(NotUnderstood::Body(

@@ -133,13 +133,13 @@ fn in_query(query: &str, found: &mut impl Extend<Patient>) -> bool {
     let mut names = false;
     for (name, value) in query.pairs() {
         for value in crate::query::values(value) {
-            let named = match name {
+            let patient = match name {
                 "_id" => Some(Patient::id(&value)),
                 "identifier" => Some(Patient::token(&value)),
                 _ => None,
             };
-            names |= named.is_some();
-            found.extend(named);
+            names |= patient.is_some();
+            found.extend(patient);
         }
     }
     names
