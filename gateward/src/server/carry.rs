@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, AUTHORIZATION, AsHeaderName, HOST, LOCATION};
-use http::{HeaderMap, StatusCode, request};
+use http::{HeaderMap, Method, StatusCode, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::another_site;
 use super::answer::{self, Answered, Form, Problem};
 use super::connection::CameFrom;
 use super::found::{Content, Failed, Found};
@@ -87,7 +88,12 @@ impl Carriage {
         let page = service.service.challenge == Challenge::Page;
         let shown = Shown {
             authorization: authorization(&service.service, &self.head.headers),
-            session: session(&service.service, &self.head.headers),
+            session: session(
+                &service.service,
+                &self.head.method,
+                host(&self.head.headers),
+                &self.head.headers,
+            ),
             method: self.head.method.as_str(),
             target: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
             address: self.from.address,
@@ -344,9 +350,22 @@ pub(super) fn authorization<'a>(service: &Service, fields: &'a HeaderMap) -> Opt
     if service.challenge == Challenge::Page { None } else { only(fields, AUTHORIZATION, "?") }
 }
 
-/// The session that a browser shows, where `service` has a page of ours.
-pub(super) fn session<'a>(service: &Service, fields: &'a HeaderMap) -> Option<&'a str> {
-    if service.challenge == Challenge::Page { session_cookie(fields) } else { None }
+/// The session that a browser shows, where `service` has a page of ours; none where the page of another site had the
+/// browser send what may change something.
+pub(super) fn session<'a>(
+    service: &Service,
+    method: &Method,
+    host: Option<&str>,
+    fields: &'a HeaderMap,
+) -> Option<&'a str> {
+    let counts =
+        service.challenge == Challenge::Page && !another_site::asks_for_a_change(method, host, fields);
+    if counts { session_cookie(fields) } else { None }
+}
+
+/// The host that was asked.
+fn host(fields: &HeaderMap) -> Option<&str> {
+    fields.get(HOST).and_then(|host| host.to_str().ok())
 }
 
 /// What the client said beside what it asks.

@@ -3,6 +3,7 @@
 mod accept;
 mod access_tokens;
 mod admin;
+mod another_site;
 mod answer;
 pub mod authorities;
 pub mod backup;

@@ -80,7 +80,7 @@ impl Question<'_> {
         let door = &self.opened.door;
         let shown = Shown {
             authorization: authorization(&service.service, fields),
-            session: session(&service.service, fields),
+            session: session(&service.service, &original.method, original.host.as_deref(), fields),
             method: original.method.as_str(),
             target: original.target.as_str(),
             address,

@@ -45,18 +45,27 @@ pub async fn find(reader: &Reader, hash: &Sha256) -> Result<Option<SessionRow>, 
         .await
 }
 
-/// Begins a session.
+/// How many sessions one user has at most: each costs a row for hours, and a program could begin thousands.
+pub const OF_ONE_USER: u32 = 20;
+
+/// Begins a session; the oldest of the user's ends where there would be too many.
 #[derive(Debug)]
 pub struct Begin(pub SessionRow);
 
 impl Begin {
-    pub(super) fn statement(&self) -> Statement<'_> {
+    pub(super) fn statements(&self) -> Vec<Statement<'_>> {
         let new = &self.0;
-        Statement::one(
+        let begin = Statement::one(
             "INSERT INTO session (hash, user_name, created_at, last_seen_at, expires_at) \
              VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
             values![&new.hash, new.user.as_str(), new.created_at, new.last_seen_at, new.expires_at],
-        )
+        );
+        let end_oldest = Statement::any(
+            "DELETE FROM session WHERE user_name = ?1 AND hash <> ?2 AND hash NOT IN \
+             (SELECT hash FROM session WHERE user_name = ?1 ORDER BY created_at DESC, hash LIMIT ?3)",
+            values![new.user.as_str(), &new.hash, OF_ONE_USER],
+        );
+        vec![begin, end_oldest]
     }
 }
 

@@ -139,7 +139,7 @@ impl Change {
             Self::DeleteApiToken(change) => vec![change.statement()],
             Self::SweepApiTokens(change) => vec![change.statement()],
             Self::ApiTokenUsed(change) => vec![change.statement()],
-            Self::BeginSession(change) => vec![change.statement()],
+            Self::BeginSession(change) => change.statements(),
             Self::SessionSeen(change) => vec![change.statement()],
             Self::EndSession(change) => vec![change.statement()],
             Self::SweepSessions(change) => vec![change.statement()],

@@ -349,3 +349,34 @@ async fn the_application_gets_its_authorization_and_cookies_and_never_ours() {
     assert!(head.contains("authorization: bearer of-the-application"), "{head}");
     assert!(head.contains("cookie: theirs=1\r\n") && !head.contains("gateward"), "{head}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_host_changes_nothing_with_the_cookie() {
+    let (port, heads) = echo().await;
+    let door = Installation::with(&configured(&format!("http://127.0.0.1:{port}"))).await;
+    let mut browser = logged_in(&door).await;
+    let mut send = async |name: &str, value: &str| {
+        let request = Request::post("https://localhost/app/x").header(name, value);
+        browser.send(&door, request, String::new()).await.status.as_u16()
+    };
+    assert_eq!(send("sec-fetch-site", "same-site").await, 401);
+    assert_eq!(send("origin", "https://other.localhost").await, 401);
+    assert!(heads.lock().unwrap().is_empty(), "the application hears of none of them");
+    assert_eq!(send("sec-fetch-site", "same-origin").await, 200);
+    assert_eq!(send("origin", "https://localhost").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_logs_in_again_and_again_has_a_bounded_number_of_sessions() {
+    let door = open().await;
+    let mut first = logged_in(&door).await;
+    for _ in 0..19 {
+        door.pass(SignedDuration::from_secs(1));
+        logged_in(&door).await;
+    }
+    assert_eq!(first.get(&door, "/app/restricted.txt").await.status, 200, "twenty live");
+    door.pass(SignedDuration::from_secs(1));
+    let mut last = logged_in(&door).await;
+    assert_eq!(first.get(&door, "/app/restricted.txt").await.status, 303, "the oldest made room");
+    assert_eq!(last.get(&door, "/app/restricted.txt").await.status, 200);
+}
