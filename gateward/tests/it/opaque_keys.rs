@@ -351,6 +351,11 @@ async fn who_shows_no_key_is_ckans_to_judge_and_their_cookies_pass() {
     assert_eq!((last.target.as_str(), last.field("cookie")), ("/dataset/?q=a+b", Some("ckan=abc")));
     assert_eq!((last.field("referer"), last.field("x-remote-user")), (Some("https://localhost/"), None));
     assert_eq!(house.bodies("released")[0]["grant"], "open");
+    // What they look for stands where it can be erased.
+    let released =
+        house.installation.events().into_iter().rfind(|event| event.body.contains("\"released\"")).unwrap();
+    assert!(!released.body.contains("a+b"), "{}", released.body);
+    assert!(released.personal.as_ref().unwrap().contains("\"/dataset/?q=a+b\""), "{released:?}");
 }
 
 #[tokio::test]

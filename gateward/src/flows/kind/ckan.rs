@@ -126,13 +126,11 @@ impl Ckan {
             fields: HeaderMap::new(),
             websocket: false,
         };
-        let what = match query {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        };
+        // A query may name somebody: it is recorded where it can be erased.
+        let target = query.map(|query| without_keys(&format!("{path}?{query}")).into_owned());
         Ok(Meaning {
-            what: without_keys(&what).into_owned(),
-            about: About::default(),
+            what: without_keys(&path).into_owned(),
+            about: About { target, ..About::default() },
             entry: Entry::Keyed(self.existing_keys),
             effect: if reads { Effect::Read } else { Effect::Change },
             concerns: Concerns::Nothing(forward, Inspection::Nothing),

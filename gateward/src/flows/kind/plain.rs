@@ -102,11 +102,13 @@ impl Plain {
         }
         let path = target::decoded(rest).map_err(|target::Ambiguous(why)| NotUnderstood::Path(why))?;
         let mut target = utf8_percent_encode(&path, ENCODED).to_string();
-        let mut what = format!("{}{path}", self.recorded_below);
-        // A folder has no use for a query; a server behind us gets it as it came, and so does the record.
+        let what = format!("{}{path}", self.recorded_below);
+        let mut about = About::default();
+        // A folder has no use for a query; a server behind us gets it as it came. It may hold a name, or what opens
+        // something there: it is recorded where it can be erased.
         if let Some(query) = query.filter(|_| !self.reads_folder) {
             target = format!("{target}?{query}");
-            what = format!("{what}?{query}");
+            about.target = Some(format!("{what}?{query}"));
         }
         let forward = Forward {
             method: method.clone(),
@@ -119,13 +121,7 @@ impl Plain {
         };
         // What is said on a websocket nobody here understands: it may change anything.
         let effect = if is_read(method) && !websocket { Effect::Read } else { Effect::Change };
-        Ok(Meaning {
-            what,
-            about: About::default(),
-            entry: Entry::Required,
-            effect,
-            concerns: Concerns::Service(forward),
-        })
+        Ok(Meaning { what, about, entry: Entry::Required, effect, concerns: Concerns::Service(forward) })
     }
 }
 
@@ -183,6 +179,8 @@ mod tests {
         let read = meaning(&server, &Method::GET, "/%61%20b?").map(|meaning| meaning.concerns);
         let Ok(Concerns::Service(forward)) = read else { panic!("{read:?}") };
         assert_eq!(forward.target, "/a%20b%3F?a=%20");
+        let Meaning { what, about, .. } = meaning(&server, &Method::GET, "/%61%20b").unwrap();
+        assert_eq!((what.as_str(), about.target.as_deref()), ("/a b", Some("/a b?a=%20")));
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             assert_eq!(meaning(&server, &method, "/a").unwrap().effect, Effect::Change, "{method}");
         }
