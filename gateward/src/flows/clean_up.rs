@@ -1,6 +1,6 @@
 //! Takes expired logins away: exactly those, counted, each named in an event.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::door::Door;
 use super::record::{Happened, What};
@@ -9,10 +9,13 @@ use crate::base::id::LoginName;
 use crate::base::time::later;
 use crate::store::revocation::Revision;
 use crate::store::temporary_login::{self, Delete};
-use crate::store::{Change, CommitError, Failed, api_token, session};
+use crate::store::{Change, CommitError, Failed, api_token, existing_key, session};
 
 /// How many logins one event names.
 const AT_ONCE: u32 = 200;
+
+/// For how long one of CKAN's own keys is listed that was seen once: it may be none.
+const SEEN_ONCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Deletes every login that ended at or before `now`; returns how many there were.
 ///
@@ -37,7 +40,7 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
     }
 }
 
-/// Deletes API tokens and sessions that ended at or before `now`. They open nothing already, and nobody needs to be told.
+/// Deletes API tokens and sessions that ended at or before `now`, and forgets CKAN's own keys that came once. They open nothing already, and nobody needs to be told.
 ///
 /// # Errors
 ///
@@ -47,6 +50,7 @@ pub async fn forget_ended(door: &Door, now: Timestamp) -> Result<(), CommitError
     let changes = vec![
         Change::SweepApiTokens(api_token::Sweep { ended_by: now }),
         Change::SweepSessions(session::Sweep { ended_by: now, idle_since }),
+        Change::SweepExistingKeys(existing_key::Sweep { not_since: later(now, -SEEN_ONCE) }),
     ];
     door.recorder.commit(None, changes, &[], now).await
 }

@@ -58,7 +58,8 @@ pub async fn all(reader: &Reader) -> Result<Vec<ExistingKeyRow>, Error> {
     reader.all(Query::of(TABLE, sql, Vec::new()), row).await
 }
 
-/// Notes that one was seen; a new one only while there is room.
+/// Notes that one was seen. Where there is no room for a new one, the oldest makes some that was seen once alone;
+/// where all came again, it is not listed.
 #[derive(Debug)]
 pub struct See {
     /// Which.
@@ -72,15 +73,39 @@ pub struct See {
 }
 
 impl See {
-    pub(super) fn statement(&self) -> Statement<'_> {
+    pub(super) fn statements(&self) -> Vec<Statement<'_>> {
+        let make_room = Statement::any(
+            "DELETE FROM existing_key WHERE pseudonym IN (SELECT pseudonym FROM existing_key \
+                  WHERE first_seen_at = last_seen_at AND (SELECT count(*) FROM existing_key) >= ?2 \
+                  ORDER BY last_seen_at, pseudonym LIMIT 1) \
+                  AND NOT EXISTS (SELECT 1 FROM existing_key WHERE pseudonym = ?1)",
+            values![&self.pseudonym, LISTED],
+        );
         // Nothing where there is no room: the request goes on all the same.
-        Statement::any(
+        let note = Statement::any(
             "INSERT INTO existing_key (pseudonym, service, first_seen_at, last_seen_at, last_address) \
                   SELECT ?1, ?2, ?3, ?3, ?4 WHERE EXISTS (SELECT 1 FROM existing_key WHERE pseudonym = ?1) \
                   OR (SELECT count(*) FROM existing_key) < ?5 ON CONFLICT (pseudonym) DO UPDATE SET \
                   service = excluded.service, last_seen_at = excluded.last_seen_at, \
                   last_address = excluded.last_address",
             values![&self.pseudonym, self.service.as_str(), self.at, &self.address, LISTED],
+        );
+        vec![make_room, note]
+    }
+}
+
+/// Forgets those that were seen once, and not since this instant: strangers can make up any number.
+#[derive(Debug)]
+pub struct Sweep {
+    /// The instant.
+    pub not_since: Timestamp,
+}
+
+impl Sweep {
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement::any(
+            "DELETE FROM existing_key WHERE first_seen_at = last_seen_at AND last_seen_at <= ?1",
+            values![self.not_since],
         )
     }
 }

@@ -359,6 +359,33 @@ async fn who_shows_no_key_is_ckans_to_judge_and_their_cookies_pass() {
 }
 
 #[tokio::test]
+async fn strangers_who_fill_the_list_of_existing_keys_keep_no_key_that_is_in_use_out_of_it() {
+    let house = House::with("pass").await;
+    house.installation.database().execute(&fill("2020-01-01T00:00:00.000000Z"));
+    house.ask_with(KEY).await;
+    let listed = || house.installation.command(&["access-token", "existing"]).0;
+    let ours = |listed: &str| listed.lines().next().is_some_and(|line| line.contains("127.0.0.1"));
+    let (first, lines) = (listed(), 10_000);
+    assert!(ours(&first), "{}", first.lines().next().unwrap());
+    assert_eq!(first.lines().count(), lines, "one that was seen once made room");
+    // What came once and not for a week goes by itself.
+    let door = house.installation.door().await;
+    gateward::flows::clean_up::forget_ended(&door, house.installation.now()).await.unwrap();
+    let left = listed();
+    assert!(ours(&left));
+    assert_eq!(left.lines().count(), 2, "{left}");
+    assert!(left.contains("twice"), "one that came again stays: {left}");
+}
+
+/// Fills the list with keys that were seen at `time` once, and one that came twice.
+fn fill(time: &str) -> String {
+    let row = |name: &str, last: &str| format!("('{name}', 'dcor', '{time}', '{last}', '192.0.2.1')");
+    let once = (1..10_000).map(|number| row(&format!("p{number}"), time));
+    let rows: Vec<_> = once.chain([row("twice", "2020-01-02T00:00:00.000000Z")]).collect();
+    format!("INSERT INTO existing_key VALUES {}", rows.join(", "))
+}
+
+#[tokio::test]
 async fn what_changes_something_is_recorded_before_ckan_sees_it_and_what_reads_once() {
     let house = House::with("refuse").await;
     let token = house.make_alive(false).await;

@@ -37,7 +37,7 @@ impl Existing {
             context.print(out, &text, &json)?;
         }
         if u32::try_from(rows.len()).is_ok_and(|rows| rows >= existing_key::LISTED) {
-            say("there may be more: no new ones are listed from here on");
+            say("the list is full: what was seen once makes room for new ones, and there may be more");
         }
         Ok(YES)
     }
