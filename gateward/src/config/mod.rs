@@ -62,6 +62,9 @@ pub use verify::{SystemUser, VERIFY, Verify};
 /// Where our own pages stand on the public listener.
 const LOGIN_PAGE: &str = "/gateward";
 
+/// Where callers read what version this is.
+const VERSION: &str = "/version";
+
 /// What kind of installation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -403,12 +406,13 @@ impl Config {
         stands.into_iter().find(|(stands, _)| *stands).map_or(Ok(()), |(_, what)| Err(what))
     }
 
-    /// What of the public listener's paths is ours, and no service's.
-    fn own_places(&self) -> [(UrlPath, &'static str); 3] {
+    /// What of the public listener's paths is ours, and no service's, with all that is below.
+    pub fn own_places(&self) -> [(UrlPath, &'static str); 4] {
         let ours = |path: &str| UrlPath::try_from(path.to_owned()).expect("it is a path");
         [
             (self.exchange.path.clone(), "the exchange"),
             (ours(LOGIN_PAGE), "our login page"),
+            (ours(VERSION), "the place where our version stands"),
             (ours(VERIFY), "the place where proxies ask"),
         ]
     }
@@ -608,12 +612,17 @@ mod tests {
     }
 
     #[test]
-    fn where_proxies_ask_no_service_stands() {
-        for path in ["/verify", "/verify/x"] {
+    fn where_we_stand_ourselves_no_service_does() {
+        for (path, place) in [
+            ("/verify", "where proxies ask"),
+            ("/verify/x", "where proxies ask"),
+            ("/version", "where our version stands"),
+            ("/gateward/app", "our login page"),
+        ] {
             let service = format!(
                 "[[service]]\nkind = \"plain\"\npath = \"{path}\"\nupstream = \"verify\"\nrequire = [\"login\"]\n"
             );
-            assert!(refusal(&service).1.contains("where proxies ask"), "{path}");
+            assert!(refusal(&service).1.contains(place), "{path}");
         }
     }
 
