@@ -66,7 +66,22 @@ impl Connection {
 
     /// Asks, and reads the whole answer: its status and its body.
     pub fn get(&mut self, path: &str) -> io::Result<(u16, String)> {
-        self.ask(path)?;
+        let (status, _, body) = self.send("GET", path, "", "")?;
+        Ok((status, body))
+    }
+
+    /// Asks with these lines of the head, and reads the whole answer: its status, its head and its body.
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &str,
+    ) -> io::Result<(u16, String, String)> {
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        write!(self.tls, "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}{length}\r\n{body}")?;
+        self.tls.flush()?;
         let mut read = Vec::new();
         let head = loop {
             if let Some(at) = read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -74,14 +89,16 @@ impl Connection {
             }
             self.more(&mut read)?;
         };
-        let fields = String::from_utf8_lossy(&read[..head]).to_ascii_lowercase();
+        let text = String::from_utf8_lossy(&read[..head]).into_owned();
+        let fields = text.to_ascii_lowercase();
         let status = fields.split(' ').nth(1).unwrap().parse().unwrap();
         let length = fields.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.unwrap_or("0").trim().parse().unwrap();
+        let length = length.filter(|_| method != "HEAD").unwrap_or("0");
+        let length: usize = length.trim().parse().unwrap();
         while read.len() < head + length {
             self.more(&mut read)?;
         }
-        Ok((status, String::from_utf8_lossy(&read[head..]).into_owned()))
+        Ok((status, text, String::from_utf8_lossy(&read[head..]).into_owned()))
     }
 
     fn more(&mut self, read: &mut Vec<u8>) -> io::Result<()> {
