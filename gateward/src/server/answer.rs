@@ -487,7 +487,6 @@ pub fn no_operator(error: &operate::Error) -> Answered {
                 .answer()
         }
         operate::Error::Unknown(passwords::Error::Busy) => busy().answer(),
-        operate::Error::Unknown(error @ passwords::Error::Unfinished) => shut(error).answer(),
         operate::Error::Unknown(passwords::Error::Store(error)) => shut(error).answer(),
         operate::Error::Unknown(passwords::Error::Commit(error)) | operate::Error::Commit(error) => {
             shut(error).answer()

@@ -56,7 +56,7 @@ impl From<passwords::Error> for Error {
             passwords::Error::TooMany { wait_seconds, reference } => {
                 Self::TooMany { wait_seconds, reference }
             }
-            passwords::Error::Busy | passwords::Error::Unfinished => Self::Busy,
+            passwords::Error::Busy => Self::Busy,
             passwords::Error::Store(error) => Self::Store(error),
             passwords::Error::Commit(error) => Self::Commit(error),
         }

@@ -57,9 +57,6 @@ pub enum Error {
     /// The caller comes back.
     #[error("too many log in at once")]
     Busy,
-    /// The program's: a hash was never finished.
-    #[error("a password could not be proven")]
-    Unfinished,
     /// The operator's; the caller may come back.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -171,7 +168,16 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         Ok(found) => found,
         Err(error) => {
             guess.map(Guess::not_judged);
+    let found = match done.await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
+            guess.not_judged();
             return Err(error.into());
+        }
+        Err(error) => {
+            tracing::error!(%error, "a hash was never finished");
+            guess.not_judged();
+            return Err(Error::Busy);
         }
     };
     let right = found.is_right && password.is_some();

@@ -193,9 +193,7 @@ fn refused(opened: &Opened, error: &passwords::Error, to: Option<&str>) -> Answe
             answered.headers_mut().insert(RETRY_AFTER, (*wait_seconds).into());
             return answered;
         }
-        passwords::Error::Busy | passwords::Error::Unfinished => {
-            "Too many are logging in at the moment. Please try again."
-        }
+        passwords::Error::Busy => "Too many are logging in at the moment. Please try again.",
         passwords::Error::Store(error) => return answer::shut(error).answer(),
         passwords::Error::Commit(error) => return answer::shut(error).answer(),
     };
