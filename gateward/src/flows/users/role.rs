@@ -53,16 +53,6 @@ impl HeldRole {
     pub fn may_change_everything(&self) -> bool {
         self.service.is_none() && self.role != Role::Auditor
     }
-
-    /// Whether they may look at what concerns all services.
-    pub fn may_see_everything(&self) -> bool {
-        self.service.is_none()
-    }
-
-    /// Whether they may look at what concerns `service`.
-    pub fn may_see(&self, service: &ServiceName) -> bool {
-        self.service.as_ref().is_none_or(|own| own == service)
-    }
 }
 
 #[cfg(test)]
@@ -70,19 +60,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_for_one_service_opens_nothing_that_concerns_another() {
-        let files: ServiceName = "files".parse().unwrap();
-        let data = "data".parse().unwrap();
-        let held = HeldRole { role: Role::Admin, service: Some(files.clone()) };
-        assert!(held.may_see(&files) && !held.may_see(&data));
-        assert!(!held.may_change_everything() && !held.may_see_everything());
-        let all = HeldRole { service: None, ..held };
-        assert!(all.may_see(&data) && all.may_change_everything() && all.may_see_everything());
+    fn a_role_for_one_service_changes_nothing_that_concerns_all() {
+        let held = HeldRole { role: Role::Admin, service: Some("files".parse().unwrap()) };
+        assert!(!held.may_change_everything());
+        assert!(HeldRole { service: None, ..held }.may_change_everything());
     }
 
     #[test]
     fn an_auditor_changes_nothing() {
         let auditor = HeldRole { role: Role::Auditor, service: None };
-        assert!(auditor.may_see_everything() && !auditor.may_change_everything());
+        assert!(!auditor.may_change_everything());
     }
 }
