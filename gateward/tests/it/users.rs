@@ -80,6 +80,17 @@ async fn prove(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_shows_other_credentials_than_a_service_takes_is_told_where_that_is_said() {
+    let door = with_ann().await;
+    for shown in ["Negotiate YTpi", "Bearer"] {
+        let refused = door.connect().await.get(PATH, Some(shown.to_owned())).await.unwrap();
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        let said = refused.text();
+        assert!(said.contains("WWW-Authenticate says which") && !said.contains("Digest"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_opens_what_its_owner_was_granted_and_the_record_says_whose_it_was() {
     let door = with_ann().await;
     let challenged = door.connect().await.get(PATH, None).await.unwrap();

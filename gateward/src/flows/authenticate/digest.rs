@@ -248,7 +248,9 @@ async fn refuse_malformed(
     now: Timestamp,
 ) -> Error {
     let wrong = match malformed {
-        Malformed::OtherScheme => Wrong::new("other-scheme", "this service takes HTTP Digest (RFC 7616)"),
+        Malformed::OtherScheme => {
+            Wrong::new("other-scheme", "this service takes other credentials: WWW-Authenticate says which")
+        }
         Malformed::NotOffered(_) => {
             Wrong::new("unsupported", "this service takes HTTP Digest with MD5 and qop=auth (RFC 7616)")
         }
