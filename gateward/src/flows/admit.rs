@@ -173,8 +173,10 @@ async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Err
         }
         policy = newest;
     };
+    let require = ask.service.require;
     Ok(Permit {
         caller,
+        nodes_alone: require.node && !require.person,
         service: ask.service.name.clone(),
         challenge: ask.service.challenge,
         meaning,

@@ -10,6 +10,7 @@ use super::nodes::KnownNode;
 use super::openhim::PassedOn;
 use super::policy::{Policy, Subject};
 use super::users::KnownUser;
+use crate::base::identity::NodeName;
 use crate::base::name::ServiceName;
 use crate::store;
 
@@ -37,7 +38,7 @@ pub enum Person {
 }
 
 impl Person {
-    /// What they are called in the record, and towards an upstream that is told.
+    /// What they are called in the record.
     pub fn name(&self) -> String {
         match self {
             Self::Login(login) => login.login().to_string(),
@@ -55,8 +56,8 @@ impl Person {
         }
     }
 
-    /// What an upstream is told that asks who comes.
-    fn told(&self) -> String {
+    /// What an upstream is told that asks who comes: the same name each time, whatever proved them.
+    pub fn told(&self) -> String {
         match self {
             Self::Login(_) | Self::User(_) | Self::AccessToken(_) => self.name(),
             // No user here has such a name, so that nobody can be taken for another.
@@ -160,6 +161,10 @@ fn of_issuer(issuer: &str, sub: &str) -> String {
     format!("{issuer}#{}", utf8_percent_encode(sub, TOLD_APART))
 }
 
+fn told_of_node(name: &NodeName, nodes_alone: bool) -> String {
+    if nodes_alone { name.to_string() } else { format!("node:{name}") }
+}
+
 impl Caller {
     /// Nobody in particular.
     pub(super) fn nobody() -> Self {
@@ -230,9 +235,12 @@ impl Caller {
     }
 
     /// What an upstream is told that asks who comes: the person's name, or else the machine's.
-    pub fn told(&self) -> Option<String> {
-        let node = || self.node.as_ref().map(|node| node.name().to_string());
-        self.person.as_ref().map(Person::told).or_else(node)
+    ///
+    /// A machine may have the name of a user. Where people come, too, it is told as `node:NAME`, which no user can be
+    /// called; where it is `nodes_alone`, by its bare name.
+    pub fn told(&self, nodes_alone: bool) -> Option<String> {
+        let node = |name: &NodeName| told_of_node(name, nodes_alone);
+        self.person.as_ref().map(Person::told).or_else(|| self.node.as_ref().map(|one| node(one.name())))
     }
 
     /// As whom grants may name them: what either of them may do, both together may.
@@ -290,6 +298,14 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_machine_is_told_as_a_user_could_be_where_people_come_too() {
+        let ann: NodeName = "ann".parse().unwrap();
+        assert!("ann".parse::<crate::base::identity::UserName>().is_ok());
+        assert!(told_of_node(&ann, false).parse::<crate::base::identity::UserName>().is_err());
+        assert_eq!(told_of_node(&ann, true), "ann");
+    }
 
     #[test]
     fn whatever_an_issuer_calls_somebody_a_header_field_can_hold_it_and_tells_people_apart() {

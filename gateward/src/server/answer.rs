@@ -556,8 +556,8 @@ pub fn unclear(why: &Unclear, reference: Reference) -> Problem {
 pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>, asked: &HeaderMap) -> Answered {
     let caller = verified.caller();
     let told = [
-        (identify_as.cloned(), caller.told()),
-        (Some(X_GATEWARD_USER), caller.person().map(Person::name)),
+        (identify_as.cloned(), verified.told().map(str::to_owned)),
+        (Some(X_GATEWARD_USER), caller.person().map(Person::told)),
         (Some(X_GATEWARD_NODE), caller.node().map(|node| node.name().to_string())),
         (Some(X_GATEWARD_TRANSACTION), Some(verified.transaction().to_string())),
     ];

@@ -28,6 +28,8 @@ use crate::store::{Change, CommitError, existing_key, temporary_login};
 #[must_use = "a permit opens nothing until it is recorded"]
 pub struct Permit {
     pub(super) caller: Caller,
+    /// The service is for machines, and people do not come.
+    pub(super) nodes_alone: bool,
     pub(super) service: ServiceName,
     pub(super) challenge: Challenge,
     pub(super) meaning: Meaning,
@@ -65,7 +67,7 @@ impl Permit {
             no_data: self.allowed.no_data,
             upstream_asks: self.meaning.entry == Entry::Upstream || self.challenge == Challenge::Page,
             key: self.key_shown(),
-            told: self.caller.told(),
+            told: self.caller.told(self.nodes_alone),
             passed_on: self.caller.passed_on().cloned(),
             address: self.address,
             transaction: self.transaction,

@@ -15,6 +15,7 @@ use crate::store::CommitError;
 #[must_use = "the proxy may be told now"]
 pub struct Verified {
     transaction: TransactionId,
+    told: Option<String>,
     caller: Caller,
     key: KeyShown,
 }
@@ -28,6 +29,11 @@ impl Verified {
     /// Who was proven.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// What the proxy's upstream is told of who comes.
+    pub fn told(&self) -> Option<&str> {
+        self.told.as_deref()
     }
 
     /// Which key the proxy shows to what is behind it.
@@ -55,12 +61,12 @@ impl Permit {
             delivery: Delivery::NotObserved,
             detail: "outcome not observed",
         };
-        let key = self.key_shown();
+        let (key, told) = (self.key_shown(), self.caller.told(self.nodes_alone));
         let changes = self.noted().into_iter().collect();
         let happened = [self.event(transaction, what)];
         // A crash before the commit: the proxy gets no answer and lets nothing through. After it: recorded as
         // verified, whether or not anything came of it.
         door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
-        Ok(Verified { transaction, caller: self.caller, key })
+        Ok(Verified { transaction, told, caller: self.caller, key })
     }
 }
