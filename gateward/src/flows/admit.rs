@@ -120,6 +120,28 @@ pub enum Error {
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
+
+/// Decides what the head of a request decides alone, so that nobody's body is held who cannot come in:
+/// [`admit`] decides the same, once the body is there.
+///
+/// # Errors
+///
+/// [`Error`], recorded as there.
+pub async fn knock(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<(), Error> {
+    is_open(door, ask, now).await?;
+    says_who(ask)?;
+    let Require { node, either, .. } = ask.service.require;
+    if node && !either {
+        let policy = door.policy.current();
+        let found = policy.nodes.find(ask.shown.certificate, &door.trust.current(), now);
+        if let Err(why) = found {
+            let path = ask.service.kind.recordable(ask.request.rest);
+            return Err(no_node(door, ask, &path, why, now).await?);
+        }
+    }
+    Ok(())
+}
+
 /// Decides whether whoever asks may do what they ask.
 ///
 /// # Errors
@@ -136,11 +158,9 @@ pub async fn admit(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, 
 
 async fn decide(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<Permit, Error> {
     is_open(door, ask, now).await?;
-    if shows_nothing(ask.shown) && ask.service.kind.challenges_first(ask.request.rest) {
-        return Err(authenticate::Error::Challenged { stale: false }.into());
-    }
+    says_who(ask)?;
     // What is asked comes first otherwise: a request that means nothing is nobody's.
-    let meaning = match ask.service.kind.meaning(ask.request) {
+    let meaning = match understand(ask) {
         Ok(meaning) => meaning,
         Err(why) => {
             let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
@@ -213,6 +233,26 @@ fn shows_nothing(shown: Shown<'_>) -> bool {
     shown.authorization.is_none() && shown.session.is_none()
 }
 
+/// Understands what is asked; a large body on a thread that no other request waits for.
+fn understand(ask: Ask<'_>) -> Result<Meaning, NotUnderstood> {
+    let understand = || ask.service.kind.meaning(ask.request);
+    if ask.request.body.len() < LARGE { understand() } else { tokio::task::block_in_place(understand) }
+}
+
+/// Records that somebody is no node, who must be one, and says so.
+async fn no_node(
+    door: &Door,
+    ask: Ask<'_>,
+    path: &str,
+    why: NotANode,
+    now: Timestamp,
+) -> Result<Error, CommitError> {
+    let request = format!("{} {path}", ask.request.method).chars().take(RECORDED_PATH).collect();
+    let (shown, at) = ((&why, ask.shown.certificate), (ask.shown.address, now));
+    let reference = nodes::record_no_node(door, &ask.service.name, shown, request, at).await?;
+    Ok(Error::NotANode { why, reference })
+}
+
 /// Finds out who asks, as far as the service and the meaning of the request need it.
 async fn recognise(
     door: &Door,
@@ -246,11 +286,7 @@ async fn recognise(
         }
     };
     if let (true, Err(why)) = (node_needed, node) {
-        let request =
-            format!("{} {}", ask.request.method, meaning.what).chars().take(RECORDED_PATH).collect();
-        let (shown, at) = ((&why, shown.certificate), (shown.address, now));
-        let reference = nodes::record_no_node(door, &service.name, shown, request, at).await?;
-        return Err(Error::NotANode { why, reference });
+        return Err(no_node(door, ask, &meaning.what, why, now).await?);
     }
     if person_needed {
         let person = authenticate::authenticate(door, policy, &service.name, shown, now).await?;
@@ -271,6 +307,14 @@ async fn recognise(
         Some(Claim::Verified(login)) => caller.with_person(Person::Login(login)),
         Some(Claim::Unverified(name)) => caller.with_claim(name),
     })
+}
+
+/// Whether whoever has to say first who they are says anything about it.
+fn says_who(ask: Ask<'_>) -> Result<(), authenticate::Error> {
+    if shows_nothing(ask.shown) && ask.service.kind.challenges_first(ask.request.rest) {
+        return Err(authenticate::Error::Challenged { stale: false });
+    }
+    Ok(())
 }
 
 /// Whether the service is open at all, and to where the caller is: before anything of them is looked at.
@@ -332,6 +376,9 @@ async fn refuse(
     };
     door.record_refusal_about(refused, about, now).await
 }
+
+/// From how many bytes on a body takes long to understand.
+const LARGE: usize = 256 * 1024;
 
 /// How much of a refused path is recorded, in characters: strangers choose it.
 const RECORDED_PATH: usize = 512;

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::another_site;
 use super::answer::{self, Answered, Form, Problem};
@@ -39,6 +39,8 @@ pub struct Carriage {
     pub head: request::Parts,
     /// Its body, as far as it is needed to understand it.
     pub read: bytes::Bytes,
+    /// The room that it takes up, until it is understood.
+    pub room: Option<OwnedSemaphorePermit>,
     /// Its body, where it goes on as it comes.
     pub streamed: Option<Incoming>,
     /// From where.
@@ -62,6 +64,30 @@ impl Carriage {
         settled.unwrap_or_else(|problem| problem.answer_in(form(attempts.at())))
     }
 
+    /// Asks whether whoever asks `service` can come in at all, before any of their body is held; returns the
+    /// answer for whoever cannot.
+    pub async fn knock(&self, service: &Protected, rest: &str) -> Option<Answered> {
+        let mut attempts = Attempts::new(&self.opened);
+        let problem = match self.knock_in_time(service, rest, &mut attempts).await {
+            Ok(()) => return None,
+            Err(problem) => problem,
+        };
+        let (kind, path) = (&service.service.kind, self.head.uri.path());
+        Some(problem.answer_in(Form::of(kind.error_form(), path, attempts.at())))
+    }
+
+    async fn knock_in_time(
+        &self,
+        service: &Protected,
+        rest: &str,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<(), Problem> {
+        let now = attempts.begin().map_err(|problem| *problem)?;
+        let ask = self.ask(service, rest);
+        let knocked = admit::knock(&self.opened.door, ask, now).await;
+        knocked.map_err(|error| self.turned_away(ask, &error, now))
+    }
+
     async fn settle(
         &mut self,
         service: &Protected,
@@ -83,9 +109,20 @@ impl Carriage {
         rest: &str,
         now: Timestamp,
     ) -> Result<Answered, Undone> {
-        let door = &self.opened.door;
+        self.trust = self.opened.door.trust.current().generation();
+        let ask = self.ask(service, rest);
+        let admitted = admit::admit(&self.opened.door, ask, now).await;
+        let permit = admitted.map_err(|error| self.turned_away(ask, &error, now))?;
+        self.room = None;
+        match permit.effect() {
+            Effect::Read => self.read(service, permit, now).await,
+            Effect::Change => self.change(service, permit, now).await,
+        }
+    }
+
+    /// What is asked of `service`, with what is shown of whoever asks.
+    fn ask<'a>(&'a self, service: &'a Protected, rest: &'a str) -> Ask<'a> {
         let uri = &self.head.uri;
-        let page = service.service.challenge == Challenge::Page;
         let shown = Shown {
             authorization: authorization(&service.service, &self.head.headers),
             session: session(
@@ -109,20 +146,17 @@ impl Carriage {
             body: &self.read,
             websocket: tunnel::is_asked(&self.head),
         };
-        let ask = Ask { service: &service.service, request, shown };
-        self.trust = door.trust.current().generation();
-        let permit = admit::admit(door, ask, now).await.map_err(|error| {
-            let unknown = matches!(error, admit::Error::Unknown(authenticate::Error::Challenged { .. }));
-            if page && unknown && self.shows_pages() {
-                return Problem::new(StatusCode::SEE_OTHER, "who-are-you", "Log in first.")
-                    .with(LOCATION, way_there(shown.target));
-            }
-            not_admitted(door, ask, &error, now)
-        })?;
-        match permit.effect() {
-            Effect::Read => self.read(service, permit, now).await,
-            Effect::Change => self.change(service, permit, now).await,
+        Ask { service: &service.service, request, shown }
+    }
+
+    /// Tells whoever was not admitted why, or sends them to log in.
+    fn turned_away(&self, ask: Ask<'_>, error: &admit::Error, now: Timestamp) -> Problem {
+        let unknown = matches!(error, admit::Error::Unknown(authenticate::Error::Challenged { .. }));
+        if ask.service.challenge == Challenge::Page && unknown && self.shows_pages() {
+            return Problem::new(StatusCode::SEE_OTHER, "who-are-you", "Log in first.")
+                .with(LOCATION, way_there(ask.shown.target));
         }
+        not_admitted(&self.opened.door, ask, error, now)
     }
 
     /// Whether somebody looks at a page, and can be sent to another; a program could not.
@@ -199,6 +233,8 @@ impl Carriage {
         };
         let order = permit.order();
         let mut admitted = permit.open(&self.opened.door, now).await?;
+        // What goes on is in the order.
+        self.read = bytes::Bytes::new();
         let mut pump = self.pump();
         let streamed = self.streamed.take();
         let said = said(&self.head, &self.from);

@@ -174,7 +174,7 @@ impl Source {
     /// Whether it may still tell of something that was made.
     pub fn tells_what_was_made(&self) -> bool {
         match self {
-            Self::File { .. } | Self::Held(_) => false,
+            Self::File { .. } | Self::Held(..) => false,
             Self::Flow(flow) => {
                 let is_over = flow.ended && flow.ready.is_empty();
                 matches!(flow.inspector, Some(Inspector::Resources(_))) && !is_over

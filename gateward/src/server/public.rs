@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, COOKIE, HOST};
+use bytes::Bytes;
+use http::header::HOST;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -124,28 +125,39 @@ impl Public {
             )
             .await;
         }
-        // Nothing is held for somebody who is asked first who they are.
-        let shows = head.headers.contains_key(AUTHORIZATION) || head.headers.contains_key(COOKIE);
-        let unknown = !shows && interpreter.challenges_first(&rest);
-        let wanted = if unknown { BodyWanted::Nothing } else { interpreter.body(&head.method, &rest) };
-        let (read, streamed, whole) = match wanted {
-            BodyWanted::Streamed => (Held::default(), Some(body), true),
-            BodyWanted::Nothing => (Held::default(), None, request_body::drop_all(body, unwanted).await),
-            BodyWanted::Whole(most) => match request_body::read(body, most, &self.large).await {
-                Ok(read) => (read, None, true),
-                Err(problem) => return answer::closing(problem.answer_in(form)),
-            },
-        };
-        let Held { bytes: read, room } = read;
-        let arrival = Arrival::default();
+        let wanted = interpreter.body(&head.method, &rest);
         let (listening, asker) = oneshot::channel();
-        let mut carriage = Carriage { opened, head, read, streamed, from, arrival, trust: 0, asker };
+        let mut carriage = Carriage {
+            opened,
+            head,
+            read: Bytes::new(),
+            room: None,
+            streamed: None,
+            from,
+            arrival: Arrival::default(),
+            trust: 0,
+            asker,
+        };
+        let mut whole = true;
+        match wanted {
+            BodyWanted::Streamed => carriage.streamed = Some(body),
+            BodyWanted::Nothing => whole = request_body::drop_all(body, unwanted).await,
+            BodyWanted::Whole(most) => {
+                // Nothing is held for somebody who cannot come in.
+                if let Some(answered) = carriage.knock(&services[at], &rest).await {
+                    return dropping(body, unwanted, answered).await;
+                }
+                match request_body::read(body, most, &self.large).await {
+                    Ok(Held { bytes, room }) => (carriage.read, carriage.room) = (bytes, room),
+                    Err(problem) => return answer::closing(problem.answer_in(form)),
+                }
+            }
+        }
         // A task of its own: a client who leaves takes the connection along and nothing else, so that
         // what is being recorded as admitted still finds its end.
         let services = Arc::clone(&services);
         let carried = tokio::spawn(async move {
             let answered = carriage.to(&services[at], &rest).await;
-            drop(room);
             (answered, carriage.streamed.take())
         });
         let (answered, unread) =

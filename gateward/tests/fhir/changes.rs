@@ -107,3 +107,31 @@ fn what_a_transaction_made_is_known_though_its_client_has_left() {
     let expected: Vec<String> = (0..400).map(|id| format!("Observation/o{id}")).collect();
     assert_eq!(created(&door), expected);
 }
+
+#[test]
+fn slow_transactions_leave_room_for_others() {
+    const AT_ONCE: usize = 16;
+    let gnupg = Gnupg::new();
+    let issuer = gnupg.issuer();
+    let (tell, go_on) = mpsc::channel::<()>();
+    let go_on = Arc::new(Mutex::new(go_on));
+    let count = AtomicUsize::new(0);
+    let upstream = StandIn::answering(move |_, stream| {
+        if count.fetch_add(1, Ordering::SeqCst) < AT_ONCE {
+            assert_eq!(go_on.lock().unwrap().recv(), Ok(()));
+        }
+        let body = r#"{"resourceType":"OperationOutcome"}"#;
+        write!(stream, "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    });
+    let door = Door::before(&format!("{}/fhir", upstream.url()), ALL, &issuer);
+    let large = format!(r#"{{"resourceType":"Observation","text":{{"div":"{}"}}}}"#, "x".repeat(100_000));
+    std::thread::scope(|scope| {
+        let slow: Vec<_> =
+            (0..AT_ONCE).map(|_| scope.spawn(|| door.ask("POST", "/Observation", &large).status)).collect();
+        let all_asked = || upstream.received().len() == AT_ONCE;
+        eventually("all of them are asked upstream", Duration::from_secs(20), all_asked);
+        assert_eq!(door.ask("POST", "/Observation", &large).status, 201);
+        (0..AT_ONCE).for_each(|_| tell.send(()).unwrap());
+        assert!(slow.into_iter().all(|one| one.join().unwrap() == 201));
+    });
+}

@@ -164,19 +164,15 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         drop(place);
         done
     });
-    let found = match done.await.map_err(|_| Error::Unfinished)? {
-        Ok(found) => found,
-        Err(error) => {
-            guess.map(Guess::not_judged);
     let found = match done.await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
-            guess.not_judged();
+            guess.map(Guess::not_judged);
             return Err(error.into());
         }
         Err(error) => {
             tracing::error!(%error, "a hash was never finished");
-            guess.not_judged();
+            guess.map(Guess::not_judged);
             return Err(Error::Busy);
         }
     };
