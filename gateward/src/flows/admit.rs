@@ -320,14 +320,15 @@ fn says_who(ask: Ask<'_>) -> Result<(), authenticate::Error> {
 /// Whether the service is open at all, and to where the caller is: before anything of them is looked at.
 async fn is_open(door: &Door, ask: Ask<'_>, now: Timestamp) -> Result<(), Error> {
     let refused = |reason, detail: &str| Refusal { reason, detail: detail.to_owned(), who: None };
+    let path = || ask.service.kind.recordable(ask.request.rest);
     if let Some(seconds) = ask.service.maintenance.and_then(|maintenance| maintenance.seconds_left(now)) {
         let refusal = refused("maintenance", "the service is being worked on");
-        let reference = refuse(door, ask, (ask.request.rest, &About::default()), refusal, now).await?;
+        let reference = refuse(door, ask, (&path(), &About::default()), refusal, now).await?;
         return Err(Error::Maintenance { seconds, reference });
     }
     if !ask.service.from.allows(ask.shown.address) {
         let refusal = refused("from", "nobody may come from there");
-        let reference = refuse(door, ask, (ask.request.rest, &About::default()), refusal, now).await?;
+        let reference = refuse(door, ask, (&path(), &About::default()), refusal, now).await?;
         return Err(Error::NotFromThere(reference));
     }
     Ok(())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::door::{Door, Refused};
 use super::nodes::{InForce, NotANode, Presented};
 use super::policy::Policy;
-use super::record::What;
+use super::record::{About, What};
 use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
 use crate::base::identity::{NodeName, NodeRole};
@@ -165,7 +165,18 @@ impl Unclear {
     }
 }
 
-/// Records that a proxy asked something that has no answer; `method` and `path` as far as they were said.
+/// What a proxy asked about, as far as it said it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// How.
+    pub method: &'a str,
+    /// What of the path may be recorded for good.
+    pub path: &'a str,
+    /// What, byte for byte; it may name somebody.
+    pub target: &'a str,
+}
+
+/// Records that a proxy asked something that has no answer.
 ///
 /// # Errors
 ///
@@ -173,7 +184,7 @@ impl Unclear {
 pub async fn refuse_question(
     door: &Door,
     why: &Unclear,
-    (method, path): (&str, &str),
+    seen: Seen<'_>,
     address: ClientAddress,
     now: Timestamp,
 ) -> Result<Reference, CommitError> {
@@ -185,8 +196,8 @@ pub async fn refuse_question(
     let reason = why.reason();
     let refused = Refused {
         what: What::RequestRefused {
-            method: shortened(method),
-            path: shortened(path),
+            method: shortened(seen.method),
+            path: shortened(seen.path),
             reason,
             detail: shortened(&why.to_string()),
         },
@@ -196,7 +207,8 @@ pub async fn refuse_question(
         certificate: None,
         address,
     };
-    door.record_refusal(refused, now).await
+    let about = About { target: Some(shortened(seen.target)), ..About::default() };
+    door.record_refusal_about(refused, &about, now).await
 }
 
 /// How much of what strangers chose is recorded, in characters.

@@ -4,10 +4,11 @@ use http::StatusCode;
 
 use super::answer::{self, Answered, Problem};
 use super::gate::Gate;
+use super::route::recordable;
 use super::strict::Malformed;
 use crate::base::address::ClientAddress;
 use crate::flows::door::Refused;
-use crate::flows::record::What;
+use crate::flows::record::{About, What};
 
 /// How much of the target is recorded, in characters: strangers choose it.
 const RECORDED: usize = 512;
@@ -29,7 +30,7 @@ pub async fn refuse(gate: &Gate, malformed: Malformed, address: ClientAddress) -
     let refused = Refused {
         what: What::RequestRefused {
             method,
-            path: path.chars().take(RECORDED).collect(),
+            path: recordable(&opened.services, path).chars().take(RECORDED).collect(),
             reason: fault.reason(),
             detail: fault.to_string(),
         },
@@ -39,7 +40,8 @@ pub async fn refuse(gate: &Gate, malformed: Malformed, address: ClientAddress) -
         certificate: None,
         address,
     };
-    answer::closing(match opened.door.record_refusal(refused, now).await {
+    let about = About { target: Some(target.chars().take(RECORDED).collect()), ..About::default() };
+    answer::closing(match opened.door.record_refusal_about(refused, &about, now).await {
         Ok(reference) => problem.under(reference).answer(),
         Err(error) => answer::shut(&error).answer(),
     })

@@ -19,6 +19,26 @@ pub fn route(services: &[Protected], host: Option<&str>, path: &str) -> Option<(
     Some((best.0, best.1.to_owned()))
 }
 
+/// What of the path of a request may be recorded that is nobody's: below a service what its kind says, at whatever
+/// host; of others nothing, as nobody knows whom it names.
+pub fn recordable(services: &[Protected], path: &str) -> String {
+    let path = target::without_needless_escapes(path);
+    let below: Vec<(&Protected, &str)> =
+        services.iter().filter_map(|one| Some((one, one.service.path.strip(&path)?))).collect();
+    let nearest = below.iter().map(|(_, rest)| rest.len()).min().unwrap_or_default();
+    let mut said = below.iter().filter(|(_, rest)| rest.len() == nearest).map(|(one, rest)| {
+        let before = &path[..path.len() - rest.len()];
+        format!("{before}{}", one.service.kind.recordable(rest))
+    });
+    match said.next() {
+        Some(first) if said.all(|other| other == first) => first,
+        Some(_) | None => UNKNOWN.into(),
+    }
+}
+
+/// Stands for a path that nobody knows.
+const UNKNOWN: &str = "-";
+
 /// Whether a connection was made for one host and the request on it is for another, whose door asks for
 /// something else (RFC 9110 section 7.4): what was shown was shown to the other one.
 pub fn is_misdirected(

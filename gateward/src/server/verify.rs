@@ -14,7 +14,7 @@ use super::carry::{authorization, not_admitted, said_by_openhim, session};
 use super::connection::CameFrom;
 use super::gate::Opened;
 use super::peer::behind;
-use super::route::route;
+use super::route::{recordable, route};
 use super::services::Protected;
 use super::settle::{Attempts, Undone};
 use crate::base::address::ClientAddress;
@@ -23,7 +23,7 @@ use crate::flows::admit::{self, Ask};
 use crate::flows::authenticate::Shown;
 use crate::flows::kind::Request;
 use crate::flows::replays::Arrival;
-use crate::flows::verify::{self, Asker, Proxy, Unclear};
+use crate::flows::verify::{self, Asker, Proxy, Seen, Unclear};
 
 /// A question of somebody who may be a proxy.
 #[derive(Debug)]
@@ -130,8 +130,11 @@ impl Question<'_> {
     }
 
     async fn unclear(&self, why: &Unclear, address: ClientAddress, now: Timestamp) -> Undone {
-        let (method, path) = Original::seen(&self.head.headers);
-        match verify::refuse_question(&self.opened.door, why, (&method, &path), address, now).await {
+        let (method, target) = Original::seen(&self.head.headers);
+        let path = target.split(['?', '#']).next().unwrap_or_default();
+        let path = recordable(&self.opened.services, path);
+        let seen = Seen { method: &method, path: &path, target: &target };
+        match verify::refuse_question(&self.opened.door, why, seen, address, now).await {
             Ok(reference) => answer::unclear(why, reference).into(),
             Err(error) => error.into(),
         }

@@ -22,9 +22,8 @@ impl Clinic {
     fn before(upstream: &str, grants: &str) -> Self {
         let installation = Installation::new();
         installation.append(&format!(
-            "\n[[service]]\nname = \"fhir\"\nkind = \"fhir\"\npath = \"/fhir\"\nupstream = \"{}\"\n\
+            "\n[[service]]\nname = \"fhir\"\nkind = \"fhir\"\npath = \"/fhir\"\nupstream = \"{upstream}\"\n\
              require = [\"node\", \"user\"]\nidentify_as = \"X-OpenHIM-ClientID\"\n{grants}",
-            upstream
         ));
         for node in ["lab", "ward", "new"] {
             let file =
@@ -254,4 +253,57 @@ fn who_comes_without_one_of_the_two_is_told_so_in_fhirs_words() {
     assert!(reply.field("www-authenticate").is_some());
     outcome(&clinic.curl("/fhir/Patient", &["--user", ANN], b""), 403, "forbidden");
     assert_eq!(clinic.events("node_authentication_failed")[0]["reason"], "no-certificate");
+}
+
+/// An upstream that has nothing.
+fn empty() -> (StandIn, String) {
+    let upstream = StandIn::answering(|_, stream| {
+        let body = r#"{"resourceType":"OperationOutcome"}"#;
+        let length = body.len();
+        std::io::Write::write_all(
+            stream,
+            format!("HTTP/1.1 404 Not Found\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes(),
+        )
+    });
+    let url = format!("{}/fhir", upstream.url());
+    (upstream, url)
+}
+
+#[test]
+fn the_body_of_whoever_cannot_come_in_is_not_asked_for() {
+    let (upstream, url) = empty();
+    let clinic = Clinic::before(&url, TO_ANN);
+    let put = |certificate: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--verbose", "--http1.1", "--user", ANN, "--cacert"])
+            .arg(clinic.file("ca.pem"));
+        curl.args(["--header", "Expect: 100-continue", "--header", "Content-Type: application/fhir+json"]);
+        curl.args(["--request", "PUT", "--data-binary", "@-"]).args(certificate);
+        run(curl.arg(clinic.url("/fhir/Patient/12345")), br#"{"resourceType":"Patient","id":"12345"}"#).stderr
+    };
+    let packed = format!("{}:x", clinic.file("lab.p12").display());
+    let known = put(&["--cert-type", "P12", "--cert", &packed]);
+    assert!(known.contains("< HTTP/1.1 100 Continue") && known.contains("< HTTP/1.1 404"), "{known}");
+    let stranger = put(&[]);
+    assert!(!stranger.contains("100 Continue") && stranger.contains("< HTTP/1.1 403"), "{stranger}");
+    assert_eq!(clinic.events("node_authentication_failed")[0]["request"], "PUT /Patient/{id}");
+    assert_eq!(upstream.received().len(), 1);
+}
+
+#[test]
+fn what_is_refused_at_the_door_names_nobody_for_good() {
+    let (_upstream, url) = empty();
+    let clinic = Clinic::before(&url, "from = [\"192.0.2.0/24\"]\n");
+    assert_eq!(clinic.ask("lab", "GET", "/Patient/12345", "").status, 403);
+    let refused = clinic.events("request_refused");
+    assert_eq!((&refused[0]["reason"], &refused[0]["path"]), (&"from".into(), &"/Patient/{id}".into()));
+
+    let address = clinic.url("");
+    let address = address.trim_start_matches("https://").trim_end_matches('/');
+    let request = b"GET /fhir/Patient/12345?a=b HTTP/1.1\r\nHost: h\r\nX-A: a\r\n b\r\n\r\n";
+    run(Command::new("openssl").args(["s_client", "-quiet", "-connect", address]), request);
+    let events = clinic.json(&["audit", "search"]);
+    let refused = events.iter().rfind(|event| event["body"]["kind"] == "request_refused").unwrap();
+    assert_eq!(refused["body"]["path"], "/fhir/Patient/{id}", "{refused}");
+    assert_eq!(refused["personal"]["target"], "/fhir/Patient/12345?a=b");
 }

@@ -176,6 +176,20 @@ async fn what_is_not_clear_is_refused_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_question_that_is_not_clear_is_about_names_nobody_for_good() {
+    let door = door().await;
+    for (target, path) in [("/app/x?patient=7", "/app/x"), ("/patients/7", "-")] {
+        let fields =
+            [("X-Original-URI", target), ("X-Original-Method", "GET"), ("X-HTTP-Method-Override", "PUT")];
+        assert_eq!(send(&door, "/verify", &fields).await.status, 403);
+        let event = door.events().into_iter().next_back().unwrap();
+        let body: serde_json::Value = serde_json::from_str(&event.body).unwrap();
+        assert_eq!((&body["kind"], &body["path"]), (&"request_refused".into(), &path.into()));
+        assert!(event.personal.unwrap().contains(target));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_any_kind_is_one_that_nginx_passes_on() {
     let door = door().await;
     let stranger = door.token("b@example.org", "/epos/other", SignedDuration::from_hours(1));
