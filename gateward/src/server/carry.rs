@@ -329,7 +329,7 @@ impl Carriage {
         let ending = Ending {
             detail: Some(failed.detail.clone()),
             inspected: failed.inspected.as_deref().cloned(),
-            alarm: failed.alarm.clone(),
+            alarm: failed.alarm.as_deref().cloned(),
             created: failed.created.to_vec(),
             ..Ending::nothing_left(failed.status.as_u16(), delivery)
         };

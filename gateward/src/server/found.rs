@@ -67,7 +67,7 @@ pub struct Failed {
     /// What was in an answer of which nothing is left.
     pub inspected: Option<Box<Inspected>>,
     /// What was wrong with what came.
-    pub alarm: Option<Alarm>,
+    pub alarm: Option<Box<Alarm>>,
     /// What was made all the same, as far as the answer said so.
     pub created: Box<[String]>,
 }
@@ -92,7 +92,7 @@ impl Failed {
             status: self.status.as_u16(),
             detail: self.detail.clone(),
             inspected: self.inspected.as_deref().cloned(),
-            alarm: self.alarm.clone(),
+            alarm: self.alarm.as_deref().cloned(),
         }
     }
 }

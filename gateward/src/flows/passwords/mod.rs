@@ -155,7 +155,7 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         Err(why) => return Err(not_now(door, &claimed, why, now).await?),
     };
     let Some(place) = passwords.places.take(guesses.is_stranger(by, now)).await else {
-        guess.map(Guess::not_judged);
+        guess.into_iter().for_each(Guess::not_judged);
         return Err(Error::Busy);
     };
     let work = Work { cost: passwords.cost, stored: stored.map(str::to_owned), password: tried };
@@ -167,12 +167,12 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     let found = match done.await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
-            guess.map(Guess::not_judged);
+            guess.into_iter().for_each(Guess::not_judged);
             return Err(error.into());
         }
         Err(error) => {
             tracing::error!(%error, "a hash was never finished");
-            guess.map(Guess::not_judged);
+            guess.into_iter().for_each(Guess::not_judged);
             return Err(Error::Busy);
         }
     };
@@ -180,7 +180,7 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     let reason = match (&account, stored) {
         (Some(row), Some(hash)) if right => match known(row, hash)? {
             Some(user) => {
-                guess.map(Guess::right);
+                guess.into_iter().for_each(Guess::right);
                 passwords.right.note(mark, under, now);
                 if let Some(raised) = found.raised {
                     raise(door, &user, hash, raised, now).await?;
@@ -193,7 +193,7 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         (Some(_), Some(_)) => "wrong-password",
         (None, _) => "unknown-user",
     };
-    guess.map(Guess::wrong);
+    guess.into_iter().for_each(Guess::wrong);
     drop(turn);
     let who = account.map(|row| row.name);
     let reference = refuse(door, &claimed, reason, who, now).await?;

@@ -63,7 +63,7 @@ pub(super) async fn found(
                 // A page of something in between, or of the server's own.
                 Err(failed) if is_error => {
                     let Failed { alarm, inspected, .. } = failed;
-                    return Err(Failed { alarm, inspected, ..refused(status, &fields, "", order) });
+                    return Err(Failed { inspected, alarm, ..refused(status, &fields, "", order) });
                 }
                 // What its head says was made is there, though nobody is told.
                 Err(failed) => return Err(Failed { created: named.created.into(), ..failed }),
@@ -143,7 +143,7 @@ async fn gather(flow: Flow) -> Result<(Content, Named), Failed> {
                      entry of more than 1 MiB."
                 }
             };
-            Failed { said: said.into(), alarm: Some(alarm), ..Failed::bad_gateway(detail) }
+            Failed { said: said.into(), alarm: Some(Box::new(alarm)), ..Failed::bad_gateway(detail) }
         }
     })
 }

@@ -124,7 +124,9 @@ mod tests {
         let (mut inspector, mut ready) = (Inspector::new(request), VecDeque::new());
         inspector.push(&Bytes::copy_from_slice(answer.as_bytes()), &mut ready).unwrap();
         inspector.finish(&mut ready).unwrap();
-        ready.into_iter().for_each(|piece| named.add(piece.named));
+        for piece in ready {
+            named.add(piece.named);
+        }
         named.created
     }
 
