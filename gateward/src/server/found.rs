@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,10 @@ use crate::flows::kind::{Alarm, Inspected, Inspector, Named, Piece};
 
 /// What is at most held whole before its first byte leaves; larger answers run.
 pub const WHOLE: u64 = 64 * 1024;
+
+/// How long a beginning is held for the rest to come, where nothing says how much there is: an application may
+/// tell its reader a little at a time, for ever (server-sent events), and its reader waits for each piece.
+const HOLD: Duration = Duration::from_millis(200);
 
 /// How much is read and released at a time.
 const PIECE: usize = 128 * 1024;
@@ -271,11 +276,33 @@ impl Flow {
     /// # Errors
     ///
     /// [`Broken`]: nothing of it leaves.
-    pub async fn gather(mut self) -> Result<(Content, Named), Broken> {
+    pub async fn gather(self) -> Result<(Content, Named), Broken> {
+        self.gather_until(std::future::pending()).await
+    }
+
+    /// Does so, but lets it run once a part of it is in hand and the rest did not come within [`HOLD`].
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`]: nothing of it leaves.
+    pub async fn gather_for_a_moment(self) -> Result<(Content, Named), Broken> {
+        if self.length.is_some() {
+            return self.gather().await;
+        }
+        self.gather_until(tokio::time::sleep(HOLD)).await
+    }
+
+    async fn gather_until(mut self, enough: impl Future<Output = ()>) -> Result<(Content, Named), Broken> {
+        let mut enough = pin!(enough);
         let mut held: Vec<Piece> = Vec::new();
         let mut size = 0;
         while size <= WHOLE {
-            let Some(piece) = self.next().await else {
+            let next = tokio::select! {
+                biased;
+                next = self.next() => next,
+                () = &mut enough, if !held.is_empty() => break,
+            };
+            let Some(piece) = next else {
                 if self.trailers.is_some() {
                     // They come behind a body that runs.
                     break;

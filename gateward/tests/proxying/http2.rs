@@ -276,3 +276,26 @@ fn where_people_are_asked_by_digest_clients_keep_to_http1() {
     let url = format!("https://localhost:{}/version", installation.public_address().port());
     assert_eq!(finish(curl.arg(url)).out, "1.1");
 }
+
+#[test]
+fn what_an_application_tells_a_little_at_a_time_is_heard_while_it_goes_on() {
+    let upstream = StandIn::doing(|asked| {
+        asked.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        asked.say(b"e\r\ndata: first\n\n\n\r\n")?;
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        asked.say(b"f\r\ndata: second\n\n\n\r\n")?;
+        asked.wait_until_left();
+        Ok(())
+    });
+    let installation = door(&upstream);
+    let _server = installation.serve();
+    let url = format!("https://localhost:{}/things/events", installation.public_address().port());
+    let user = format!("anna:{PASSWORD}");
+    for version in ["--http1.1", "--http2"] {
+        let mut curl = Command::new("curl");
+        curl.args(["--disable", "--silent", "--no-buffer", version, "--max-time", "4", "--user", &user]);
+        let said = finish(curl.arg("--cacert").arg(installation.path("ca.pem")).arg(&url));
+        assert_eq!(said.out, "data: first\n\n\ndata: second\n\n\n", "{version}");
+        assert_eq!(said.status, Some(28), "it has no end: {}", said.err);
+    }
+}

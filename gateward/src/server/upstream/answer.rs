@@ -32,8 +32,10 @@ pub(super) async fn found(
     let status = head.status;
     let whole = |content, named| Found { status, fields: HeaderMap::new(), content, named };
     match form {
+        // Nothing is known of what it says, nor of when it is going to.
         ErrorForm::Problem | ErrorForm::Ckan => {
-            let (content, named) = look_into(incoming, &order.inspection, &mut fields, silence).await?;
+            let gathered = Flow::new(incoming, None, silence).gather_for_a_moment().await;
+            let (content, named) = gathered.map_err(broken)?;
             Ok(Found { fields, ..whole(content, named) })
         }
         ErrorForm::Fdsn if status == StatusCode::OK => {
@@ -129,23 +131,25 @@ async fn look_into(
 }
 
 async fn gather(flow: Flow) -> Result<(Content, Named), Failed> {
-    flow.gather().await.map_err(|broken| match broken {
-        Broken::Upstream(detail) => Failed::bad_gateway(detail),
-        Broken::Alarm(alarm) => {
-            let detail = alarm.to_string();
-            let said = match alarm {
-                Alarm::Overstepped { .. } => {
-                    "What is behind this service sent data that nobody asked for; nothing of it was passed on."
-                }
-                Alarm::NotMiniSeed(_) => "What is behind this service sent something else than miniSEED.",
-                Alarm::Unreadable(_) => {
-                    "What is behind this service sent what cannot be looked into: something else than JSON, or an \
-                     entry of more than 1 MiB."
-                }
-            };
-            Failed { said: said.into(), alarm: Some(Box::new(alarm)), ..Failed::bad_gateway(detail) }
+    flow.gather().await.map_err(broken)
+}
+
+fn broken(broken: Broken) -> Failed {
+    let alarm = match broken {
+        Broken::Upstream(detail) => return Failed::bad_gateway(detail),
+        Broken::Alarm(alarm) => alarm,
+    };
+    let said = match alarm {
+        Alarm::Overstepped { .. } => {
+            "What is behind this service sent data that nobody asked for; nothing of it was passed on."
         }
-    })
+        Alarm::NotMiniSeed(_) => "What is behind this service sent something else than miniSEED.",
+        Alarm::Unreadable(_) => {
+            "What is behind this service sent what cannot be looked into: something else than JSON, or an entry of \
+             more than 1 MiB."
+        }
+    };
+    Failed { said: said.into(), alarm: Some(Box::new(alarm.clone())), ..Failed::bad_gateway(alarm.to_string()) }
 }
 
 /// Reads what the upstream says about an error, as one line of plain text.
