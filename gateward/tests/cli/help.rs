@@ -7,7 +7,9 @@ fn help_of(path: &[&str], all: &mut Vec<(String, String)>) {
     let ran = gateward(&[path, &["--help"]].concat(), &[], b"");
     assert_eq!(ran.status, 0, "{path:?}: {}", ran.stderr);
     let below = ran.stdout.split("\nCommands:\n").nth(1).map(|rest| rest.split("\n\n").next().unwrap());
-    for line in below.into_iter().flat_map(str::lines) {
+    // A line further in goes on with the one before.
+    let names = |line: &&str| line.len() - line.trim_start().len() == 2;
+    for line in below.into_iter().flat_map(str::lines).filter(names) {
         let (name, said) = line.trim().split_once("  ").unwrap_or((line.trim(), ""));
         assert!(!said.trim().is_empty(), "{path:?}: {name} is not explained");
         if name != "help" {

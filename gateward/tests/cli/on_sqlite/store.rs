@@ -48,7 +48,7 @@ fn the_status_says_what_the_store_is_and_holds() {
     let known = known();
     assert_eq!(
         schema,
-        format!("schema    version {known}; serves programs that know 1 or later; this one knows {known}")
+        format!("schema    version {known}; serves programs that know 5 or later; this one knows {known}")
     );
     assert!(events.starts_with("events    7, the newest of 20"), "{events}");
     assert_eq!(running, "running   no server");
