@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::flows::grants::{self, Error};
 use crate::flows::policy::{self, Extent, Rule, Subject};
 use crate::store::grant::{self, GrantRow};
+use crate::store::{self, Reader, node, user};
 
 /// Look at grants and change them.
 #[derive(Debug, clap::Subcommand)]
@@ -52,6 +53,21 @@ pub(super) struct Whom {
     /// One person of an OIDC issuer, as the issuer calls them.
     #[arg(long, num_args = 2, value_names = ["ISSUER", "SUB"])]
     oidc: Option<Vec<String>>,
+}
+
+impl Whom {
+    /// Says who of them is not known here, if somebody is not.
+    async fn unknown(&self, reader: &Reader) -> Result<Option<String>, store::Error> {
+        if let Some(name) = &self.user
+            && user::find(reader, name.as_str()).await?.is_none()
+        {
+            return Ok(Some(format!("there is no user {name}")));
+        }
+        let Some(name) = &self.node else { return Ok(None) };
+        let nodes = node::all(reader).await?;
+        let is_known = nodes.iter().any(|node| node.name == *name && node.revoked_at.is_none());
+        Ok((!is_known).then(|| format!("there is no node {name}")))
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +121,10 @@ impl Grant {
             }
             Self::Create(create) => {
                 let rule = create.rule(&access.config)?;
+                // It may be meant: who is granted something can be made known afterwards.
+                if let Some(unknown) = block_on(create.whom.unknown(&access.door.store.reader))?? {
+                    eprintln!("gateward: {unknown} yet: the grant opens nothing until there is");
+                }
                 block_on(grants::create(&access.door, &rule, &access.by, access.now))?
                     .map(|id| (format!("{id} made"), json!({ "grant": id })))
             }

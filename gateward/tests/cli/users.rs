@@ -14,6 +14,20 @@ fn says(ran: &Ran, status: i32, stdout: &str, stderr: &str) {
 }
 
 #[test]
+fn a_grant_to_somebody_whom_nobody_knows_yet_says_so() {
+    let installation = Installation::new();
+    for who in [["--user", "bob"], ["--node", "lab-9"]] {
+        let ran = installation.run(&["grant", "create", who[0], who[1], "--service", "files"]);
+        let said = format!(
+            "gateward: there is no {} {} yet: the grant opens nothing until there is\n",
+            &who[0][2..],
+            who[1]
+        );
+        assert_eq!((ran.status, ran.stderr), (0, said));
+    }
+}
+
+#[test]
 fn an_account_from_its_first_day_to_its_last() {
     let installation = Installation::new();
     let run = |arguments: &[&str]| reading(&installation, arguments, &format!("{PASSWORD}\n"));
@@ -25,7 +39,9 @@ fn an_account_from_its_first_day_to_its_last() {
     );
     says(&run(&["user", "create", "ann"]), 1, "", "gateward: the name ann is taken\n");
     says(&run(&["user", "list"]), 0, "ann  operator of files  password\noperator  admin  password\n", "");
-    let grant = run(&["grant", "create", "--user", "ann", "--service", "files"]).stdout;
+    let granted = run(&["grant", "create", "--user", "ann", "--service", "files"]);
+    assert_eq!(granted.stderr, "", "they are known");
+    let grant = granted.stdout;
     let grant = grant.split(' ').next().unwrap();
     let shown = run(&["user", "show", "ann"]).stdout;
     assert!(shown.contains(&format!("grants       {grant}\n")), "{shown}");

@@ -148,6 +148,8 @@ async fn a_form_from_elsewhere_logs_nobody_in() {
         let answer = browser.post(&door, PAGE, &fields).await;
         assert_eq!(answer.status, 403);
         assert_eq!(browser.session(), None);
+        let nobody = browser.get(&door, "/gateward/logout").await;
+        assert_eq!((nobody.status.as_u16(), location(&nobody)), (303, PAGE), "there is nothing to end");
     }
     assert!(door.bodies("logged_in").is_empty());
 }

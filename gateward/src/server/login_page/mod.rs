@@ -93,6 +93,7 @@ impl Public {
             };
         }
         let answered = match (&head.method, head.uri.path()) {
+            (&Method::GET | &Method::HEAD, LOGOUT) if session_cookie(&head.headers).is_none() => see(LOGIN),
             (&Method::GET | &Method::HEAD, LOGOUT) => {
                 page(StatusCode::OK, "Logged in", "", include_str!("log_out.html"))
             }

@@ -149,7 +149,11 @@ fn broken(broken: Broken) -> Failed {
              more than 1 MiB."
         }
     };
-    Failed { said: said.into(), alarm: Some(Box::new(alarm.clone())), ..Failed::bad_gateway(alarm.to_string()) }
+    Failed {
+        said: said.into(),
+        alarm: Some(Box::new(alarm.clone())),
+        ..Failed::bad_gateway(alarm.to_string())
+    }
 }
 
 /// Reads what the upstream says about an error, as one line of plain text.
