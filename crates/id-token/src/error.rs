@@ -44,6 +44,9 @@ pub enum Refusal {
     /// `iat` is more than 60 s ahead: some clock is wrong.
     #[error("issued at {0}, which is in the future")]
     IssuedInFuture(Timestamp),
+    /// It would hold for more than [`LONGEST`](crate::LONGEST): the issuer has to give out shorter ones.
+    #[error("it would hold for more than {} hours", crate::LONGEST.as_hours())]
+    TooLongLived,
     /// The same name twice in one object: readers could differ about what was signed.
     #[error("a name occurs twice in one of its objects")]
     DuplicateName,
@@ -70,6 +73,7 @@ impl Refusal {
             Self::Expired(_) => "expired",
             Self::NotYet(_) => "not-yet-valid",
             Self::IssuedInFuture(_) => "issued-in-future",
+            Self::TooLongLived => "too-long-lived",
             Self::DuplicateName => "duplicate-key",
             Self::ClaimMissing(_) => "field-missing",
             Self::ClaimWrong(..) => "field-wrong",

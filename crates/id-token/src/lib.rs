@@ -22,4 +22,4 @@ pub use error::Refusal;
 pub use key::{Algorithm, NotAnAlgorithm};
 pub use key_set::{KeySet, MAX_KEY_SET, MAX_KEYS, NotAKeySet, Unusable};
 pub use token::{IdToken, VerifiedIdToken};
-pub use verifier::{ISSUED_AHEAD, MAX_TOKEN, MailTrust, Verifier};
+pub use verifier::{ISSUED_AHEAD, LONGEST, MAX_TOKEN, MailTrust, Verifier};

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 
-use crate::{Algorithm, ISSUED_AHEAD, Refusal};
+use crate::{Algorithm, ISSUED_AHEAD, LONGEST, Refusal};
 
 /// What an issuer signed for an audience that is here, whether or not it still holds. Good for
 /// telling, not for letting in.
@@ -67,7 +67,8 @@ impl IdToken {
     /// # Errors
     ///
     /// [`Refusal::Expired`] from the very second of `exp` on, [`Refusal::NotYet`] and
-    /// [`Refusal::IssuedInFuture`] more than [`ISSUED_AHEAD`] before `nbf` and `iat`.
+    /// [`Refusal::IssuedInFuture`] more than [`ISSUED_AHEAD`] before `nbf` and `iat`; [`Refusal::TooLongLived`]
+    /// where it would hold for more than [`LONGEST`].
     pub fn check_dates(self, now: Timestamp) -> Result<VerifiedIdToken, Refusal> {
         let is_ahead = |time: &Timestamp| time.duration_since(now) > ISSUED_AHEAD;
         if now >= self.expires {
@@ -78,6 +79,9 @@ impl IdToken {
         }
         if let Some(issued) = self.issued.filter(is_ahead) {
             return Err(Refusal::IssuedInFuture(issued));
+        }
+        if self.expires.duration_since(self.issued.unwrap_or(now)) > LONGEST {
+            return Err(Refusal::TooLongLived);
         }
         Ok(VerifiedIdToken(self))
     }

@@ -18,6 +18,12 @@ pub const MAX_TOKEN: usize = 8 * 1024;
 /// How far ahead of our clock an issuer's clock may be. Nothing is added to `exp`.
 pub const ISSUED_AHEAD: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long a token may hold from `iat` to `exp`, or from now on where it says no `iat`.
+///
+/// What a token proves ends with it and mostly not before, as nobody asks its issuer again. Issuers give out access
+/// tokens for minutes, and for a day at the very most; what holds for longer is no bearer's.
+pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+
 /// When a mail address in a token counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTrust {

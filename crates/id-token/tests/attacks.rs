@@ -238,6 +238,27 @@ fn a_token_from_the_future_is_refused() {
 }
 
 #[test]
+fn a_token_that_would_hold_for_more_than_a_day_is_refused() {
+    let now = now().as_second();
+    let day = 24 * 3600;
+    let judge = |times: Value| {
+        let token = sign(&header().to_string(), &with(claims(), &times).to_string());
+        let keys = key_set(&[ed25519("one", &pair())]);
+        verifier().verify(token.as_bytes(), &keys, self::now()).map(drop)
+    };
+    let from_issue = |seconds: i64| judge(json!({"iat": now - 60, "exp": now - 60 + seconds}));
+    let from_now = |seconds: i64| judge(json!({"iat": null, "exp": now + seconds}));
+    for judge in [&from_issue as &dyn Fn(i64) -> Result<(), Refusal>, &from_now] {
+        assert_eq!(judge(day), Ok(()));
+        assert_eq!(judge(day + 1), Err(Refusal::TooLongLived));
+        assert_eq!(judge(200_000_000_000), Err(Refusal::TooLongLived));
+    }
+    // What is nearly over was endless, too.
+    let old = judge(json!({"iat": now - 365 * day, "exp": now + 60}));
+    assert_eq!(old, Err(Refusal::TooLongLived));
+}
+
+#[test]
 fn a_name_that_stands_twice_is_refused_wherever_it_stands() {
     let twice = r#"{"alg":"EdDSA","kid":"one","alg":"EdDSA"}"#;
     assert_eq!(refusal(&sign(twice, &claims().to_string())), Refusal::DuplicateName);

@@ -172,7 +172,8 @@ async fn refuse(door: &Door, body: &[u8], error: Error, from: &From, now: Timest
         | Error::Jwt(NotBelieved::Token(
             id_token::Refusal::Expired(_)
             | id_token::Refusal::NotYet(_)
-            | id_token::Refusal::IssuedInFuture(_),
+            | id_token::Refusal::IssuedInFuture(_)
+            | id_token::Refusal::TooLongLived,
         ))
         | Error::IssuerRevoked(_)
         | Error::TokenRevoked

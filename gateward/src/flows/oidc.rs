@@ -62,6 +62,7 @@ impl NotBelieved {
                 | Refusal::Expired(_)
                 | Refusal::NotYet(_)
                 | Refusal::IssuedInFuture(_)
+                | Refusal::TooLongLived
                 | Refusal::DuplicateName
                 | Refusal::ClaimMissing(_)
                 | Refusal::ClaimWrong(..),

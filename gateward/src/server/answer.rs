@@ -356,6 +356,7 @@ fn jwt_said(refusal: &id_token::Refusal) -> String {
         Refusal::KeyNotNamed
         | Refusal::NotYet(_)
         | Refusal::IssuedInFuture(_)
+        | Refusal::TooLongLived
         | Refusal::DuplicateName
         | Refusal::ClaimMissing(_)
         | Refusal::ClaimWrong(..) => "Ask the issuer for another token",

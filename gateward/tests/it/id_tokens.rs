@@ -115,6 +115,7 @@ async fn a_jwt_that_proves_nothing_is_refused_and_recorded_with_its_reason() {
         (json!({"aud": "other"}), "wrong-audience"),
         (json!({"iss": "https://other.example.org"}), "wrong-issuer"),
         (json!({"nbf": now + 61}), "not-yet-valid"),
+        (json!({"exp": now + 24 * 3600 + 1}), "too-long-lived"),
     ] {
         let refused = fetch(&door, &issuer.token(&door, "jo", &claims)).await;
         assert_eq!(refused.status, 401, "{claims}");

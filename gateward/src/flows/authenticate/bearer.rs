@@ -135,6 +135,9 @@ fn said(why: &NotBelieved) -> &'static str {
         NotBelieved::KeysMissing => "the issuer of tokens cannot be asked for its keys at the moment",
         NotBelieved::Token(Refusal::Expired(_)) => "the token has expired: get a new one from its issuer",
         NotBelieved::Token(Refusal::NotYet(_) | Refusal::IssuedInFuture(_)) => "the token is not valid yet",
+        NotBelieved::Token(Refusal::TooLongLived) => {
+            "the token would hold for longer than any is believed here"
+        }
         NotBelieved::Token(Refusal::WrongAudience) => "the token is meant for another service",
         NotBelieved::Token(
             Refusal::TooLong
