@@ -224,3 +224,33 @@ async fn whoever_brings_a_bad_jwt_to_the_exchange_learns_what_to_do() {
         assert!(answer.text().contains(said), "{}", answer.text());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_jwts_of_a_person_gave_ends_by_what_their_issuer_calls_them() {
+    let issuer = Issuer::new();
+    let door = Installation::with(&issuer.configured("groups_claim = \"groups\"")).await;
+    let exchanged = async |sub: &str, id: &str| {
+        let token = issuer.token(&door, sub, &json!({"groups": ["/epos/demo"], "jti": id}));
+        let login = door.exchange(&token).await;
+        assert_eq!(door.fetch(&login).await.status, 200);
+        (token, login)
+    };
+    let (first, second, other) =
+        (exchanged("jo", "1").await, exchanged("jo", "2").await, exchanged("ann", "3").await);
+    let end = |issuer: &str, sub: &str| door.command(&["user", "end", "--oidc", issuer, sub]);
+    for (issuer, sub) in [(ISSUER, "Jo"), ("https://other.example.org", "jo")] {
+        assert_eq!(end(issuer, sub), (String::new(), true), "{issuer} {sub}");
+    }
+    assert_eq!(door.fetch(&first.1).await.status, 200);
+    let (said, yes) = end(ISSUER, "jo");
+    assert!(yes && said.lines().count() == 2, "{said}");
+    for (token, login) in [first, second] {
+        assert!(said.contains(&login.0), "{said}");
+        assert_eq!(door.fetch(&login).await.status, 401);
+        assert_eq!(door.connect().await.post("/auth", token.clone()).await.unwrap().status, 403);
+        assert_eq!(fetch(&door, &token).await.status, 401, "it opens nothing by itself either");
+    }
+    assert_eq!(door.fetch(&other.1).await.status, 200, "another person of the same issuer stays");
+    assert_eq!((door.bodies("login_revoked").len(), door.bodies("user_ended").len()), (2, 0));
+    assert!(!door.command(&["user", "end"]).1, "somebody is named");
+}

@@ -9,7 +9,7 @@ use gateward::cli::demo::client::{Answer, digest};
 use gateward::flows::door::Door;
 use gateward::flows::failures::Attempt;
 use gateward::flows::passwords::{Claimed, Error, prove_password};
-use gateward::flows::users::{self, KnownUser, LastAdmin, Person};
+use gateward::flows::users::{self, KnownUser, LastAdmin, TokenNames};
 use gateward::store::CommitError;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Request, StatusCode};
@@ -449,8 +449,10 @@ async fn an_account_that_stays_for_another_reason_is_not_called_the_last_adminis
     let door = installation.door().await;
     let delete = async |name: &str| {
         let name = name.parse().unwrap();
-        let person = Person { name: &name, mails: &[] };
-        users::delete(&door, &person, LastAdmin::Stays, "os:test", installation.now()).await.unwrap_err()
+        let tokens = TokenNames::default();
+        users::delete(&door, &name, tokens, LastAdmin::Stays, "os:test", installation.now())
+            .await
+            .unwrap_err()
     };
     let ann = delete("ann").await;
     assert!(matches!(ann, users::Error::Commit(CommitError::Precondition)), "{ann}");

@@ -7,6 +7,7 @@ use super::account::{event, found};
 use super::{Error, LastAdmin};
 use crate::base::id::LoginName;
 use crate::base::identity::UserName;
+use crate::base::secret::Secret;
 use crate::flows::door::Door;
 use crate::flows::keyring::Place;
 use crate::flows::logins::{self, Afterwards};
@@ -18,13 +19,13 @@ use crate::store::temporary_login::{self, TemporaryLogin};
 use crate::store::user::{self, Holdings};
 use crate::store::{self, Change, CommitError, revocation};
 
-/// Who a person is, to the databases that know them under different names.
-#[derive(Debug)]
-pub struct Person<'a> {
-    /// Their account, if there is one.
-    pub name: &'a UserName,
-    /// The mail addresses that their signed tokens name; a name that is one counts without being here.
+/// What the tokens of a person call them; their temporary logins are found by it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokenNames<'a> {
+    /// The mail addresses that they name; an account's name that is one counts without being here.
     pub mails: &'a [Mail],
+    /// OIDC issuers, each with what its JWTs call the person (`iss` and `sub`, letter by letter).
+    pub oidc: &'a [(String, String)],
 }
 
 /// What was ended.
@@ -51,13 +52,21 @@ impl Ended {
 
 /// Ends everything that lets a person in, but their password: in one commit, with effect within a second.
 ///
+/// Without a `name` they have no account here: what they hold is what their tokens gave them.
+///
 /// # Errors
 ///
 /// [`Error::Store`], [`Error::Commit`].
-pub async fn end(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> Result<Ended, Error> {
+pub async fn end(
+    door: &Door,
+    name: Option<&UserName>,
+    tokens: TokenNames<'_>,
+    by: &str,
+    now: Timestamp,
+) -> Result<Ended, Error> {
     let mut tries = Tries::default();
     loop {
-        let Ending { mut ended, changes, happened } = ending(door, person, by, now).await?;
+        let Ending { mut ended, changes, happened } = ending(door, name, tokens, by, now).await?;
         if ended.is_nothing() {
             return Ok(ended);
         }
@@ -80,16 +89,18 @@ pub async fn end(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> 
 /// [`Error`].
 pub async fn delete(
     door: &Door,
-    person: &Person<'_>,
+    name: &UserName,
+    tokens: TokenNames<'_>,
     last_admin: LastAdmin,
     by: &str,
     now: Timestamp,
 ) -> Result<Ended, Error> {
-    let user = person.name.to_string();
+    let user = name.to_string();
     let mut tries = Tries::default();
     loop {
-        found(door, person.name).await?;
-        let Ending { mut ended, mut changes, mut happened } = ending(door, person, by, now).await?;
+        found(door, name).await?;
+        let Ending { mut ended, mut changes, mut happened } =
+            ending(door, Some(name), tokens, by, now).await?;
         for row in grant::all(&door.store.reader).await? {
             if row.subject_kind != "user" || row.subject != user {
                 continue;
@@ -114,7 +125,7 @@ pub async fn delete(
                 if last_admin == LastAdmin::Stays
                     && user::is_last_admin(&door.store.reader, &user).await? =>
             {
-                return Err(Error::LastAdmin(person.name.clone()));
+                return Err(Error::LastAdmin(name.clone()));
             }
             // Something of theirs changed: look again.
             Err(error) => tries.again(error)?,
@@ -129,31 +140,55 @@ struct Ending {
 }
 
 /// Says what there is to end of a person, and what ends it.
-async fn ending(door: &Door, person: &Person<'_>, by: &str, now: Timestamp) -> Result<Ending, Error> {
-    let user = person.name.to_string();
-    let holdings = user::holdings(&door.store.reader, &user).await?;
-    let logins = logins_of(door, person).await?;
+async fn ending(
+    door: &Door,
+    name: Option<&UserName>,
+    tokens: TokenNames<'_>,
+    by: &str,
+    now: Timestamp,
+) -> Result<Ending, Error> {
+    let logins = logins_of(door, name, tokens).await?;
     let blocked = Afterwards::Blocked;
     let mut changes: Vec<Change> =
         logins.iter().flat_map(|login| logins::ending(login, blocked, by, now)).collect();
     let mut happened: Vec<Happened> = logins.iter().map(|login| logins::event(login, blocked, by)).collect();
-    changes.push(Change::TakeHoldings(user::TakeHoldings { name: user.clone() }));
-    changes.push(Change::AdvanceRevocation(revocation::Advance));
-    let Holdings { api_tokens, sessions } = holdings.clone();
-    happened.push(event(What::UserEnded { user, api_tokens, sessions }, by));
-    let logins = logins.into_iter().map(|login| login.login).collect();
-    Ok(Ending { ended: Ended { holdings, logins, ..Ended::default() }, changes, happened })
+    let mut ended =
+        Ended { logins: logins.into_iter().map(|login| login.login).collect(), ..Ended::default() };
+    if let Some(name) = name {
+        let user = name.to_string();
+        ended.holdings = user::holdings(&door.store.reader, &user).await?;
+        changes.push(Change::TakeHoldings(user::TakeHoldings { name: user.clone() }));
+        changes.push(Change::AdvanceRevocation(revocation::Advance));
+        let Holdings { api_tokens, sessions } = ended.holdings.clone();
+        happened.push(event(What::UserEnded { user, api_tokens, sessions }, by));
+    }
+    Ok(Ending { ended, changes, happened })
 }
 
-/// Finds the temporary logins of a person, by the mail address in their tokens. One whose key is missing has no password
+/// Finds the temporary logins of a person, by what stands in their tokens. One whose key is missing has no password
 /// that anybody could know.
-async fn logins_of(door: &Door, person: &Person<'_>) -> Result<Vec<TemporaryLogin>, store::Error> {
-    let name = person.name.as_str();
+async fn logins_of(
+    door: &Door,
+    name: Option<&UserName>,
+    tokens: TokenNames<'_>,
+) -> Result<Vec<TemporaryLogin>, store::Error> {
+    let name = name.map(UserName::as_str);
+    let addresses: Vec<&str> = tokens.mails.iter().map(Mail::as_str).chain(name).collect();
     let is_theirs = |login: &TemporaryLogin| {
-        let place = Place { table: "temporary_login", row: login.login.as_str(), column: "sealed_mail" };
-        let Ok(mail) = door.keyring.open(place, &login.sealed_mail) else { return false };
-        let same = |own: &str| own.eq_ignore_ascii_case(mail.expose());
-        same(name) || person.mails.iter().any(|own| same(own.as_str()))
+        let open = |column, sealed: &[u8]| {
+            let place = Place { table: "temporary_login", row: login.login.as_str(), column };
+            door.keyring.open(place, sealed).ok()
+        };
+        let mail = open("sealed_mail", &login.sealed_mail);
+        let is_mail =
+            |mail: &Secret| addresses.iter().any(|address| address.eq_ignore_ascii_case(mail.expose()));
+        let is_sub = |called: &Secret| {
+            let same =
+                |(issuer, sub): &(String, String)| *issuer == login.issuer && sub.as_str() == called.expose();
+            tokens.oidc.iter().any(same)
+        };
+        let sub = login.sealed_sub.as_deref().and_then(|sealed| open("sealed_sub", sealed));
+        mail.as_ref().is_some_and(is_mail) || sub.as_ref().is_some_and(is_sub)
     };
     let all = temporary_login::all(&door.store.reader).await?;
     Ok(all.into_iter().filter(is_theirs).collect())

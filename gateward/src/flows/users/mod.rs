@@ -9,7 +9,7 @@ mod role;
 
 pub use self::account::{NewUser, create, disable, enable, found, set_password};
 pub use self::digest::generated;
-pub use self::end::{Ended, Person, delete, end};
+pub use self::end::{Ended, TokenNames, delete, end};
 pub use self::import::{Foreign, NotImported, Wrong, import, read_htdigest};
 pub use self::known::{KnownUser, Proof};
 pub use self::role::{HeldRole, NotARole, Role};
