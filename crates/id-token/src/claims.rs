@@ -17,7 +17,8 @@ const MAX_NAME: usize = 255;
 /// Where a claim stands: its name, or the names that lead to it, with dots between:
 /// `realm_access.roles`.
 ///
-/// A claim whose own name has dots, such as `https://example.org/groups`, is found first.
+/// A name that has dots itself, such as `https://example.org/groups` or a client of a Keycloak in
+/// `resource_access.data.example.org.roles`, is found before a shorter one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClaimPath(String);
 
@@ -51,12 +52,7 @@ impl Claims {
     }
 
     fn at(&self, path: &ClaimPath) -> Option<&Value> {
-        if let Some(value) = self.0.get(&path.0) {
-            return Some(value);
-        }
-        let mut names = path.0.split('.');
-        let first = self.0.get(names.next()?)?;
-        names.try_fold(first, |value, name| value.as_object()?.get(name))
+        follow(&self.0, &path.0)
     }
 
     pub(crate) fn issuer(&self) -> Result<&str, Refusal> {
@@ -96,6 +92,11 @@ impl Claims {
         self.0.contains_key("cnf")
     }
 
+    /// Whether it tells that something happened to the person (RFC 8417 section 2.2): a logout, say, and not who comes.
+    pub(crate) fn is_of_an_event(&self) -> bool {
+        self.0.contains_key("events")
+    }
+
     /// A NumericDate: seconds since 1970, perhaps with a fraction, which is dropped.
     pub(crate) fn time(&self, claim: &'static str) -> Result<Option<Timestamp>, Refusal> {
         let Some(value) = self.0.get(claim) else { return Ok(None) };
@@ -130,6 +131,12 @@ impl Claims {
     }
 }
 
+/// Finds where `path` leads from `object`: longer names are tried before shorter ones.
+fn follow<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let below = |dot: usize| follow(object.get(&path[..dot])?.as_object()?, &path[dot + 1..]);
+    object.get(path).or_else(|| path.rmatch_indices('.').find_map(|(dot, _)| below(dot)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +152,17 @@ mod tests {
         assert_eq!(groups(keycloak, "https://example.org/groups").unwrap(), ["c"]);
         assert_eq!(groups(keycloak, "realm_access.groups").unwrap(), [""; 0]);
         assert_eq!(groups(keycloak, "realm_access.roles.x").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_client_whose_name_has_dots_is_found() {
+        let keycloak =
+            r#"{"resource_access": {"data": {"roles": "a"}, "data.example.org": {"roles": ["b", "c"]}}}"#;
+        assert_eq!(groups(keycloak, "resource_access.data.example.org.roles").unwrap(), ["b", "c"]);
+        assert_eq!(groups(keycloak, "resource_access.data.roles").unwrap(), ["a"]);
+        assert_eq!(groups(keycloak, "resource_access.data.example.roles").unwrap(), [""; 0]);
+        let both = r#"{"a": {"b.c": "of a"}, "a.b": {"c": "of a.b"}}"#;
+        assert_eq!(groups(both, "a.b.c").unwrap(), ["of a.b"], "the longer name comes first");
     }
 
     #[test]

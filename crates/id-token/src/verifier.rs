@@ -104,6 +104,9 @@ impl Verifier {
                 "it binds the token to a key, which is not asked for here",
             ));
         }
+        if claims.is_of_an_event() {
+            return Err(Refusal::ClaimWrong("events", "it tells of an event, and proves nobody"));
+        }
         let mail = self.mail.as_ref().map(|path| claims.mail(path)).transpose()?.flatten();
         let mail = mail.filter(|(_, is_verified)| *is_verified || self.mail_trust == MailTrust::Always);
         Ok(IdToken {

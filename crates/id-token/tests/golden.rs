@@ -52,12 +52,65 @@ fn what_pyjwt_signed_is_believed_by_each_algorithm() {
     }
 }
 
+/// Judges a token by a verifier that looks for groups at this path.
+fn with_groups(name: &str, path: &str) -> Vec<String> {
+    let verifier = Verifier { groups: Some(path.parse().unwrap()), ..verifier() };
+    verifier.verify(&golden(name), &keys(), issued()).unwrap().groups().to_vec()
+}
+
 #[test]
-fn roles_of_a_keycloak_are_groups() {
-    assert_eq!(verify("keycloak.jwt").unwrap().groups(), ["offline_access", "/epos/alparray"]);
+fn roles_and_groups_of_a_keycloak_are_found_where_it_writes_them() {
+    assert_eq!(with_groups("keycloak.jwt", "realm_access.roles"), ["offline_access", "/epos/alparray"]);
+    let of_the_client = "resource_access.data.example.org.roles";
+    assert_eq!(with_groups("keycloak.jwt", of_the_client), ["reader", "/epos/demo"]);
+    assert_eq!(with_groups("keycloak.jwt", "resource_access.account.roles")[0], "manage-account");
+    assert_eq!(with_groups("keycloak.jwt", "groups"), ["/epos/alparray", "/epos"]);
+    assert_eq!(with_groups("keycloak-id.jwt", "groups"), ["alparray", "epos"]);
+    assert!(with_groups("keycloak.jwt", "resource_access.obspy.roles").is_empty());
     let nobody = Verifier { groups: None, ..verifier() };
     let token = nobody.verify(&golden("keycloak.jwt"), &keys(), issued()).unwrap();
     assert!(token.groups().is_empty(), "nothing is believed of groups that nobody named a claim of");
+}
+
+#[test]
+fn a_keycloak_s_token_is_for_those_in_its_audience_and_not_for_whom_it_was_made() {
+    for (name, audience, good) in [
+        ("keycloak.jwt", "fdsn", true),
+        ("keycloak.jwt", "account", true),
+        ("keycloak.jwt", "obspy", false),
+        ("keycloak-id.jwt", "fdsn", true),
+        ("keycloak-id.jwt", "account", false),
+    ] {
+        let verifier = Verifier { audiences: vec![audience.into()], ..verifier() };
+        let judged = verifier.verify(&golden(name), &keys(), issued()).map(drop);
+        assert_eq!(judged, if good { Ok(()) } else { Err(Refusal::WrongAudience) }, "{name} {audience}");
+    }
+}
+
+#[test]
+fn what_a_keycloak_tells_of_a_logout_lets_nobody_in() {
+    assert!(matches!(verify("keycloak-logout.jwt"), Err(Refusal::ClaimWrong("events", _))));
+}
+
+#[test]
+fn a_token_of_eas2_proves_a_person_and_an_address_where_that_is_trusted() {
+    let eas2 = |mail_trust| {
+        let verifier = Verifier {
+            issuer: "https://geofon.gfz.de/eas2".into(),
+            algorithms: BTreeSet::from([Algorithm::Rs256]),
+            groups: None,
+            mail_trust,
+            ..verifier()
+        };
+        verifier.verify(&golden("eas2.jwt"), &keys(), issued()).unwrap()
+    };
+    let token = eas2(MailTrust::Verified);
+    assert_eq!((token.subject(), token.jti()), ("0f9a7c52-3b1e-4a8c-9d6e-5c2f1b7a8e90", None));
+    assert_eq!(token.mail(), None, "it does not say that the address was verified");
+    assert_eq!(token.expires(), issued() + SignedDuration::from_secs(4000));
+    assert!(token.groups().is_empty());
+    assert_eq!(eas2(MailTrust::Always).mail(), Some("jo.doe@example.org"));
+    assert_eq!(verify("eas2.jwt").unwrap_err(), Refusal::WrongIssuer);
 }
 
 #[test]
