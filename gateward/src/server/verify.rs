@@ -5,6 +5,7 @@
 
 mod original;
 
+use bytes::Bytes;
 use http::request::Parts;
 use jiff::Timestamp;
 
@@ -93,7 +94,7 @@ impl Question<'_> {
             rest: &rest,
             query: original.target.query(),
             fields,
-            body: &[],
+            body: &Bytes::new(),
             websocket: original.upgrade,
         };
         let ask = Ask { service: &service.service, request, shown };

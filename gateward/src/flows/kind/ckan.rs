@@ -182,7 +182,7 @@ mod tests {
             rest,
             query: None,
             fields: &HeaderMap::new(),
-            body: &[],
+            body: &Bytes::new(),
             websocket: false,
         })
         .unwrap()
@@ -246,7 +246,7 @@ mod tests {
                 rest,
                 query: Some("q=%2B"),
                 fields: &HeaderMap::new(),
-                body: &[],
+                body: &Bytes::new(),
                 websocket: false,
             })
         };

@@ -52,7 +52,7 @@ pub struct Request<'a> {
     /// Its header fields.
     pub fields: &'a HeaderMap,
     /// The body, as far as [`Interpreter::body`] wanted it.
-    pub body: &'a [u8],
+    pub body: &'a Bytes,
     /// It asks to go on as a websocket (RFC 6455 section 4.1).
     pub websocket: bool,
 }

@@ -139,7 +139,7 @@ mod tests {
             rest,
             query: Some("a=%20"),
             fields: &HeaderMap::new(),
-            body: &[],
+            body: &Bytes::new(),
             websocket: false,
         })
     }

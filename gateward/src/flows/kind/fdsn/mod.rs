@@ -206,7 +206,7 @@ fn as_it_came(request: Request<'_>) -> Forward {
     let query = request.query.map(|query| format!("?{query}")).unwrap_or_default();
     Forward {
         method: request.method.clone(),
-        body: bytes::Bytes::copy_from_slice(request.body),
+        body: request.body.clone(),
         content_type: (request.method == Method::POST).then_some("text/plain"),
         ..Forward::get(format!("{}{query}", request.rest))
     }

@@ -152,10 +152,10 @@ fn asked(part: &Part) -> Asked {
     })
 }
 
-fn forward(request: &::fhir::Request, method: &Method, fields: &HeaderMap, body: &[u8]) -> Forward {
+fn forward(request: &::fhir::Request, method: &Method, fields: &HeaderMap, body: &Bytes) -> Forward {
     let (body, content_type) = match &request.body {
         Body::Nothing => (Bytes::new(), None),
-        Body::AsItCame(kind) => (Bytes::copy_from_slice(body), Some(*kind)),
+        Body::AsItCame(kind) => (body.clone(), Some(*kind)),
         Body::Form(form) => (Bytes::copy_from_slice(form.as_bytes()), Some(::fhir::FORM)),
     };
     let mut own = HeaderMap::new();

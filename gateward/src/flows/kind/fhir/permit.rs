@@ -127,6 +127,7 @@ fn opens(grant: &Granted, action: Action, kind: Option<::fhir::ResourceType>) ->
 mod tests {
     use std::collections::HashSet;
 
+    use bytes::Bytes;
     use http::{HeaderMap, Method};
     use jiff::Timestamp;
 
@@ -155,8 +156,8 @@ mod tests {
             target.split_once('?').map_or((target, None), |(rest, query)| (rest, Some(query)));
         let mut fields = HeaderMap::new();
         fields.insert("content-type", "application/fhir+json".parse().unwrap());
-        let request =
-            Request { method, rest, query, fields: &fields, body: body.as_bytes(), websocket: false };
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let request = Request { method, rest, query, fields: &fields, body: &body, websocket: false };
         let meaning = Fhir::meaning(request).unwrap_or_else(|why: NotUnderstood| panic!("{target}: {why}"));
         let owned = Owned::new(HashSet::from(["Patient/mine".to_owned()]));
         let grants: Vec<&Granted> = grants.iter().collect();
