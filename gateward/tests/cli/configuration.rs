@@ -105,6 +105,35 @@ fn letters_of_ones_own_that_cannot_be_read_are_found_and_never_replaced_by_ours(
 }
 
 #[test]
+fn grants_that_go_by_the_word_of_several_issuers_are_said_and_are_no_finding() {
+    let oidc = |claims: &str| {
+        format!(
+            "\n[[oidc]]\nissuer = \"https://sso.example.org\"\naudience = [\"fdsn\"]\n{claims}\n\
+             [[grant]]\nmail_domain = \"example.org\"\nservice = \"files\"\n\n[[service]]"
+        )
+    };
+    for (claims, said) in [
+        ("", &[][..]),
+        ("mail_claim = \"email\"", &["by mail or mail_domain (1 in this file)"][..]),
+        ("groups_claim = \"groups\"", &["by group (1 in this file)"]),
+        ("mail_claim = \"email\"\ngroups_claim = \"groups\"", &["by mail or mail_domain", "; grants by"]),
+    ] {
+        let installation = Installation::new();
+        installation.change("\n[[service]]", &oidc(claims));
+        let ran = installation.run(&["config", "check"]);
+        assert_eq!(ran.status, 0, "{}", ran.stdout);
+        assert_eq!(ran.stderr.is_empty(), said.is_empty(), "{}", ran.stderr);
+        for said in said {
+            assert!(
+                ran.stderr.contains(said) && ran.stderr.contains("https://sso.example.org, "),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+}
+
+#[test]
 fn every_finding_is_told_at_once() {
     let installation = Installation::new();
     installation.change("dir:files", "dir:gone");

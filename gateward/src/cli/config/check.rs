@@ -13,7 +13,7 @@ use crate::cli::access::{block_on, unreadable};
 use crate::cli::server_user::ServerUser;
 use crate::cli::{Context, YES, no};
 use crate::config::service::{Inventory, InventorySource};
-use crate::config::{self, Admin, Config};
+use crate::config::{self, Admin, Config, Grant, Oidc};
 use crate::flows::access_token::ckan::{Ckan as _, Error};
 use crate::flows::access_token::{Envelope, Packing};
 use crate::flows::inventory;
@@ -24,7 +24,12 @@ use crate::store::resif;
 
 pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let findings = match context.read() {
-        Ok(config) => everything(&config, &context.config),
+        Ok(config) => {
+            if let Some(word) = several_words(&config) {
+                eprintln!("gateward: {word}");
+            }
+            everything(&config, &context.config)
+        }
         Err(error @ config::Error::Unreadable { .. }) => return Err(unreadable(&error)),
         Err(error) => vec![error.to_string()],
     };
@@ -53,6 +58,31 @@ fn everything(config: &Config, file: &Path) -> Vec<String> {
     findings.extend(openhim(config));
     findings.extend(backups(config, file));
     findings
+}
+
+/// Says which grants of the file go by the word of several issuers, which may be meant: it is no finding.
+fn several_words(config: &Config) -> Option<String> {
+    let believed = |claimed: fn(&Oidc) -> bool| {
+        let oidc = config.oidc.iter().filter(|oidc| claimed(oidc)).map(|oidc| oidc.issuer.to_string());
+        let signed = config.issuer.iter().map(|issuer| issuer.fingerprint.0.to_string());
+        oidc.chain(signed).collect::<Vec<_>>()
+    };
+    let count = |named: fn(&Grant) -> bool| config.grant.iter().filter(|grant| named(grant)).count();
+    let kinds = [
+        ("group", count(|grant| grant.group.is_some()), believed(|oidc| oidc.groups_claim.is_some())),
+        (
+            "mail or mail_domain",
+            count(|grant| grant.mail.is_some() || grant.mail_domain.is_some()),
+            believed(|oidc| oidc.mail_claim.is_some()),
+        ),
+    ];
+    let told = kinds.into_iter().filter(|(_, grants, issuers)| *grants > 0 && issuers.len() > 1);
+    let told = told.map(|(kind, grants, issuers)| {
+        format!("by {kind} ({grants} in this file) go by the word of each of {}", issuers.join(", "))
+    });
+    let told: Vec<String> = told.collect();
+    let said = format!("grants {}: docs/sign-in.md says what that lets in", told.join("; grants "));
+    (!told.is_empty() && !config.oidc.is_empty()).then_some(said)
 }
 
 /// Looks at whom backups are sealed to, where they come from and where they go; nothing is backed up.
