@@ -33,7 +33,8 @@ struct Nginx(Child);
 
 impl Nginx {
     fn before(ckan: &Site, ours: &Installation, port: u16) -> Self {
-        let blocks = guide_reader::blocks(section(GUIDE, "Opaque keys"), "nginx").remove(0);
+        let blocks = guide_reader::blocks(section(GUIDE, "Opaque keys"), "nginx");
+        let [beside_the_server, blocks] = blocks.try_into().unwrap();
         let socket = ours.path("http.sock").display().to_string();
         let blocks = blocks.replace("/run/gateward/http.sock", &socket);
         let blocks = blocks.replace("http://127.0.0.1:5000", &ckan.url());
@@ -44,7 +45,7 @@ impl Nginx {
         let places = places.map(|kind| format!("{kind}_temp_path {folder}/{kind};\n")).concat();
         let configuration = format!(
             "daemon off;\nmaster_process off;\nerror_log {folder}/error debug;\npid {folder}/pid;\nevents {{}}\n\
-             http {{\naccess_log {folder}/access;\n{places}server {{\nlisten 127.0.0.1:{port};\n{blocks}}}\n}}\n"
+             http {{\naccess_log {folder}/access;\n{places}{beside_the_server}server {{\nlisten 127.0.0.1:{port};\n{blocks}}}\n}}\n"
         );
         let file = ours.path("nginx.conf");
         std::fs::write(&file, configuration).unwrap();

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::browser::log_in;
 use super::door::{Door, fields_of};
 use crate::site::{Site, USER};
 
@@ -48,4 +49,20 @@ fn existing_keys_and_nobody_pass_through_nginx() {
     door.ask_with(key, USER).good();
     assert_eq!(door.ask(&json!({ "path": "/api/3/action/status_show" })).status, 200);
     assert_eq!(door.ours.json(&["access-token", "existing"]).len(), 1);
+}
+
+#[test]
+fn a_session_of_somebody_else_beside_a_key_of_ours_stays_behind_at_nginx() {
+    let door = Door::behind_nginx(Site::shared(), "refuse");
+    let (seen, cookies) = log_in(&door.url());
+    assert_eq!(seen[4], 200, "{seen}");
+    let tokens_of = |owner: &str, headers: serde_json::Value| {
+        door.ask(&json!({ "path": "/api/3/action/api_token_list", "params": { "user_id": owner },
+                          "headers": headers, "cookies": cookies }))
+    };
+    assert_eq!(tokens_of(USER, json!({})).status, 200, "a browser's own session passes");
+    let token = door.make_alive(&[]);
+    let shown = fields_of(&[("Authorization", &token.key)]);
+    assert_eq!(tokens_of(&token.user, shown.clone()).status, 200, "CKAN sees the owner of the key");
+    assert_eq!(tokens_of(USER, shown).status, 403, "and nobody else");
 }
