@@ -40,18 +40,23 @@ pub fn shows(certificate: &Machine, key: &Machine) -> Arc<CertifiedKey> {
     Arc::new(CertifiedKey::new(vec![CertificateDer::from(certificate.der.clone())], key))
 }
 
+/// What believes the server, and shows this.
+pub fn client(server: &Server, shown: Option<Arc<CertifiedKey>>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(server.file("ca.pem")).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    match shown {
+        Some(shown) => config.with_client_cert_resolver(Arc::new(Shows(shown))),
+        None => config.with_no_client_auth(),
+    }
+}
+
 impl Connection {
     pub fn new(server: &Server, shown: Option<Arc<CertifiedKey>>) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(server.file("ca.pem")).unwrap()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match shown {
-            Some(shown) => config.with_client_cert_resolver(Arc::new(Shows(shown))),
-            None => config.with_no_client_auth(),
-        };
+        let config = client(server, shown);
         let session = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
         let socket = TcpStream::connect(("127.0.0.1", server.public)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -10,6 +10,7 @@ mod connection;
 mod door;
 mod handshakes;
 mod hosts;
+mod http2;
 mod interference;
 mod people;
 mod renewal;
