@@ -17,7 +17,7 @@ use crate::config::service::{Inventory, NetworkPattern, Requirement};
 use crate::config::{self, Config, ServiceConfig};
 use crate::flows::admit::{Order, Require, Service};
 use crate::flows::authenticate::Challenge;
-use crate::flows::kind::{ErrorForm, Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
+use crate::flows::kind::{FdsnSettings, Interpreter, Restriction, Settings, ToldUpstream, Unfit, years};
 
 /// A service where it stands, and what is behind it; one at several paths is there several times.
 #[derive(Debug)]
@@ -113,10 +113,8 @@ fn protected(
         })?)),
     };
     let inventory = config.inventory.clone();
-    if config.login.is_some() && kind.error_form() == ErrorForm::Fdsn {
-        return Err(unfit(
-            "login = \"page\" is for what browsers show: clients of fdsn services show no page".into(),
-        ));
+    if config.login.is_some() {
+        kind.suits_a_page().map_err(|Unfit(why)| unfit(why.to_owned()))?;
     }
     let mediator = urn.filter(|_| config.openhim).map(|urn| Mediator::new(urn.to_owned(), name.to_string()));
     let challenge = challenge(config, &kind);
@@ -162,11 +160,7 @@ fn challenge(config: &ServiceConfig, kind: &Interpreter) -> Challenge {
     let user = config.require.contains(&Requirement::User);
     let either =
         config.require.contains(&Requirement::Either) && !config.require.contains(&Requirement::Login);
-    if (user || either) && kind.error_form() != ErrorForm::Fdsn {
-        Challenge::Basic
-    } else {
-        Challenge::Digest
-    }
+    if (user || either) && kind.clients_know_basic() { Challenge::Basic } else { Challenge::Digest }
 }
 
 /// Tells a kind what was decided.
@@ -182,18 +176,20 @@ fn settings(config: &ServiceConfig, path: &UrlPath) -> Result<Settings, String> 
         upstream_has_path: http
             .is_some_and(|http| http.url.path().is_some_and(|other| other != path.as_str())),
         require: require(config)?,
-        digest: config.digest,
-        inventory: config.inventory.as_ref().map(|inventory| inventory.stale_after),
-        unlisted: config.unlisted,
-        restrictions: config.restriction.iter().map(restriction).collect::<Result<_, _>>()?,
-        restrict_metadata: config.restrict_metadata,
-        verify_stream: config.verify_stream,
-        queryauth_to: config.queryauth_to,
+        fdsn: FdsnSettings {
+            digest: config.digest,
+            inventory: config.inventory.as_ref().map(|inventory| inventory.stale_after),
+            unlisted: config.unlisted,
+            restrictions: config.restriction.iter().map(restriction).collect::<Result<_, _>>()?,
+            restrict_metadata: config.restrict_metadata,
+            verify_stream: config.verify_stream,
+            queryauth_to: config.queryauth_to,
+            pass: config.pass.clone(),
+        },
         upstream_is_told: ToldUpstream {
             credential: http.is_some_and(|http| http.credential.is_some()),
             identity: config.identify_as.is_some(),
         },
-        pass: config.pass.clone(),
         existing_keys: config.existing_keys,
     })
 }

@@ -46,30 +46,12 @@ impl Ckan {
             reads_folder,
             upstream_has_path: _,
             require,
-            digest,
-            inventory,
-            unlisted,
-            restrictions,
-            restrict_metadata,
-            verify_stream,
-            queryauth_to,
+            fdsn,
             upstream_is_told,
-            pass,
             existing_keys,
         } = settings;
-        let of_fdsn = digest.is_some()
-            || inventory.is_some()
-            || unlisted.is_some()
-            || !restrictions.is_empty()
-            || *restrict_metadata
-            || verify_stream.is_some()
-            || queryauth_to.is_some()
-            || !pass.is_empty();
-        if of_fdsn {
-            return Err(Unfit(
-                "kind ckan takes no digest, inventory, unlisted, restriction, restrict_metadata, verify_stream, \
-                 queryauth_to or pass: these belong to kind fdsn",
-            ));
+        if !fdsn.is_empty() {
+            return Err(Unfit::OF_FDSN);
         }
         if *reads_folder {
             return Err(Unfit("behind a ckan service is an HTTP server, no folder"));

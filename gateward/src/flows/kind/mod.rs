@@ -21,7 +21,7 @@ use jiff::Timestamp;
 pub use self::fdsn::known::{Known, Read};
 pub use self::fdsn::years;
 pub use self::inspect::{Alarm, Inspector, Named, Piece};
-pub use self::settings::{Restriction, Settings, ToldUpstream, Unfit};
+pub use self::settings::{FdsnSettings, Restriction, Settings, ToldUpstream, Unfit};
 use super::policy::Granted;
 pub use super::record::Inspected;
 use super::record::{About, Asked, PartAdmitted};
@@ -380,6 +380,28 @@ impl Interpreter {
                 "kind fhir reads the bodies of requests and records whom the answers name, so it has to carry them \
                  itself: name an upstream, and have the proxy pass everything to gateward",
             )),
+        }
+    }
+
+    /// Says why its clients cannot be shown the login page.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`].
+    pub fn suits_a_page(&self) -> Result<(), Unfit> {
+        match self {
+            Self::Plain(_) | Self::Fhir(_) | Self::Ckan(_) => Ok(()),
+            Self::Fdsn(_) => Err(Unfit(
+                "login = \"page\" is for what browsers show: clients of fdsn services show no page",
+            )),
+        }
+    }
+
+    /// Tells whether clients that are asked for a password can answer otherwise than by HTTP Digest.
+    pub fn clients_know_basic(&self) -> bool {
+        match self {
+            Self::Plain(_) | Self::Fhir(_) | Self::Ckan(_) => true,
+            Self::Fdsn(_) => false,
         }
     }
 

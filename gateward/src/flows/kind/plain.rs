@@ -47,33 +47,15 @@ impl Plain {
             reads_folder,
             upstream_has_path: _,
             require,
-            digest,
-            inventory,
-            unlisted,
-            restrictions,
-            restrict_metadata,
-            verify_stream,
-            queryauth_to,
+            fdsn,
             upstream_is_told,
-            pass,
             existing_keys,
         } = settings;
-        let of_fdsn = digest.is_some()
-            || inventory.is_some()
-            || unlisted.is_some()
-            || !restrictions.is_empty()
-            || *restrict_metadata
-            || verify_stream.is_some()
-            || queryauth_to.is_some()
-            || !pass.is_empty();
-        if of_fdsn {
-            return Err(Unfit(
-                "kind plain takes no digest, inventory, unlisted, restriction, restrict_metadata, \
-                 verify_stream, queryauth_to or pass: these belong to kind fdsn",
-            ));
+        if !fdsn.is_empty() {
+            return Err(Unfit::OF_FDSN);
         }
         if existing_keys.is_some() {
-            return Err(Unfit("existing_keys belongs to kind ckan"));
+            return Err(Unfit::OF_CKAN);
         }
         if *reads_folder && upstream_is_told.identity {
             return Err(Unfit("a folder is told nothing of whoever asks: identify_as is for an HTTP server"));

@@ -8,7 +8,6 @@ use crate::flows::admit::Require;
 
 /// What the operator decided about a service; its kind says what it takes and what it needs.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own in the configuration")]
 pub struct Settings {
     /// Where the service stands.
     pub path: UrlPath,
@@ -20,6 +19,17 @@ pub struct Settings {
     pub upstream_has_path: bool,
     /// Who must be known, whatever is asked.
     pub require: Require,
+    /// What only FDSN web services know of.
+    pub fdsn: FdsnSettings,
+    /// The upstream is told who asks, by a credential of ours or in a header.
+    pub upstream_is_told: ToldUpstream,
+    /// What happens to CKAN's own keys.
+    pub existing_keys: Option<ExistingKeys>,
+}
+
+/// What was decided that only FDSN web services know of.
+#[derive(Debug, Clone, Default)]
+pub struct FdsnSettings {
     /// Who checks Digest.
     pub digest: Option<DigestCheckedBy>,
     /// There is an inventory, and for how long its last reading is believed.
@@ -34,12 +44,33 @@ pub struct Settings {
     pub verify_stream: Option<bool>,
     /// Where `queryauth` is asked at.
     pub queryauth_to: Option<QueryauthTo>,
-    /// The upstream is told who asks, by a credential of ours or in a header.
-    pub upstream_is_told: ToldUpstream,
     /// Paths that pass as they are.
     pub pass: Vec<UrlPath>,
-    /// What happens to CKAN's own keys.
-    pub existing_keys: Option<ExistingKeys>,
+}
+
+impl FdsnSettings {
+    /// Tells whether nothing of it was decided.
+    pub(super) fn is_empty(&self) -> bool {
+        // Without `..`, so that whoever adds a decision has the other kinds refuse it, too.
+        let Self {
+            digest,
+            inventory,
+            unlisted,
+            restrictions,
+            restrict_metadata,
+            verify_stream,
+            queryauth_to,
+            pass,
+        } = self;
+        digest.is_none()
+            && inventory.is_none()
+            && unlisted.is_none()
+            && restrictions.is_empty()
+            && !restrict_metadata
+            && verify_stream.is_none()
+            && queryauth_to.is_none()
+            && pass.is_empty()
+    }
 }
 
 /// What the upstream is told of whoever asks.
@@ -64,3 +95,14 @@ pub struct Restriction {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unfit(pub &'static str);
+
+impl Unfit {
+    /// What [`FdsnSettings`] holds stands at a service of another kind.
+    pub(super) const OF_FDSN: Self = Self(
+        "digest, inventory, unlisted, restriction, restrict_metadata, verify_stream, queryauth_to and pass belong to \
+         kind fdsn",
+    );
+
+    /// `existing_keys` stands at a service of another kind.
+    pub(super) const OF_CKAN: Self = Self("existing_keys belongs to kind ckan");
+}

@@ -85,27 +85,28 @@ impl Fdsn {
             "the path of an fdsn service ends with dataselect, availability or station and a version, as in \
              /fdsnws/dataselect/1",
         ))?;
-        let digest = settings.digest.ok_or(Unfit(
+        let fdsn = &settings.fdsn;
+        let digest = fdsn.digest.ok_or(Unfit(
             "say who checks HTTP Digest: digest = \"gateward\", or \"upstream\" where the data service behind \
              does",
         ))?;
         check(service, digest, settings)?;
         let shown = settings.upstream_is_told;
-        let queryauth_to = settings.queryauth_to.unwrap_or(if shown.credential {
+        let queryauth_to = fdsn.queryauth_to.unwrap_or(if shown.credential {
             QueryauthTo::Queryauth
         } else {
             QueryauthTo::Query
         });
-        let restricts = service != DataService::Station || settings.restrict_metadata;
+        let restricts = service != DataService::Station || fdsn.restrict_metadata;
         let rules = (digest == DigestCheckedBy::Gateward && restricts)
-            .then(|| Rules::new(settings, service == DataService::Dataselect).map(Arc::new))
+            .then(|| Rules::new(fdsn, service == DataService::Dataselect).map(Arc::new))
             .transpose()?;
         Ok(Self {
             service,
             base: settings.path.to_string(),
             digest,
             queryauth_to,
-            pass: settings.pass.iter().map(ToString::to_string).collect(),
+            pass: fdsn.pass.iter().map(ToString::to_string).collect(),
             rules,
         })
     }
@@ -222,45 +223,44 @@ fn not_understood(error: &NotRead) -> NotUnderstood {
 
 /// Looks whether what was decided about a service goes together.
 fn check(service: DataService, digest: DigestCheckedBy, settings: &Settings) -> Result<(), Unfit> {
-    let restricting = settings.inventory.is_some()
-        || settings.unlisted.is_some()
-        || !settings.restrictions.is_empty()
-        || settings.restrict_metadata;
-    let decides = service != DataService::Station || settings.restrict_metadata;
+    let fdsn = &settings.fdsn;
+    let restricting = fdsn.inventory.is_some()
+        || fdsn.unlisted.is_some()
+        || !fdsn.restrictions.is_empty()
+        || fdsn.restrict_metadata;
+    let decides = service != DataService::Station || fdsn.restrict_metadata;
     let shown = settings.upstream_is_told;
     let wrong = match digest {
         _ if settings.stands_elsewhere_too => Some("an fdsn service stands at one path"),
-        _ if settings.existing_keys.is_some() => Some("existing_keys belongs to kind ckan"),
+        _ if settings.existing_keys.is_some() => Some(Unfit::OF_CKAN.0),
         _ if settings.reads_folder => Some("behind an fdsn service is an HTTP server, no folder"),
         _ if settings.require.person => Some(
             "an fdsn service requires nobody but a node: query is open to everybody, queryauth asks for a login",
         ),
-        _ if service != DataService::Dataselect && settings.verify_stream.is_some() => {
+        _ if service != DataService::Dataselect && fdsn.verify_stream.is_some() => {
             Some("verify_stream is for dataselect: other services send no miniSEED")
         }
-        _ if service != DataService::Station && settings.restrict_metadata => {
+        _ if service != DataService::Station && fdsn.restrict_metadata => {
             Some("restrict_metadata is for station")
         }
-        DigestCheckedBy::Upstream if restricting || settings.verify_stream == Some(true) => Some(
+        DigestCheckedBy::Upstream if restricting || fdsn.verify_stream == Some(true) => Some(
             "digest = \"upstream\" leaves decisions to the upstream: inventory, unlisted, restriction, \
              restrict_metadata and verify_stream go with digest = \"gateward\"",
         ),
         DigestCheckedBy::Upstream if settings.upstream_has_path => Some(
             "with digest = \"upstream\" the path of upstream is the service's own: answers to Digest cover it",
         ),
-        DigestCheckedBy::Upstream
-            if shown.credential || shown.identity || settings.queryauth_to.is_some() =>
-        {
+        DigestCheckedBy::Upstream if shown.credential || shown.identity || fdsn.queryauth_to.is_some() => {
             Some(
                 "with digest = \"upstream\" callers answer the upstream themselves: no credential, \
                   identify_as or queryauth_to",
             )
         }
-        DigestCheckedBy::Gateward if decides && settings.inventory.is_none() => Some(
+        DigestCheckedBy::Gateward if decides && fdsn.inventory.is_none() => Some(
             "with digest = \"gateward\" an inventory must tell which data are restricted: a StationXML file or \
              the URL of a station service",
         ),
-        DigestCheckedBy::Gateward if decides && settings.unlisted.is_none() => Some(
+        DigestCheckedBy::Gateward if decides && fdsn.unlisted.is_none() => Some(
             "say what happens to data that the inventory does not know: unlisted = \"refuse\" or \"open\"",
         ),
         DigestCheckedBy::Gateward if !decides && restricting => Some(

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::known::Known;
 use super::years;
 use crate::base::kind::Unlisted;
-use crate::flows::kind::{Allowed, Forward, Inspection, NotAllowed, Restriction, Settings, Unfit};
+use crate::flows::kind::{Allowed, FdsnSettings, Forward, Inspection, NotAllowed, Restriction, Unfit};
 use crate::flows::policy::Granted;
 use crate::flows::record::{Asked, Lines};
 
@@ -33,14 +33,14 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(settings: &Settings, sends_records: bool) -> Result<Self, Unfit> {
+    pub(super) fn new(fdsn: &FdsnSettings, sends_records: bool) -> Result<Self, Unfit> {
         let missing = Unfit("an inventory and unlisted are missing");
-        let believed_for: SignedDuration = settings.inventory.ok_or(missing.clone())?;
-        let unlisted = match settings.unlisted.ok_or(missing)? {
+        let believed_for: SignedDuration = fdsn.inventory.ok_or(missing.clone())?;
+        let unlisted = match fdsn.unlisted.ok_or(missing)? {
             Unlisted::Refuse => ::fdsn::Unlisted::Refuse,
             Unlisted::Open => ::fdsn::Unlisted::Open,
         };
-        let (restrictions, reasons): (Vec<_>, Vec<_>) = settings
+        let (restrictions, reasons): (Vec<_>, Vec<_>) = fdsn
             .restrictions
             .iter()
             .map(|Restriction { what, reason }| (what.clone(), reason.clone()))
@@ -50,7 +50,7 @@ impl Rules {
             restrictions: restrictions.into(),
             reasons,
             unlisted,
-            second_lock: sends_records && settings.verify_stream.unwrap_or(true),
+            second_lock: sends_records && fdsn.verify_stream.unwrap_or(true),
         })
     }
 

@@ -48,36 +48,18 @@ impl Fhir {
             reads_folder,
             upstream_has_path: _,
             require,
-            digest,
-            inventory,
-            unlisted,
-            restrictions,
-            restrict_metadata,
-            verify_stream,
-            queryauth_to,
+            fdsn,
             upstream_is_told: _,
-            pass,
             existing_keys,
         } = settings;
-        let of_fdsn = digest.is_some()
-            || inventory.is_some()
-            || unlisted.is_some()
-            || !restrictions.is_empty()
-            || *restrict_metadata
-            || verify_stream.is_some()
-            || queryauth_to.is_some()
-            || !pass.is_empty();
-        if of_fdsn {
-            return Err(Unfit(
-                "kind fhir takes no digest, inventory, unlisted, restriction, restrict_metadata, verify_stream, \
-                 queryauth_to or pass: these belong to kind fdsn",
-            ));
+        if !fdsn.is_empty() {
+            return Err(Unfit::OF_FDSN);
         }
         if *stands_elsewhere_too {
             return Err(Unfit("a FHIR service stands at one path: references in its answers lead there"));
         }
         if existing_keys.is_some() {
-            return Err(Unfit("existing_keys belongs to kind ckan"));
+            return Err(Unfit::OF_CKAN);
         }
         if *reads_folder {
             return Err(Unfit("a folder is no FHIR server: name one as upstream"));
