@@ -162,7 +162,7 @@ impl Door {
                 detail: "the limit of this address".into(),
                 token_id: None,
             },
-            Attempt::Login | Attempt::Password | Attempt::Operator => {
+            Attempt::Login => {
                 What::AuthenticationFailed { reason, detail: "the limit of this address".into() }
             }
         };

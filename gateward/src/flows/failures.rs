@@ -16,7 +16,7 @@ use crate::base::address::{AddressBlock, ClientAddress};
 use crate::base::id::Reference;
 use crate::base::random::Random;
 
-pub use self::guesses::{Guess, Guesser, Guesses, NotNow};
+pub use self::guesses::{Entrance, Guess, Guesser, Guesses, NotNow};
 
 /// How many failures of one address and reason are recorded one by one in a window.
 pub const RECORDED_SINGLY: u64 = 10;
@@ -38,17 +38,13 @@ pub const ALL_RECORDED_SINGLY: u64 = 600;
 /// How many addresses are kept apart; what is beyond shares one window.
 const WINDOWS: usize = 20_000;
 
-/// What is limited.
+/// What is limited by address alone; passwords have [`Guesses`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attempt {
     /// A signed token for a login.
     Exchange,
     /// A Digest answer.
     Login,
-    /// A password of a user at the public listener; counted by [`Guesses`].
-    Password,
-    /// An operator's password; apart, so that strangers at the public listener lock nobody out. Counted as theirs.
-    Operator,
 }
 
 /// How a failure is written down.
@@ -131,7 +127,7 @@ impl Failures {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = match attempt {
             Attempt::Exchange => FAILED_EXCHANGES,
-            Attempt::Login | Attempt::Password | Attempt::Operator => WRONG_ANSWERS,
+            Attempt::Login => WRONG_ANSWERS,
         };
         // Its own window only: a flood from everywhere else refuses nobody who did not take part.
         let (since, count) = tables.attempts.get(&(Some(address.block()), attempt))?;

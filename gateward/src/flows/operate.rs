@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::door::{Door, Refused};
-use super::failures::Attempt;
+use super::failures::Entrance;
 use super::passwords::{self, Claimed, prove_password};
 use super::record::{Happened, Personal, What};
 use super::users::{HeldRole, KnownUser};
@@ -63,7 +63,7 @@ pub async fn prove(
     address: ClientAddress,
     now: Timestamp,
 ) -> Result<Operator, Error> {
-    let claimed = Claimed { name, password, address, attempt: Attempt::Operator, service: None };
+    let claimed = Claimed { name, password, address, at: Entrance::Operators, service: None };
     let user = prove_password(door, claimed, now).await?;
     let Some(role) = user.role().cloned() else {
         let detail = "a user without a role".to_owned();

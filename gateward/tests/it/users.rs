@@ -7,7 +7,7 @@ use gateward::base::address::ClientAddress;
 use gateward::base::secret::Secret;
 use gateward::cli::demo::client::{Answer, digest};
 use gateward::flows::door::Door;
-use gateward::flows::failures::Attempt;
+use gateward::flows::failures::Entrance;
 use gateward::flows::passwords::{Claimed, Error, prove_password};
 use gateward::flows::users::{self, KnownUser, LastAdmin, TokenNames};
 use gateward::store::CommitError;
@@ -75,7 +75,7 @@ async fn prove(
 ) -> Result<KnownUser, Error> {
     let address = ClientAddress::new(from.parse().unwrap());
     let password = Secret::new(password.to_owned());
-    let claimed = Claimed { name, password: &password, address, attempt: Attempt::Password, service: None };
+    let claimed = Claimed { name, password: &password, address, at: Entrance::Public, service: None };
     prove_password(door, claimed, now).await
 }
 

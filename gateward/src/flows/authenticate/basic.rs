@@ -8,7 +8,7 @@ use super::{Error, Shown, Wrong, refuse};
 use crate::base::name::ServiceName;
 use crate::base::secret::Secret;
 use crate::flows::door::Door;
-use crate::flows::failures::Attempt;
+use crate::flows::failures::Entrance;
 use crate::flows::passwords::{self, Claimed, prove_password};
 use crate::flows::users::KnownUser;
 
@@ -43,7 +43,7 @@ pub(super) async fn prove(
         name: &name,
         password: &password,
         address: shown.address,
-        attempt: Attempt::Password,
+        at: Entrance::Public,
         service: Some(service),
     };
     Ok(prove_password(door, claimed, now).await?)

@@ -10,7 +10,7 @@ use crate::base::id::Reference;
 use crate::base::identity::UserName;
 use crate::base::name::ServiceName;
 use crate::flows::door::{Door, Refused};
-use crate::flows::failures::{Attempt, Guesser, NotNow};
+use crate::flows::failures::{Entrance, Guesser, NotNow};
 use crate::flows::keyring::Place;
 use crate::flows::passwords::FAILURE_TAKES;
 use crate::flows::record::What;
@@ -36,7 +36,7 @@ pub(super) async fn prove(
     let began = Instant::now();
     let name = credentials.login().parse::<UserName>().ok();
     let guesses = &door.failures.guesses;
-    let by = Guesser { name: credentials.login(), address: shown.address, attempt: Attempt::Password };
+    let by = Guesser { name: credentials.login(), address: shown.address, at: Entrance::Public };
     let found = match &name {
         Some(name) => user_digest::find(&door.store.reader, name.as_str()).await?,
         None => None,

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Attempt, WINDOW, WINDOWS};
+use super::{WINDOW, WINDOWS};
 use crate::base::address::{AddressBlock, ClientAddress};
 
 /// How often one account may be guessed at wrongly from one address in [`PAIR_WINDOW`].
@@ -27,6 +27,15 @@ pub const AT_ONCE_OF_ADDRESS: u64 = 8;
 /// For how long somebody who was right is no stranger from where they came.
 const FAMILIAR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// Where a password is shown; each counts for itself, so that strangers at the one keep nobody out at the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entrance {
+    /// The public listener.
+    Public,
+    /// The operators' listener.
+    Operators,
+}
+
 /// An account as somebody names it, and from where.
 #[derive(Debug, Clone, Copy)]
 pub struct Guesser<'a> {
@@ -34,8 +43,8 @@ pub struct Guesser<'a> {
     pub name: &'a str,
     /// From where.
     pub address: ClientAddress,
-    /// At which door.
-    pub attempt: Attempt,
+    /// Where it is shown.
+    pub at: Entrance,
 }
 
 /// Why a password is not looked at now.
@@ -47,8 +56,8 @@ pub enum NotNow {
     Busy,
 }
 
-type PairKey = (Attempt, AddressBlock, u64);
-type AddressKey = (Attempt, AddressBlock);
+type PairKey = (Entrance, AddressBlock, u64);
+type AddressKey = (Entrance, AddressBlock);
 
 #[derive(Debug)]
 struct Count {
@@ -130,11 +139,10 @@ impl Guess<'_> {
 
 impl Drop for Guess<'_> {
     fn drop(&mut self) {
-        let (attempt, block, _) = self.pair;
+        let (at, block, _) = self.pair;
         let mut tables = self.guesses.tables();
         let Tables { pairs, addresses, .. } = &mut *tables;
-        let counts =
-            [(pairs.get_mut(&self.pair), PAIR_WINDOW), (addresses.get_mut(&(attempt, block)), WINDOW)];
+        let counts = [(pairs.get_mut(&self.pair), PAIR_WINDOW), (addresses.get_mut(&(at, block)), WINDOW)];
         for (count, window) in counts {
             // Where there was no room to keep them apart, nothing is counted.
             let Some(count) = count else { continue };
@@ -153,7 +161,7 @@ impl Guesses {
 
     fn keys(&self, by: Guesser<'_>) -> (PairKey, AddressKey) {
         let block = by.address.block();
-        ((by.attempt, block, self.names.hash_one(by.name)), (by.attempt, block))
+        ((by.at, block, self.names.hash_one(by.name)), (by.at, block))
     }
 
     /// Tells why a password is not looked at now, before any work is done for it; `None`: it is.
@@ -237,7 +245,7 @@ mod tests {
 
     fn from<'a>(name: &'a str, address: &str) -> Guesser<'a> {
         let address = ClientAddress::new(address.parse().unwrap());
-        Guesser { name, address, attempt: Attempt::Password }
+        Guesser { name, address, at: Entrance::Public }
     }
 
     fn wrong(guesses: &Guesses, by: Guesser<'_>, now: Timestamp) -> Result<(), NotNow> {
@@ -267,7 +275,7 @@ mod tests {
         assert_eq!(guesses.not_now(from("ann", "192.0.2.1"), NOW), Some(NotNow::TooMany(WINDOW)));
         assert_eq!(guesses.not_now(from("ann", "192.0.2.2"), NOW), None);
         assert_eq!(guesses.not_now(from("ann", "192.0.2.1"), NOW + WINDOW), None);
-        let operator = Guesser { attempt: Attempt::Operator, ..from("ann", "192.0.2.1") };
+        let operator = Guesser { at: Entrance::Operators, ..from("ann", "192.0.2.1") };
         assert_eq!(guesses.not_now(operator, NOW), None, "the other door has its own count");
     }
 
@@ -312,7 +320,7 @@ mod tests {
         let guesses = Guesses::default();
         for number in 0..100_000_u32 {
             let address = ClientAddress::new(std::net::Ipv4Addr::from(number).into());
-            let by = Guesser { name: "ann", address, attempt: Attempt::Password };
+            let by = Guesser { name: "ann", address, at: Entrance::Public };
             guesses.begin(by, NOW).unwrap().wrong();
         }
         let tables = guesses.tables();

@@ -22,7 +22,7 @@ use self::right::{Mark, Right};
 use self::screen::prepared;
 pub use self::screen::{NewPassword, Unfit};
 use super::door::{Door, Refused};
-use super::failures::{Attempt, Guess, Guesser, NotNow};
+use super::failures::{Entrance, Guess, Guesser, NotNow};
 use super::record::{Happened, What};
 use super::users::{KnownUser, Proof};
 use crate::base::address::ClientAddress;
@@ -74,8 +74,8 @@ pub struct Claimed<'a> {
     pub password: &'a Secret,
     /// From where.
     pub address: ClientAddress,
-    /// At which door.
-    pub attempt: Attempt,
+    /// Where.
+    pub at: Entrance,
     /// For which service, if one.
     pub service: Option<&'a ServiceName>,
 }
@@ -120,7 +120,7 @@ impl Passwords {
 pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -> Result<KnownUser, Error> {
     let began = Instant::now();
     let guesses = &door.failures.guesses;
-    let by = Guesser { name: claimed.name, address: claimed.address, attempt: claimed.attempt };
+    let by = Guesser { name: claimed.name, address: claimed.address, at: claimed.at };
     // The counter first: what changes about the account after this moves it.
     let under = door.policy.current().revision;
     let account = match claimed.name.parse::<UserName>() {
@@ -265,9 +265,9 @@ async fn refuse(
     who: Option<String>,
     now: Timestamp,
 ) -> Result<Reference, CommitError> {
-    let door_name = match claimed.attempt {
-        Attempt::Operator => "operator",
-        Attempt::Password | Attempt::Login | Attempt::Exchange => "login",
+    let door_name = match claimed.at {
+        Entrance::Operators => "operator",
+        Entrance::Public => "login",
     };
     let detail = match reason {
         "too-many-failures" => "the limit of this account and address, or of this address",

@@ -31,7 +31,7 @@ use super::services::Protected;
 use crate::base::address::ClientAddress;
 use crate::base::sha256::Sha256;
 use crate::flows::authenticate::Challenge;
-use crate::flows::failures::Attempt;
+use crate::flows::failures::Entrance;
 use crate::flows::passwords::{self, Claimed, prove_password};
 use crate::flows::sessions;
 
@@ -145,7 +145,7 @@ impl AtTheDoor<'_> {
         let (Some(name), Some(password)) = (&form.name, &form.password) else {
             return again(StatusCode::BAD_REQUEST, "Please fill in both, user and password.", to);
         };
-        let claimed = Claimed { name, password, address, attempt: Attempt::Password, service: None };
+        let claimed = Claimed { name, password, address, at: Entrance::Public, service: None };
         let user = match prove_password(&opened.door, claimed, now).await {
             Ok(user) => user,
             Err(error) => return refused(opened, &error, to),
