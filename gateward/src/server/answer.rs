@@ -2,42 +2,32 @@
 //!
 //! Callers learn what they can act on; the reason in full stands in the event of that reference.
 
-use ::fhir::Issue;
-use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use jiff::Timestamp;
+mod exchange;
+mod form;
+mod proxy;
 
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+pub use self::exchange::{exchange_refused, not_placed};
+pub use self::form::Form;
+pub use self::proxy::{no_proxy, unclear, verified};
 use super::body::AnswerBody;
 use super::found::{Failed, Source};
 use super::pump::Pump;
 use super::tunnel::Tunnel;
 use crate::base::id::{Reference, TransactionId};
-use crate::flows::admit::{self, Admitted, KeyShown, Released, Verified};
-use crate::flows::authenticate::key::X_CKAN_API_KEY;
+use crate::flows::admit::{self, Admitted, Released};
 use crate::flows::authenticate::{self, Failure};
-use crate::flows::caller::Person;
-use crate::flows::exchange;
-use crate::flows::kind::{ErrorForm, NotAllowed, NotUnderstood};
-use crate::flows::oidc::NotBelieved;
+use crate::flows::kind::{NotAllowed, NotUnderstood};
 use crate::flows::operate;
 use crate::flows::passwords;
-use crate::flows::verify::Unclear;
 
 /// How long a caller is asked to wait when nothing can be recorded, in seconds.
 const COME_BACK: u64 = 5;
 
 /// What this program calls itself to clients.
 pub const SERVICE_VERSION: &str = concat!("gateward ", env!("CARGO_PKG_VERSION"));
-
-/// What a proxy that asked is told beside the status: the person, the machine, the request's id, and of a
-/// refusal the reference; of a CKAN, its key.
-const X_GATEWARD_USER: HeaderName = HeaderName::from_static("x-gateward-user");
-const X_GATEWARD_NODE: HeaderName = HeaderName::from_static("x-gateward-node");
-const X_GATEWARD_TRANSACTION: HeaderName = HeaderName::from_static("x-gateward-transaction");
-const X_GATEWARD_AUTHORIZATION: HeaderName = HeaderName::from_static("x-gateward-authorization");
-const X_GATEWARD_REFERENCE: HeaderName = HeaderName::from_static("x-gateward-reference");
 
 /// The answer of every listener.
 pub type Answered = Response<AnswerBody>;
@@ -103,106 +93,6 @@ impl Problem {
         )
         .with(RETRY_AFTER, COME_BACK.to_string())
     }
-
-    /// Writes it in the form that the clients of a service expect.
-    pub fn answer_in(self, form: Form<'_>) -> Answered {
-        match form {
-            Form::Problem => self.answer(),
-            Form::Fdsn { path, at } => self.fdsn(path, at),
-            Form::Fhir => self.fhir(),
-            Form::Ckan => self.ckan(),
-        }
-    }
-
-    /// As FDSN's clients read errors (FDSN web services 1.2, section "error messages").
-    fn fdsn(self, path: &str, at: Timestamp) -> Answered {
-        let Self { status, detail, reference, fields, .. } = self;
-        let title = status.canonical_reason().unwrap_or("Refused");
-        let number = status.as_u16();
-        let reference = reference.map_or(String::new(), |reference| {
-            format!("Reference:\n{reference} (give it to the data centre, never the token)\n\n")
-        });
-        let body = format!(
-            "Error {number}: {title}\n\n{detail}\n\n{reference}Usage details are available from the data centre that runs this service\n\n\
-             Request:\n{path}\n\nRequest Submitted:\n{at:.0}\n\nService version:\n{SERVICE_VERSION}\n"
-        );
-        let mut answered = text(status, body);
-        answered.headers_mut().extend(fields);
-        answered
-    }
-
-    /// As FHIR's clients read errors (R4 section 3.1.0.1.6).
-    fn fhir(self) -> Answered {
-        let Self { status, detail, reference, fields, .. } = self;
-        let issue = match status {
-            StatusCode::UNAUTHORIZED => Issue::Login,
-            StatusCode::FORBIDDEN => Issue::Forbidden,
-            StatusCode::NOT_FOUND => Issue::NotFound,
-            StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::NOT_ACCEPTABLE
-            | StatusCode::UNSUPPORTED_MEDIA_TYPE => Issue::NotSupported,
-            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => Issue::TooLong,
-            StatusCode::TOO_MANY_REQUESTS => Issue::Throttled,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => {
-                Issue::Transient
-            }
-            status if status.is_client_error() => Issue::Invalid,
-            _ => Issue::Exception,
-        };
-        let reference = reference.map_or(String::new(), |reference| format!(" Reference: {reference}."));
-        let mut answered = text(status, ::fhir::outcome(issue, &format!("{detail}{reference}")));
-        answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(::fhir::JSON));
-        answered.headers_mut().extend(fields);
-        answered
-    }
-
-    /// Writes it for a proxy that asks on behalf of its clients: of all refusals, nginx passes on 401 and 403
-    /// alone, and makes an error of its own of any other.
-    pub fn for_proxy(mut self) -> Answered {
-        if self.status.is_client_error() && self.status != StatusCode::UNAUTHORIZED {
-            self.status = StatusCode::FORBIDDEN;
-        }
-        let reference = self.reference;
-        let mut answered = self.answer();
-        if let Some(Ok(reference)) = reference.map(|reference| reference.to_string().try_into()) {
-            answered.headers_mut().insert(X_GATEWARD_REFERENCE, reference);
-        }
-        answered
-    }
-
-    /// As CKAN's clients read errors: its action API's own form.
-    fn ckan(self) -> Answered {
-        let Self { status, detail, reference, fields, .. } = self;
-        let kind = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "Authorization Error",
-            StatusCode::NOT_FOUND => "Not Found Error",
-            _ => "Gateway Error",
-        };
-        let mut error = serde_json::json!({ "__type": kind, "message": detail });
-        if let Some(reference) = reference {
-            error["reference"] = reference.to_string().into();
-        }
-        let document = serde_json::json!({ "success": false, "error": error });
-        let mut answered = json(status, "application/json", &document);
-        answered.headers_mut().extend(fields);
-        answered
-    }
-
-    /// Writes it as a problem document.
-    pub fn answer(self) -> Answered {
-        let mut document = serde_json::json!({
-            "type": format!("/problems/{}", self.kind),
-            "title": self.status.canonical_reason().unwrap_or("Refused"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(reference) = self.reference {
-            document["reference"] = reference.to_string().into();
-        }
-        let mut answered = json(self.status, "application/problem+json", &document);
-        answered.headers_mut().extend(self.fields);
-        answered
-    }
 }
 
 /// What the public may know when nothing can be recorded: the operator finds the rest in the log.
@@ -211,157 +101,9 @@ pub const SHUT: &str = "nothing can be recorded at the moment";
 /// What the public may know before the door is open: `/readyz` and the log tell the rest.
 pub const NOT_READY: &str = "it is not ready";
 
-/// The form in which an error is written.
-#[derive(Debug, Clone, Copy)]
-pub enum Form<'a> {
-    /// A problem document (RFC 9457).
-    Problem,
-    /// FDSN's text.
-    Fdsn {
-        /// The request's path.
-        path: &'a str,
-        /// When it came.
-        at: Timestamp,
-    },
-    /// An OperationOutcome.
-    Fhir,
-    /// CKAN's JSON.
-    Ckan,
-}
-
-impl<'a> Form<'a> {
-    /// Makes the form that clients of a service expect, for a request to `path`.
-    pub fn of(form: ErrorForm, path: &'a str, at: Timestamp) -> Self {
-        match form {
-            ErrorForm::Problem => Self::Problem,
-            ErrorForm::Fdsn => Self::Fdsn { path, at },
-            ErrorForm::Fhir => Self::Fhir,
-            ErrorForm::Ckan => Self::Ckan,
-        }
-    }
-}
-
-/// Answers a refused exchange.
-pub fn exchange_refused(refusal: &exchange::Refusal) -> Problem {
-    let mut wait = None;
-    let (status, said) = match &refusal.error {
-        exchange::Error::Token(error @ signed_token::Error::TooLong) => {
-            (StatusCode::PAYLOAD_TOO_LARGE, token_said(error))
-        }
-        exchange::Error::Token(error) => (StatusCode::BAD_REQUEST, token_said(error)),
-        exchange::Error::Jwt(NotBelieved::Token(refusal)) => (StatusCode::BAD_REQUEST, jwt_said(refusal)),
-        exchange::Error::Jwt(NotBelieved::KeysMissing) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("Your token cannot be looked at now: {}. Try again in {COME_BACK} s.", refusal.error),
-        ),
-        exchange::Error::NoGroupHere(_)
-        | exchange::Error::IssuerRevoked(_)
-        | exchange::Error::TokenRevoked => {
-            (StatusCode::FORBIDDEN, format!("The token is good, but {}. Ask the data centre.", refusal.error))
-        }
-        exchange::Error::TooMany { wait_seconds } => {
-            wait = Some(*wait_seconds);
-            (StatusCode::TOO_MANY_REQUESTS, format!("{}.", capitalised(&refusal.error.to_string())))
-        }
-        exchange::Error::NotPlaced(_) => {
-            let mut problem = not_placed(&refusal.error);
-            problem.reference = refusal.reference;
-            return problem;
-        }
-        exchange::Error::KeyMissing(_) | exchange::Error::Store(_) | exchange::Error::Commit(_) => {
-            tracing::error!(error = %refusal.error, "an exchange could not be made");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("The door is shut: {SHUT}. Try again in {COME_BACK} s."),
-            )
-        }
-    };
-    let mut problem = Problem::new(status, refusal.error.reason(), said);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        wait = Some(COME_BACK);
-    }
-    if let Some(wait) = wait {
-        problem = problem.with(RETRY_AFTER, wait);
-    }
-    problem.reference = refusal.reference;
-    problem
-}
-
-/// Says that a login was made and that the data service does not know it yet, and tells the operator why.
-pub fn not_placed(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(%error, "an exchange could not be finished");
-    let said =
-        format!("The data service cannot be told of your login at the moment. Try again in {COME_BACK} s.");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-placed", said).with(RETRY_AFTER, COME_BACK.to_string())
-}
-
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// What the holder of a token is told, with what they can do.
-fn token_said(error: &signed_token::Error) -> String {
-    use openpgp::Refusal;
-    use signed_token::Error;
-    let do_this = match error {
-        Error::TooLong | Error::NoToken | Error::TextOutside | Error::SeveralTokens | Error::Nested => {
-            "Send the file as the issuer gave it out, one token and nothing else"
-        }
-        Error::Expired(_) => "Get a new token from its issuer",
-        Error::IssuedInFuture(_)
-        | Error::NotJson(_)
-        | Error::DuplicateKey
-        | Error::FieldMissing(_)
-        | Error::FieldWrong(..) => "Ask the issuer for another token",
-        Error::Signature(refusal) => match refusal {
-            Refusal::TooLong(_)
-            | Refusal::UnfoldsTooFar(_)
-            | Refusal::Malformed(_)
-            | Refusal::Encrypted
-            | Refusal::Detached
-            | Refusal::Unsigned
-            | Refusal::SeveralSignatures
-            | Refusal::Nested
-            | Refusal::BadSignature => "Send the file as the issuer gave it out, unchanged",
-            Refusal::UnknownIssuer(_) => "This data centre believes other issuers; ask it which",
-            Refusal::SignatureType(_)
-            | Refusal::SignatureVersion
-            | Refusal::WeakHash
-            | Refusal::UnknownCritical
-            | Refusal::Undated
-            | Refusal::SignedInFuture(_)
-            | Refusal::SignatureExpired(_)
-            | Refusal::SignedBeforeKey(_)
-            | Refusal::MayNotSign(_) => "Ask the issuer for another token",
-            Refusal::Revoked(_) | Refusal::Expired(..) | Refusal::Sha1NotAllowed(_) => {
-                "Ask the data centre: it decides which keys and hashes of issuers it believes"
-            }
-        },
-    };
-    format!("The token is not accepted: {error}. {do_this}.")
-}
-
-/// What the holder of a JWT is told, with what they can do.
-fn jwt_said(refusal: &id_token::Refusal) -> String {
-    use id_token::Refusal;
-    let do_this = match refusal {
-        Refusal::TooLong | Refusal::Malformed(_) | Refusal::BadSignature => {
-            "Send it as the issuer gave it out, unchanged"
-        }
-        Refusal::Expired(_) => "Get a new one from its issuer",
-        Refusal::UnknownKey | Refusal::WrongIssuer => "This data centre believes other issuers; ask it which",
-        Refusal::WrongAudience => "Ask its issuer for one that is meant for this data centre",
-        Refusal::AlgorithmNotAllowed => "Ask the data centre: it decides which algorithms it believes",
-        Refusal::KeyNotNamed
-        | Refusal::NotYet(_)
-        | Refusal::IssuedInFuture(_)
-        | Refusal::TooLongLived
-        | Refusal::DuplicateName
-        | Refusal::ClaimMissing(_)
-        | Refusal::ClaimWrong(..) => "Ask the issuer for another token",
-    };
-    format!("The token is not accepted: {refusal}. {do_this}.")
 }
 
 /// Answers a request to a service that was not admitted. `challenges` makes the values of fresh
@@ -533,59 +275,6 @@ pub fn upstream_failed(failed: &Failed, transaction: TransactionId) -> Problem {
         Some(seconds) => problem.with(RETRY_AFTER, *seconds),
         None => problem,
     }
-}
-
-/// Tells somebody who asked at `/verify` that they are no proxy.
-pub fn no_proxy(reference: Reference) -> Problem {
-    let said = "Only a proxy may ask here: a node with the role proxy, by its certificate, or a configured user of \
-                this machine, by the Unix socket.";
-    // Some challenge must stand here (RFC 9110 section 15.5.2); no client has a scheme for certificates.
-    Problem::new(StatusCode::UNAUTHORIZED, "not-a-proxy", said)
-        .under(reference)
-        .with(WWW_AUTHENTICATE, "Certificate realm=\"gateward proxies\"")
-}
-
-/// Tells a proxy that its question has no answer.
-pub fn unclear(why: &Unclear, reference: Reference) -> Problem {
-    let detail = format!("{}.", capitalised(&why.to_string()));
-    Problem::new(StatusCode::FORBIDDEN, why.reason(), detail).under(reference)
-}
-
-/// Tells a proxy who asks and that they may, also in the field by which its own upstream learns it.
-///
-/// Each field is there, empty for nobody: of one that is not, Caddy passes on the name of its placeholder.
-pub fn verified(verified: &Verified, identify_as: Option<&HeaderName>, asked: &HeaderMap) -> Answered {
-    let caller = verified.caller();
-    let told = [
-        (identify_as.cloned(), verified.told().map(str::to_owned)),
-        (Some(X_GATEWARD_USER), caller.person().map(Person::told)),
-        (Some(X_GATEWARD_NODE), caller.node().map(|node| node.name().to_string())),
-        (Some(X_GATEWARD_TRANSACTION), Some(verified.transaction().to_string())),
-    ];
-    let mut answered = text(StatusCode::OK, "");
-    for (name, value) in told {
-        let Some(name) = name else { continue };
-        let value = value.unwrap_or_default().try_into().expect("names are letters that a field can hold");
-        answered.headers_mut().insert(name, value);
-    }
-    if let Some(key) = key_to_show(verified.key(), asked) {
-        answered.headers_mut().insert(X_GATEWARD_AUTHORIZATION, key);
-    }
-    answered
-}
-
-/// The key that a proxy shows to a CKAN behind it, in the one field that this looks at; empty for none.
-fn key_to_show(key: &KeyShown, asked: &HeaderMap) -> Option<HeaderValue> {
-    let mut key = match key {
-        KeyShown::None => return None,
-        KeyShown::Ours(key) => key.expose().try_into().expect("a key has letters that a field can hold"),
-        KeyShown::AsItCame => {
-            let came = [AUTHORIZATION, X_CKAN_API_KEY].into_iter().find_map(|name| asked.get(name).cloned());
-            came.unwrap_or(HeaderValue::from_static(""))
-        }
-    };
-    key.set_sensitive(true);
-    Some(key)
 }
 
 /// Answers with what was found; it is whole, and `released` proves that it is recorded.

@@ -82,13 +82,35 @@ fn crates_know_nothing_of_the_app_nor_of_the_world() {
     }
 }
 
+/// The variants of an enum in a text of ours.
+fn variants(text: &str, name: &str) -> Vec<String> {
+    let (_, body) = text.split_once(&format!("pub enum {name} {{\n")).unwrap();
+    let lines = body.lines().take_while(|line| *line != "}").map(str::trim);
+    let named = lines.filter(|line| line.starts_with(|letter: char| letter.is_ascii_uppercase()));
+    let found: Vec<String> = named.map(|line| line[..line.find([',', '(']).unwrap()].to_owned()).collect();
+    assert!(found.len() >= 4, "{name}: {found:?}");
+    found
+}
+
 #[test]
 fn only_one_place_asks_which_kind_a_service_has() {
+    let asked = |of: &str, path: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(source().join(path)).unwrap();
+        variants(&text, of).iter().map(|variant| format!("{of}::{variant}")).collect()
+    };
+    let mut kinds = vec!["match kind".to_owned()];
+    kinds.extend(asked("Kind", "base/kind.rs"));
+    kinds.extend(asked("Interpreter", "flows/kind/mod.rs"));
+    // A form is spelled in the one file, and an upstream's answer read by it in the other.
+    let forms = asked("ErrorForm", "flows/kind/mod.rs");
     for (name, text) in files(&source()) {
-        let asks = ["Kind::Plain", "Kind::Fdsn", "Kind::Ckan", "match kind"]
-            .iter()
-            .any(|asked| text.contains(asked));
-        assert!(!asks || name.starts_with("flows/kind/"), "{name} asks for the kind of a service");
+        for (asked, homes) in
+            [(&kinds, &[][..]), (&forms, &["server/answer/form.rs", "server/upstream/answer.rs"])]
+        {
+            let at_home = name.starts_with("flows/kind/") || homes.contains(&name.as_str());
+            let found = asked.iter().find(|asked| text.contains(asked.as_str()));
+            assert!(at_home || found.is_none(), "{name} asks for the kind of a service: {found:?}");
+        }
     }
 }
 
