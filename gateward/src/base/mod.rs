@@ -17,6 +17,7 @@ pub mod kind;
 pub mod maintenance;
 pub mod name;
 pub mod network;
+pub mod once;
 pub mod opaque_key;
 pub mod openhim;
 pub mod postgres_url;

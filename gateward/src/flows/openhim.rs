@@ -6,15 +6,16 @@
 
 use super::nodes::KnownNode;
 use crate::base::identity::NodeRole;
+use crate::base::once::Once;
 use crate::base::openhim::{NotAnOpenHimId, OpenHimId};
 
-/// What a request says of itself in the fields of OpenHIM; each once, or it says nothing that is of use.
+/// What a request says of itself in the fields of OpenHIM.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Said<'a> {
     /// `X-OpenHIM-ClientID`.
-    pub client: Option<&'a str>,
+    pub client: Once<'a>,
     /// `X-OpenHIM-TransactionID`.
-    pub transaction: Option<&'a str>,
+    pub transaction: Once<'a>,
 }
 
 /// A request that an OpenHIM passed on; made by [`believe`] alone.
@@ -50,6 +51,13 @@ pub fn believe(said: Said<'_>, node: &KnownNode) -> Result<Option<PassedOn>, Not
     if !node.has_role(NodeRole::OpenHim) {
         return Ok(None);
     }
-    let id = |text: Option<&str>| text.map(str::parse).transpose();
     Ok(Some(PassedOn { client: id(said.client)?, transaction: id(said.transaction)? }))
+}
+
+fn id(said: Once<'_>) -> Result<Option<OpenHimId>, NotAnOpenHimId> {
+    match said {
+        Once::No => Ok(None),
+        Once::One(value) => value.to_str().map_err(|_| NotAnOpenHimId)?.parse().map(Some),
+        Once::Several => Err(NotAnOpenHimId),
+    }
 }

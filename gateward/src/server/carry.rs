@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, AUTHORIZATION, AsHeaderName, HOST, LOCATION};
+use http::header::{ACCEPT, AUTHORIZATION, HOST, LOCATION};
 use http::{HeaderMap, Method, StatusCode, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -21,6 +21,7 @@ use super::services::{Protected, Source};
 use super::settle::{Attempts, Undone};
 use super::tunnel::{self, Ends, Tunnel};
 use super::upstream::{Said, Switched, Upstream};
+use crate::base::once::Once;
 use crate::flows::admit::{self, Admitted, Ask, Ending, Held, Order, Permit, Service};
 use crate::flows::authenticate::{self, Challenge, Shown};
 use crate::flows::door::Door;
@@ -383,7 +384,18 @@ fn bearer_error(shown: Shown<'_>, error: &admit::Error) -> Option<String> {
 
 /// What proves a person to `service`: where it has a page of ours, `Authorization` is its upstream's.
 pub(super) fn authorization<'a>(service: &Service, fields: &'a HeaderMap) -> Option<&'a str> {
-    if service.challenge == Challenge::Page { None } else { only(fields, AUTHORIZATION, "?") }
+    if service.challenge == Challenge::Page { None } else { said_once(fields) }
+}
+
+/// The one `Authorization` of a head; of several, or what is no text, something that no scheme begins like, so that it is
+/// refused and not overlooked.
+fn said_once(fields: &HeaderMap) -> Option<&str> {
+    const NOTHING_KNOWN: &str = "?";
+    match Once::of(fields, AUTHORIZATION) {
+        Once::No => None,
+        Once::One(value) => Some(value.to_str().unwrap_or(NOTHING_KNOWN)),
+        Once::Several => Some(NOTHING_KNOWN),
+    }
 }
 
 /// The session that a browser shows, where `service` has a page of ours; none where the page of another site had the
@@ -412,8 +424,8 @@ fn said<'a>(head: &'a request::Parts, from: &CameFrom) -> Said<'a> {
 /// What an OpenHIM says, if the request is one's.
 pub(super) fn said_by_openhim(fields: &HeaderMap) -> openhim::Said<'_> {
     openhim::Said {
-        client: only(fields, "x-openhim-clientid", ""),
-        transaction: only(fields, "x-openhim-transactionid", ""),
+        client: Once::of(fields, "x-openhim-clientid"),
+        transaction: Once::of(fields, "x-openhim-transactionid"),
     }
 }
 
@@ -427,20 +439,6 @@ fn elsewhere(status: StatusCode, answer: &HeaderMap, request: &request::Parts) -
     let named = || request.headers.get(HOST).and_then(|host| host.to_str().ok());
     let asked = request.uri.authority().map(http::uri::Authority::as_str).or_else(named);
     (!asked.is_some_and(|asked| asked.eq_ignore_ascii_case(&host))).then_some(host)
-}
-
-/// Returns the value of the field `name` if there is exactly one that is text; several, or no text, are `wrong`.
-pub(super) fn only<'a>(
-    fields: &'a HeaderMap,
-    name: impl AsHeaderName,
-    wrong: &'static str,
-) -> Option<&'a str> {
-    let mut values = fields.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Some(value.to_str().unwrap_or(wrong)),
-        (Some(_), Some(_)) => Some(wrong),
-        (None, _) => None,
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::base::address::ClientAddress;
+use crate::base::once::Once;
 use crate::config::TrustedProxies;
 
 /// Appended to by each proxy on the way, the nearest last.
@@ -109,9 +110,8 @@ impl Origin {
 
     /// Tells whether a proxy that is believed says that its client came over TLS.
     pub fn says_secure(&self, fields: &HeaderMap) -> bool {
-        let mut said = fields.get_all(X_FORWARDED_PROTO).iter();
-        let only = said.next().filter(|_| said.next().is_none());
-        matches!(self, Self::Proxy(..)) && only.is_some_and(|proto| proto == "https")
+        let said = Once::of(fields, X_FORWARDED_PROTO).one();
+        matches!(self, Self::Proxy(..)) && said.is_some_and(|proto| proto == "https")
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::pump::Pump;
 use super::watch::Seen;
+use crate::base::once::Once;
 use crate::flows::admit::{Admitted, Ending};
 use crate::flows::record::Delivery;
 use crate::store::revocation::Revision;
@@ -42,9 +43,8 @@ pub fn names_websocket(fields: &HeaderMap) -> bool {
         let mut options = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
     };
-    let mut protocols = fields.get_all(UPGRADE).iter();
-    let only = protocols.next().filter(|_| protocols.next().is_none());
-    only.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+    let protocol = Once::of(fields, UPGRADE).one();
+    protocol.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
         && fields.get_all(CONNECTION).iter().any(upgrades)
 }
 

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use super::{Clients, HEAD, until_ended};
+use crate::base::once::Once;
 use crate::server::body::{AnswerBody, Cut};
 use crate::server::cutter::Cutter;
 use crate::server::listener::{Answer, until_true};
@@ -131,10 +132,13 @@ fn fault(request: &Request<Incoming>) -> Option<Fault> {
     if !is_good {
         return Some(Fault::Target);
     }
-    let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
-    let (host, another) = (hosts.next(), hosts.next());
+    let host = match Once::of(request.headers(), HOST) {
+        Once::No => None,
+        Once::One(host) => Some(host.as_bytes()),
+        Once::Several => return Some(Fault::Host),
+    };
     let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    if another.is_some() || !named.or(host).is_some_and(is_authority) {
+    if !named.or(host).is_some_and(is_authority) {
         return Some(Fault::Host);
     }
     let differs = named.zip(host).is_some_and(|(named, host)| !named.eq_ignore_ascii_case(host));

@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::{Upward, fields};
+use crate::base::once::Once;
 use crate::flows::admit::{KeyShown, Order};
 use crate::flows::authenticate::key::X_CKAN_API_KEY;
 use crate::server::found::Failed;
@@ -86,9 +87,8 @@ impl Asked<'_> {
         }
         if order.upstream_asks {
             // Of several, the record and the upstream could each take another one.
-            let mut answers = fields.get_all(AUTHORIZATION).iter();
-            if let (Some(only), None) = (answers.next(), answers.next()) {
-                own.insert(AUTHORIZATION, only.clone());
+            if let Once::One(answer) = Once::of(fields, AUTHORIZATION) {
+                own.insert(AUTHORIZATION, answer.clone());
             }
         }
         show_key(&order.key, fields, own);

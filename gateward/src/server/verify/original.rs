@@ -10,6 +10,7 @@ use percent_encoding::percent_decode;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::base::once::Once;
 use crate::base::target::Target;
 use crate::flows::nodes::Presented;
 use crate::flows::verify::Unclear;
@@ -120,10 +121,10 @@ const NO_CERTIFICATE: &[u8] = b"{http.request.tls.client.";
 
 /// Returns the value of a field that may stand there once; an empty one says nothing.
 fn only<'a>(fields: &'a HeaderMap, name: &'static str) -> Result<Option<&'a HeaderValue>, Unclear> {
-    let mut values = fields.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (only, None) => Ok(only.filter(|value| !value.is_empty())),
-        (_, Some(_)) => Err(Unclear::Twice(name)),
+    match Once::of(fields, name) {
+        Once::No => Ok(None),
+        Once::One(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Once::Several => Err(Unclear::Twice(name)),
     }
 }
 

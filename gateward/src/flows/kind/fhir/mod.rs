@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 pub use self::permit::Selection;
 use super::{BodyWanted, Concerns, Effect, Entry, Forward, Meaning, NotUnderstood, Request, Settings, Unfit};
+use crate::base::once::Once;
 use crate::flows::admit::Require;
 use crate::flows::record::{About, Asked, Interaction};
 
@@ -172,11 +173,10 @@ fn joined(fields: &HeaderMap, name: &HeaderName) -> Result<Option<String>, NotUn
 /// The value of a field that stands there once.
 fn only<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, NotUnderstood> {
     let wrong = |what: &str| NotUnderstood::Request(format!("the field {name} {what}"));
-    let mut values = fields.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| wrong("is no plain text")),
-        (Some(_), Some(_)) => Err(wrong("stands there twice")),
+    match Once::of(fields, name) {
+        Once::No => Ok(None),
+        Once::One(value) => value.to_str().map(Some).map_err(|_| wrong("is no plain text")),
+        Once::Several => Err(wrong("stands there twice")),
     }
 }
 
