@@ -200,14 +200,34 @@ fn not_known(error: &authenticate::Error, challenges: impl Fn(bool) -> Vec<Strin
                 .with(RETRY_AFTER, COME_BACK.to_string())
         }
         authenticate::Error::TooMany { wait_seconds, reference } => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", format!("{detail}."))
-                .under(*reference)
-                .with(RETRY_AFTER, wait_seconds.to_string())
+            too_many_failures(format!("{detail}."), *wait_seconds, *reference)
         }
         authenticate::Error::Busy => busy(),
         authenticate::Error::Store(error) => shut(error),
         authenticate::Error::Commit(error) => shut(error),
     }
+}
+
+/// Answers somebody who is known by no password; how to ask again, whoever answers adds.
+pub fn no_user(error: &passwords::Error) -> Problem {
+    let detail = format!("{}.", capitalised(&error.to_string()));
+    match error {
+        passwords::Error::Wrong { reference } => {
+            Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail).under(*reference)
+        }
+        passwords::Error::TooMany { wait_seconds, reference } => {
+            too_many_failures(detail, *wait_seconds, *reference)
+        }
+        passwords::Error::Busy => busy(),
+        passwords::Error::Store(error) => shut(error),
+        passwords::Error::Commit(error) => shut(error),
+    }
+}
+
+fn too_many_failures(detail: String, wait_seconds: u64, reference: Reference) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", detail)
+        .under(reference)
+        .with(RETRY_AFTER, wait_seconds.to_string())
 }
 
 /// How operators are asked who they are (RFC 7617).
@@ -217,23 +237,11 @@ pub const BASIC_CHALLENGE: &str = "Basic realm=\"gateward operators\", charset=\
 pub fn no_operator(error: &operate::Error) -> Answered {
     let detail = format!("{}.", capitalised(&error.to_string()));
     match error {
-        operate::Error::Unknown(passwords::Error::Wrong { reference }) => {
-            Problem::new(StatusCode::UNAUTHORIZED, "not-known", detail)
-                .under(*reference)
-                .with(WWW_AUTHENTICATE, BASIC_CHALLENGE)
-                .answer()
+        operate::Error::Unknown(wrong @ passwords::Error::Wrong { .. }) => {
+            no_user(wrong).with(WWW_AUTHENTICATE, BASIC_CHALLENGE).answer()
         }
-        operate::Error::Unknown(passwords::Error::TooMany { wait_seconds, reference }) => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", detail)
-                .under(*reference)
-                .with(RETRY_AFTER, wait_seconds.to_string())
-                .answer()
-        }
-        operate::Error::Unknown(passwords::Error::Busy) => busy().answer(),
-        operate::Error::Unknown(passwords::Error::Store(error)) => shut(error).answer(),
-        operate::Error::Unknown(passwords::Error::Commit(error)) | operate::Error::Commit(error) => {
-            shut(error).answer()
-        }
+        operate::Error::Unknown(error) => no_user(error).answer(),
+        operate::Error::Commit(error) => shut(error).answer(),
         operate::Error::NoRole { reference } => {
             Problem::new(StatusCode::FORBIDDEN, "role", detail).under(*reference).answer()
         }

@@ -29,7 +29,7 @@ fn somebody_in_chromium_logs_in_on_the_page_and_reads_what_they_wanted() {
     assert_eq!((text("title"), text("focused")), ("Log in", "name"));
     // The policy of the page lets its own style through.
     assert_eq!(text("background"), "rgb(31, 92, 153)");
-    assert!(text("refused").starts_with("User or password is wrong."), "{told}");
+    assert!(text("refused").starts_with("Wrong user or password."), "{told}");
     assert_eq!(text("arrived_at"), server.url("/app/restricted.txt?a=b"));
     assert_eq!(text("text").trim(), RESTRICTED.trim());
     assert_eq!(text("cookies_seen_by_scripts"), "");

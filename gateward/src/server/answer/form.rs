@@ -65,6 +65,20 @@ impl Problem {
         answered
     }
 
+    /// Writes it on a `page`, which takes its status and what it says.
+    ///
+    /// A 401 has to say how to answer it (RFC 9110 section 15.5.2), and people on a page have a form for that.
+    pub fn on_page(self, page: impl FnOnce(StatusCode, &str) -> Answered) -> Answered {
+        let Self { status, detail, reference, fields, .. } = self;
+        let status = if status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { status };
+        let reference = reference.map_or(String::new(), |reference| {
+            format!(" If it should not be, ask the operator about {reference}.")
+        });
+        let mut answered = page(status, &format!("{detail}{reference}"));
+        answered.headers_mut().extend(fields);
+        answered
+    }
+
     /// As FDSN's clients read errors (FDSN web services 1.2, section "error messages").
     fn fdsn(self, path: &str, at: Timestamp) -> Answered {
         let Self { status, detail, reference, fields, .. } = self;

@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use http::header::{
-    ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -176,31 +176,11 @@ impl AtTheDoor<'_> {
     }
 }
 
-const WRONG: &str = "User or password is wrong.";
+const WRONG: &str = "Wrong user or password.";
 
 /// Asks once more, and says why.
 fn refused(opened: &Opened, error: &passwords::Error, to: Option<&str>) -> Answered {
-    let said = match error {
-        passwords::Error::Wrong { reference } => {
-            let said = format!("{WRONG} If it should not be, ask the operator about {reference}.");
-            return ask(opened, StatusCode::FORBIDDEN, &said, to);
-        }
-        passwords::Error::TooMany { wait_seconds, reference } => {
-            let said = format!(
-                "Too many wrong passwords came from your address. Try again in {wait_seconds} s; the operator knows \
-                 more about {reference}."
-            );
-            let mut answered = ask(opened, StatusCode::TOO_MANY_REQUESTS, &said, to);
-            answered.headers_mut().insert(RETRY_AFTER, (*wait_seconds).into());
-            return answered;
-        }
-        passwords::Error::Busy => "Too many are logging in at the moment. Please try again.",
-        passwords::Error::Store(error) => return answer::shut(error).answer(),
-        passwords::Error::Commit(error) => return answer::shut(error).answer(),
-    };
-    let mut answered = ask(opened, StatusCode::SERVICE_UNAVAILABLE, said, to);
-    answered.headers_mut().insert(RETRY_AFTER, 5.into());
-    answered
+    answer::no_user(error).on_page(|status, said| ask(opened, status, said, to))
 }
 
 /// Whether somebody may be sent there: a path here, of a service that the page is for. Anything else could lead
