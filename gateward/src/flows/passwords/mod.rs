@@ -8,6 +8,7 @@ mod cost;
 mod places;
 mod right;
 mod screen;
+mod tried;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,19 +20,18 @@ use tokio::time::Instant;
 pub use self::cost::{Cost, salt_of};
 use self::places::Places;
 use self::right::{Mark, Right};
-use self::screen::prepared;
 pub use self::screen::{NewPassword, Unfit};
+use self::tried::{Tried, Verdict};
 use super::door::{Door, Refused};
 use super::failures::{Entrance, Guess, Guesser, NotNow};
 use super::record::{Happened, What};
-use super::users::{KnownUser, Proof};
+use super::users::KnownUser;
 use crate::base::address::ClientAddress;
 use crate::base::id::Reference;
-use crate::base::identity::UserName;
 use crate::base::name::ServiceName;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
-use crate::store::user::{self, UserRow};
+use crate::store::user;
 use crate::store::{self, Change, CommitError};
 
 /// How long a failure takes at least: whoever guesses waits, and learns nothing from how long it took.
@@ -119,19 +119,12 @@ impl Passwords {
 /// [`Error`]; what is wrong is recorded.
 pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -> Result<KnownUser, Error> {
     let began = Instant::now();
-    let guesses = &door.failures.guesses;
+    let (passwords, guesses) = (&door.passwords, &door.failures.guesses);
     let by = Guesser { name: claimed.name, address: claimed.address, at: claimed.at };
     // The counter first: what changes about the account after this moves it.
     let under = door.policy.current().revision;
-    let account = match claimed.name.parse::<UserName>() {
-        Ok(name) => user::find(&door.store.reader, name.as_str()).await?,
-        Err(_) => None,
-    };
-    let passwords = &door.passwords;
-    let stored = account.as_ref().map(|row| row.password_hash.as_str()).filter(|hash| !hash.is_empty());
-    let password = prepared(claimed.password);
-    let tried = password.clone().unwrap_or_else(|| Secret::new(String::new()));
-    let mark = passwords.right.mark(claimed.name, stored.unwrap_or_default(), &tried);
+    let tried = Tried::find(door, &claimed).await?;
+    let mark = tried.mark(&passwords.right, &claimed);
     // A program that was in goes on, whoever guesses beside it.
     let is_no_guess = passwords.right.is_no_guess(mark, now);
     if let Some(why) = guesses.not_now(by, now).filter(|_| !is_no_guess) {
@@ -139,13 +132,8 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
     }
     let turn = passwords.turn(mark);
     let turn = turn.lock().await;
-    let known = |row: &UserRow, hash: &str| {
-        let salt = salt_of(hash).unwrap_or_default();
-        KnownUser::of(door, row, Proof::Password { salt })
-    };
-    if let (Some(row), Some(hash)) = (&account, stored)
-        && passwords.right.was(mark, under, now)
-        && let Some(user) = known(row, hash)?
+    if passwords.right.was(mark, under, now)
+        && let Some(user) = tried.user(door)?
     {
         return Ok(user);
     }
@@ -154,88 +142,39 @@ pub async fn prove_password(door: &Door, claimed: Claimed<'_>, now: Timestamp) -
         Err(_) if is_no_guess => None,
         Err(why) => return Err(not_now(door, &claimed, why, now).await?),
     };
-    let Some(place) = passwords.places.take(guesses.is_stranger(by, now)).await else {
-        guess.into_iter().for_each(Guess::not_judged);
-        return Err(Error::Busy);
-    };
-    let work = Work { cost: passwords.cost, stored: stored.map(str::to_owned), password: tried };
-    let done = tokio::task::spawn_blocking(move || {
-        let done = work.run();
-        drop(place);
-        done
-    });
-    let found = match done.await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
-            guess.into_iter().for_each(Guess::not_judged);
-            return Err(error.into());
-        }
-        Err(error) => {
-            tracing::error!(%error, "a hash was never finished");
-            guess.into_iter().for_each(Guess::not_judged);
-            return Err(Error::Busy);
-        }
-    };
-    let right = found.is_right && password.is_some();
-    let reason = match (&account, stored) {
-        (Some(row), Some(hash)) if right => match known(row, hash)? {
-            Some(user) => {
-                guess.into_iter().for_each(Guess::right);
-                passwords.right.note(mark, under, now);
-                if let Some(raised) = found.raised {
-                    raise(door, &user, hash, raised, now).await?;
-                }
-                return Ok(user);
+    let verdict = tried.judge(door, guesses.is_stranger(by, now)).await;
+    let reason = match verdict {
+        Ok(Verdict::Right { user, raised }) => {
+            guess.into_iter().for_each(Guess::right);
+            passwords.right.note(mark, under, now);
+            if let Some((from, to)) = raised {
+                raise(door, &user, from, to, now).await?;
             }
-            None => "disabled",
-        },
-        (Some(_), None) => "without-password",
-        (Some(_), Some(_)) => "wrong-password",
-        (None, _) => "unknown-user",
+            return Ok(user);
+        }
+        Ok(Verdict::Wrong(reason)) => reason,
+        Err(error) => {
+            guess.into_iter().for_each(Guess::not_judged);
+            return Err(error);
+        }
     };
     guess.into_iter().for_each(Guess::wrong);
     drop(turn);
-    let who = account.map(|row| row.name);
-    let reference = refuse(door, &claimed, reason, who, now).await?;
+    let reference = refuse(door, &claimed, reason, tried.who(), now).await?;
     tokio::time::sleep_until(began + FAILURE_TAKES).await;
     Err(Error::Wrong { reference })
-}
-
-/// A hash to be made, on a thread that may block.
-struct Work {
-    cost: Cost,
-    stored: Option<String>,
-    password: Secret,
-}
-
-struct Found {
-    is_right: bool,
-    /// The same password's hash at today's cost, where the one that is stored cost less.
-    raised: Option<String>,
-}
-
-impl Work {
-    fn run(self) -> Result<Found, store::Error> {
-        let Self { cost, stored, password } = self;
-        let is_right = cost.proves(stored.as_deref(), &password)?;
-        let raised = match stored {
-            Some(stored) if is_right && cost.exceeds(&stored)? => Some(cost.raise(&stored, &password)?),
-            _ => None,
-        };
-        Ok(Found { is_right, raised })
-    }
 }
 
 /// Stores a hash that costs more; somebody else may have changed it meanwhile.
 async fn raise(
     door: &Door,
     user: &KnownUser,
-    from: &str,
+    from: String,
     to: String,
     now: Timestamp,
 ) -> Result<(), CommitError> {
     let name = user.name().to_string();
-    let change = user::SetPassword { name: name.clone(), from: Some(from.to_owned()), to };
+    let change = user::SetPassword { name: name.clone(), from: Some(from), to };
     let happened =
         Happened { who: Some(name.clone()), ..Happened::done(What::UserHashRaised { user: name }) };
     // A crash before leaves the old hash, which goes on working; after it, the new one of the same password.
