@@ -21,8 +21,8 @@ use super::caller::{Caller, Person};
 use super::claim::{self, Claim};
 use super::door::{Door, Refused};
 use super::kind::{Entry, Interpreter, Meaning, NotAllowed, NotUnderstood, Owned, Request};
-use super::nodes::{self, NotANode};
-use super::openhim;
+use super::nodes::{self, KnownNode, NotANode};
+use super::openhim::{self, PassedOn};
 use super::policy::{Granted, Policy};
 use super::record::{About, What};
 use crate::base::address::Whence;
@@ -263,28 +263,10 @@ async fn recognise(
 ) -> Result<Caller, Error> {
     let Ask { service, shown, .. } = ask;
     let node = policy.nodes.find(shown.certificate, &door.trust.current(), now);
-    let believed = node.as_ref().ok().map(|node| openhim::believe(shown.openhim, node)).transpose();
-    let passed_on = match believed {
-        Ok(passed_on) => passed_on.flatten(),
-        Err(wrong) => {
-            let why =
-                NotUnderstood::Request(format!("X-OpenHIM-ClientID and X-OpenHIM-TransactionID: {wrong}"));
-            let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
-            let reference = refuse(door, ask, (&meaning.what, &meaning.about_all()), refusal, now).await?;
-            return Err(Error::NotUnderstood { why, reference });
-        }
-    };
+    let passed_on = passed_on(door, ask, meaning, node.as_ref().ok(), now).await?;
     let caller = Caller::nobody().with_node(node.as_ref().ok().cloned()).with_openhim(passed_on);
     // The machine comes first: whoever has none of ours cannot even guess at passwords.
-    let (node_needed, person_needed) = match (meaning.entry, service.require) {
-        // One of the two is enough; but whoever shows who they are is held to it, machine or not.
-        (Entry::Required, Require { either: true, .. }) => (false, node.is_err() || !shows_nothing(shown)),
-        (Entry::Required, require) => (require.node, require.person),
-        (Entry::Person, require) => (require.node && !require.either, true),
-        (Entry::Open | Entry::Upstream | Entry::Keyed(_), require) => {
-            (require.node && !require.either, false)
-        }
-    };
+    let (node_needed, person_needed) = needed(meaning.entry, ask, node.is_ok());
     if let (true, Err(why)) = (node_needed, node) {
         return Err(no_node(door, ask, &meaning.what, why, now).await?);
     }
@@ -292,21 +274,52 @@ async fn recognise(
         let person = authenticate::authenticate(door, policy, &service.name, shown, now).await?;
         return Ok(caller.with_person(person));
     }
-    if let Entry::Keyed(existing) = meaning.entry {
-        return Ok(match key::read(door, &service.name, shown, ask.request.fields, existing, now).await? {
-            Keyed::Nobody => caller,
-            Keyed::Holder(holder) => caller.with_person(Person::AccessToken(holder)),
-            Keyed::Others(key) => caller.with_existing_key(key),
-        });
-    }
-    if meaning.entry != Entry::Upstream {
-        return Ok(caller);
-    }
-    Ok(match claim::read(door, policy, shown, now).await? {
-        None => caller,
-        Some(Claim::Verified(login)) => caller.with_person(Person::Login(login)),
-        Some(Claim::Unverified(name)) => caller.with_claim(name),
+    Ok(match meaning.entry {
+        Entry::Open | Entry::Required | Entry::Person => caller,
+        Entry::Keyed(existing) => {
+            match key::read(door, &service.name, shown, ask.request.fields, existing, now).await? {
+                Keyed::Nobody => caller,
+                Keyed::Holder(holder) => caller.with_person(Person::AccessToken(holder)),
+                Keyed::Others(key) => caller.with_existing_key(key),
+            }
+        }
+        Entry::Upstream => match claim::read(door, policy, shown, now).await? {
+            None => caller,
+            Some(Claim::Verified(login)) => caller.with_person(Person::Login(login)),
+            Some(Claim::Unverified(name)) => caller.with_claim(name),
+        },
     })
+}
+
+/// Says whether the service and the entry of a request need a node, and whether they need a person.
+fn needed(entry: Entry, ask: Ask<'_>, is_node: bool) -> (bool, bool) {
+    let require = ask.service.require;
+    match entry {
+        // One of the two is enough; but whoever shows who they are is held to it, machine or not.
+        Entry::Required if require.either => (false, !is_node || !shows_nothing(ask.shown)),
+        Entry::Required => (require.node, require.person),
+        Entry::Person => (require.node && !require.either, true),
+        Entry::Open | Entry::Upstream | Entry::Keyed(_) => (require.node && !require.either, false),
+    }
+}
+
+/// Believes what an OpenHIM says of its client, where the node is one.
+async fn passed_on(
+    door: &Door,
+    ask: Ask<'_>,
+    meaning: &Meaning,
+    node: Option<&KnownNode>,
+    now: Timestamp,
+) -> Result<Option<PassedOn>, Error> {
+    let Some(node) = node else { return Ok(None) };
+    let wrong = match openhim::believe(ask.shown.openhim, node) {
+        Ok(passed_on) => return Ok(passed_on),
+        Err(wrong) => wrong,
+    };
+    let why = NotUnderstood::Request(format!("X-OpenHIM-ClientID and X-OpenHIM-TransactionID: {wrong}"));
+    let refusal = Refusal { reason: why.reason(), detail: why.to_string(), who: None };
+    let reference = refuse(door, ask, (&meaning.what, &meaning.about_all()), refusal, now).await?;
+    Err(Error::NotUnderstood { why, reference })
 }
 
 /// Whether whoever has to say first who they are says anything about it.
