@@ -284,7 +284,7 @@ fn what_an_application_tells_a_little_at_a_time_is_heard_while_it_goes_on() {
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
         )?;
         asked.say(b"e\r\ndata: first\n\n\n\r\n")?;
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(1));
         asked.say(b"f\r\ndata: second\n\n\n\r\n")?;
         asked.wait_until_left();
         Ok(())
