@@ -21,6 +21,7 @@ impl Demo {
         assert!(demo.arg(folder.path()).output().unwrap().status.success());
         let demo = Self(folder);
         let time = "2026-11-22T04:00:00.000000Z";
+        let fingerprint = "f0".repeat(32);
         demo.store().execute(&format!(
             "INSERT INTO instance VALUES ('gone', '{time}', '{time}'); \
              INSERT INTO open_transaction VALUES ('ä', 'gone', 'files', 'SOMEBODY', '{time}'); \
@@ -34,7 +35,7 @@ impl Demo {
              NULL); \
              INSERT INTO session VALUES ('h0', 'operator', '{time}', '{time}', '{time}'); \
              INSERT INTO node VALUES ('lab', '[]', '{time}', 'os:root', NULL); \
-             INSERT INTO node_credential VALUES ('c0', 'lab', 'f0', NULL, NULL, NULL, X'00ff', '{time}', '{time}', \
+             INSERT INTO node_credential VALUES ('c0', 'lab', '{fingerprint}', NULL, NULL, NULL, X'00ff', '{time}', '{time}', \
              'os:root', NULL); \
              INSERT INTO fhir_creation VALUES ('fhir Patient/1', 'lab', '{time}'); \
              INSERT INTO opaque_key VALUES ('h0', 'one', X'01', NULL, NULL, 0, NULL, NULL); \
