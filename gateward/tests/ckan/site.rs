@@ -242,6 +242,8 @@ impl Site {
             format!("ckan.site_url = {}", self.url()),
             format!("ckan.storage_path = {}", storage.display()),
             format!("ckan.webassets.path = {}", self.folder.path().join("webassets").display()),
+            // In MB: a measurement of DCOR has some, a picture none.
+            "ckan.max_image_size = 1000".to_owned(),
         ];
         self.set(&options);
     }

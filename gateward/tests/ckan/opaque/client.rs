@@ -1,5 +1,6 @@
 //! What a client gets that asks as DCOR-Aid does.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::door::{Door, ask, fields_of};
 use crate::commands::users::keys_of;
 use crate::site::Site;
+use crate::tools::run;
 
 #[test]
 fn a_key_of_ours_reads_changes_uploads_and_downloads_as_its_user() {
@@ -49,6 +51,41 @@ fn a_key_of_ours_reads_changes_uploads_and_downloads_as_its_user() {
         |kind: &str| kinds.iter().filter(|body| body["kind"] == kind && body["by"] == "access-token").count();
     assert_eq!((of_token("released"), of_token("admitted")), (2, 2), "changes are admitted first");
     let _ = ckan;
+}
+
+#[test]
+fn what_is_huge_goes_up_and_comes_down_whole_in_flat_memory() {
+    const LENGTH: usize = 256 * 1024 * 1024;
+    let door = Door::before(Site::shared(), "refuse");
+    let token = door.make_alive(&[]);
+    let file = door.ours.path("huge.png");
+    // What CKAN takes for a picture: it looks at the beginning.
+    let image = data_encoding::BASE64.decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1Pe").unwrap();
+    std::fs::write(&file, [image, vec![b'x'; LENGTH]].concat()).unwrap();
+    let before = door.peak();
+    let mut curl = Command::new("curl");
+    curl.args(["--disable", "--silent", "--show-error", "--fail", "--max-time", "120", "--config", "-"]);
+    curl.args([
+        "--form",
+        &format!("id={}", token.user),
+        "--form",
+        &format!("image_upload=@{}", file.display()),
+    ]);
+    curl.arg(format!("{}/api/3/action/user_patch", door.url()));
+    // The key in no argument, as with a real one.
+    let up = run(&mut curl, format!("header = \"Authorization: {}\"\n", token.key).as_bytes()).good();
+    let said: Value = serde_json::from_slice(&up.stdout).unwrap();
+    let url = said["result"]["image_display_url"].as_str().unwrap();
+    let path = &url[url.find("/uploads/").unwrap()..];
+
+    let back = door.ours.path("back.png");
+    let mut curl = Command::new("curl");
+    curl.args(["--disable", "--silent", "--show-error", "--fail", "--max-time", "120", "--output"]);
+    run(curl.arg(&back).arg(format!("{}{path}", door.url())), b"").good();
+    let same = Command::new("cmp").args([&file, &back]).status().unwrap();
+    assert!(same.success());
+    let more = door.peak() - before;
+    assert!(more < 16 * 1024 * 1024, "{more} bytes more");
 }
 
 #[test]

@@ -141,6 +141,14 @@ impl Door {
         self.serving = Some(serving);
     }
 
+    /// How much memory it had at most, in bytes.
+    pub fn peak(&self) -> u64 {
+        let pid = self.serving.as_ref().unwrap().pid();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// Stops it; returns what it said.
     pub fn stop(&mut self) -> Said {
         let serving = self.serving.take().unwrap();
