@@ -22,6 +22,7 @@ use parsed;
 
 mod access_token;
 mod backup;
+mod check;
 mod exchange;
 mod grant;
 mod listen;
@@ -37,6 +38,7 @@ pub mod settings;
 mod standing;
 pub mod upstream;
 mod verify;
+mod wrong;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,8 @@ pub use passwords::Passwords;
 pub use service::ServiceConfig;
 pub use upstream::Upstream;
 pub use verify::{SystemUser, VERIFY, Verify};
+pub use wrong::Wrong;
+use wrong::line_of;
 
 /// Where our own pages stand on the public listener.
 const LOGIN_PAGE: &str = "/gateward";
@@ -280,9 +284,9 @@ impl Config {
     ///
     /// [`Wrong`], naming the line.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Wrong> {
-        let mut config: Self = toml::from_str(text).map_err(|error| Wrong {
-            line: error.span().map_or(1, |span| line_of(text, span.start)),
-            reason: nearest::suggest(error.message()),
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            Wrong { line: line_of(text, start), reason: nearest::suggest(error.message()) }
         })?;
         config.check(text)?;
         config.policy_text = policy::text(text);
@@ -290,120 +294,9 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self, text: &str) -> Result<(), Wrong> {
-        let wrong = |what: &str, reason: String| Wrong { line: line_mentioning(text, what), reason };
-        match &self.listen {
-            Some(listen) => {
-                let tls = self.tls.is_some();
-                listen::check(listen, tls, &self.trusted_proxies, self.proxy_protocol)
-                    .map_err(|reason| wrong(&listen.to_string(), reason))?;
-                if self.admin.is_none() {
-                    let reason = "a file that has listen has [admin], the listener for operators, too";
-                    return Err(wrong(&listen.to_string(), reason.into()));
-                }
-            }
-            None => self.serves_nothing().map_err(|what| {
-                wrong("", format!("there is {what}, and no `listen`: nothing would be served"))
-            })?,
-        }
-        nodes::check(&self.node_ca, &self.node_crl, self.crl)
-            .map_err(|(what, reason)| Wrong { line: line_of_option(text, what), reason })?;
-        if let (Some(user), Some(Listen::Address(listen))) =
-            (self.verify.iter().flat_map(|verify| &verify.uids).next(), &self.listen)
-        {
-            let reason = format!(
-                "verify.uids names users of this machine, who are known at a Unix socket and not at {listen}: listen on \
-                 unix:PATH, or enroll the proxy as a node with the role proxy"
-            );
-            return Err(wrong(&user.to_string(), reason));
-        }
-        if let Some(access_token) = &self.access_token {
-            access_token.check().map_err(|(what, reason)| wrong(what, reason))?;
-        }
-        if let Some(ckan) = &self.ckan {
-            ckan.check().map_err(|reason| Wrong { line: line_of_table(text, "ckan"), reason })?;
-        }
-        if let Some(openhim) = &self.openhim {
-            openhim.check().map_err(|reason| Wrong { line: line_of_table(text, "openhim"), reason })?;
-        }
-        for (at, job) in self.backup.iter().enumerate() {
-            if self.backup[..at].iter().any(|other| other.name == job.name) {
-                return Err(wrong(job.name.as_str(), format!("there are two backups {}", job.name)));
-            }
-            job.check().map_err(|(what, reason)| wrong(what, reason))?;
-        }
-        self.exchange.check().map_err(|(what, reason)| wrong(what, reason))?;
-        for (at, oidc) in self.oidc.iter().enumerate() {
-            let twice = self.oidc[..at].iter().any(|other| other.issuer == oidc.issuer);
-            let twice = if twice { Err("the same issuer stands twice") } else { Ok(()) };
-            let issuer = oidc.issuer.as_str();
-            twice
-                .and_then(|()| oidc.check())
-                .map_err(|reason| wrong(issuer, format!("{issuer}: {reason}")))?;
-        }
-        self.passwords.check().map_err(|reason| Wrong { line: line_of_table(text, "passwords"), reason })?;
-        for (at, service) in self.service.iter().enumerate() {
-            let name = service.name();
-            if self.service[..at].iter().any(|other| other.name() == name) {
-                return Err(wrong(name.as_str(), format!("there are two services {name}")));
-            }
-            for other in &self.service[..at] {
-                if let Some((theirs, own)) = other.meets(service) {
-                    let reason = format!("the services at {theirs} and {own} overlap");
-                    return Err(wrong(own.as_str(), reason));
-                }
-            }
-            for (place, what) in self.own_places() {
-                let overlap = |path: &&UrlPath| {
-                    path.strip(place.as_str()).is_some() || place.strip(path.as_str()).is_some()
-                };
-                // One at the root gets what is nobody else's.
-                if let Some(path) = service.path.iter().filter(|path| !path.is_root()).find(overlap) {
-                    let reason = format!("the service at {path} and {what} at {place} overlap");
-                    return Err(wrong(path.as_str(), reason));
-                }
-            }
-            service.check().map_err(|reason| wrong(service.path.first().as_str(), reason))?;
-            // A key of ours stands for one of the CKAN that [ckan] names: it is shown to no other.
-            let has_other_ckan = |other: &ServiceConfig| {
-                other.existing_keys.is_some()
-                    && service.existing_keys.is_some()
-                    && other.upstream != service.upstream
-            };
-            if self.service[..at].iter().any(has_other_ckan) {
-                let reason = "the services of kind ckan have one CKAN behind them, and so one upstream";
-                return Err(wrong(service.path.first().as_str(), reason.into()));
-            }
-            if service.openhim && self.openhim.is_none() {
-                let reason = format!("{name} answers OpenHIM as a mediator does: [openhim] says of which");
-                return Err(wrong(service.path.first().as_str(), reason));
-            }
-        }
-        for grant in &self.grant {
-            grant.check().map_err(|reason| wrong(grant.service.as_str(), reason.into()))?;
-            if self.service.iter().all(|service| service.name() != grant.service) {
-                let reason = format!("there is no service {}", grant.service);
-                return Err(wrong(grant.service.as_str(), reason));
-            }
-        }
-        Ok(())
-    }
-
     /// Where is listened: for everybody, and for operators; `None` where nothing is served.
     pub fn listeners(&self) -> Option<(&Listen, &Admin)> {
         self.listen.as_ref().zip(self.admin.as_ref())
-    }
-
-    /// Makes sure that nothing stands in a file without listeners that only they would look at.
-    fn serves_nothing(&self) -> Result<(), &'static str> {
-        let stands = [
-            (self.tls.is_some(), "tls"),
-            (self.admin.is_some(), "[admin]"),
-            (!self.service.is_empty(), "a [[service]]"),
-            (!self.issuer.is_empty(), "an [[issuer]]"),
-            (!self.oidc.is_empty(), "an [[oidc]]"),
-        ];
-        stands.into_iter().find(|(stands, _)| *stands).map_or(Ok(()), |(_, what)| Err(what))
     }
 
     /// What of the public listener's paths is ours, and no service's, with all that is below.
@@ -456,38 +349,6 @@ impl Config {
     }
 }
 
-/// Says what is wrong in the text of a configuration.
-#[derive(Debug, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct Wrong {
-    line: usize,
-    reason: String,
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
-}
-
-/// The last line that holds `what` in quotes: where whoever wrote it will look.
-fn line_mentioning(text: &str, what: &str) -> usize {
-    let quoted = format!("\"{what}\"");
-    text.lines().enumerate().filter(|(_, line)| line.contains(&quoted)).last().map_or(1, |(at, _)| at + 1)
-}
-
-/// The line of the option `name` before any table.
-fn line_of_option(text: &str, name: &str) -> usize {
-    let sets = |line: &str| {
-        line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    text.lines().position(sets).map_or(1, |at| at + 1)
-}
-
-/// The line of the table `name`.
-fn line_of_table(text: &str, name: &str) -> usize {
-    let head = format!("[{name}]");
-    text.lines().position(|line| line.trim_start().starts_with(&head)).map_or(1, |at| at + 1)
-}
-
 /// The smallest file that serves, for tests to go on from.
 #[cfg(test)]
 pub(crate) const SMALL: &str = r#"
@@ -528,121 +389,10 @@ mod tests {
         assert!(config.trusted_proxies.is_empty() && !config.proxy_protocol);
     }
 
-    /// The smallest file there is: for commands alone.
-    const COMMANDS: &str = "store = \"gateward.db\"\nkeyring = \"keyring.toml\"\n";
-
-    #[test]
-    fn a_file_for_commands_alone_has_no_listener_and_nothing_that_only_a_listener_looks_at() {
-        let folder = Path::new("/etc/gateward");
-        let text = format!("{COMMANDS}[ckan]\nurl = \"https://ckan.example.org\"\nadmin_key = \"admin\"\n");
-        let config = Config::parse(&text, folder).unwrap();
-        assert!(config.listeners().is_none());
-        assert_eq!(config.ckan.unwrap().admin_key, Some("/etc/gateward/admin".into()));
-        let admin = SMALL.split_once("[admin]").unwrap().1;
-        for (more, what) in [
-            (format!("[admin]{admin}"), "[admin]"),
-            (SERVICE.to_owned(), "[[service]]"),
-            ("tls = { certificate = \"a\", key = \"b\" }\n".to_owned(), "tls"),
-        ] {
-            let wrong = Config::parse(&format!("{COMMANDS}{more}"), folder).unwrap_err();
-            assert!(wrong.reason.contains(what) && wrong.reason.contains("`listen`"), "{wrong}");
-        }
-        let listening = SMALL.split_once("[admin]").unwrap().0;
-        assert!(Config::parse(listening, folder).unwrap_err().reason.contains("[admin]"));
-    }
-
-    const SERVICE: &str =
-        "[[service]]\nkind = \"plain\"\npath = \"/a\"\nupstream = \"dir:/srv\"\nrequire = [\"login\"]\n";
-
-    #[test]
-    fn a_ckan_is_named_wholly_and_its_key_is_never_shown_on_the_way() {
-        let refusal = |ckan: &str, at: usize| {
-            let wrong = Config::parse(&format!("{COMMANDS}[ckan]\n{ckan}"), Path::new("/")).unwrap_err();
-            assert_eq!(wrong.line, at, "{wrong}");
-            wrong.reason
-        };
-        assert!(refusal("admin_key = \"k\"\n", 3).contains("url"));
-        assert!(refusal("url = \"https://a\"\n", 3).contains("admin_key"));
-        assert!(refusal("url = \"http://ckan.example.org\"\nadmin_key = \"k\"\n", 4).contains("https"));
-        assert!(refusal("url = \"https://a\"\nadmin_key = \"k\"\nprogram = \"p\"\n", 3).contains("ini"));
-    }
-
-    #[test]
-    fn plain_http_to_the_network_is_refused_with_its_line() {
-        let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
-        let text = SMALL.replacen("127.0.0.1:8443", "0.0.0.0:8080", 1).replacen(tls, "", 1);
-        let wrong = Config::parse(&text, Path::new("/etc/gateward")).unwrap_err();
-        assert_eq!(wrong.line, 2, "{wrong}");
-        assert!(wrong.reason.contains("plain HTTP"), "{wrong}");
-    }
-
     #[test]
     fn an_unknown_name_is_refused_with_its_line_and_the_nearest_right_one() {
         let (line, reason) = refusal("[[issuer]]\nkey = \"k.asc\"\nfingerprnt = \"00\"\n");
         assert_eq!(line, 11);
         assert!(reason.starts_with("unknown name `fingerprnt`: did you mean `fingerprint`?"), "{reason}");
-    }
-
-    #[test]
-    fn services_that_overlap_are_refused() {
-        let service = |path: &str| {
-            format!(
-                "[[service]]\nkind = \"plain\"\npath = \"{path}\"\nupstream = \"dir:/srv\"\nrequire = [\"login\"]\n"
-            )
-        };
-        for pair in [("/a", "/a/b"), ("/a/b", "/a"), ("/auth", "/x"), ("/x", "/auth/y"), ("/", "/")] {
-            let (_, reason) = refusal(&format!("{}{}", service(pair.0), service(pair.1)));
-            assert!(reason.contains("overlap") || reason.contains("two services"), "{pair:?}: {reason}");
-        }
-        let beside = format!("{}{}", service("/"), service("/a"));
-        Config::parse(&format!("{SMALL}{beside}"), Path::new("/")).unwrap();
-    }
-
-    #[test]
-    fn keys_of_one_ckan_are_shown_to_no_other() {
-        let service = |path: &str, port: u16| {
-            format!(
-                "[[service]]\nkind = \"ckan\"\npath = \"{path}\"\nupstream = \"http://127.0.0.1:{port}\"\n\
-                 existing_keys = \"refuse\"\n"
-            )
-        };
-        let two = |other| format!("{SMALL}{}{}", service("/a", 5000), service("/b", other));
-        Config::parse(&two(5000), Path::new("/")).unwrap();
-        assert!(Config::parse(&two(5001), Path::new("/")).unwrap_err().reason.contains("one CKAN"));
-    }
-
-    #[test]
-    fn where_we_stand_ourselves_no_service_does() {
-        for (path, place) in [
-            ("/verify", "where proxies ask"),
-            ("/verify/x", "where proxies ask"),
-            ("/version", "where our version stands"),
-            ("/gateward/app", "our login page"),
-        ] {
-            let service = format!(
-                "[[service]]\nkind = \"plain\"\npath = \"{path}\"\nupstream = \"verify\"\nrequire = [\"login\"]\n"
-            );
-            assert!(refusal(&service).1.contains(place), "{path}");
-        }
-    }
-
-    #[test]
-    fn users_of_this_machine_are_proxies_at_a_unix_socket_alone() {
-        for user in ["33", "\"www-data\""] {
-            let verify = format!("[verify]\nuids = [{user}]\n");
-            assert!(refusal(&verify).1.contains("listen on unix:PATH"), "{user}");
-            let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
-            let socket = SMALL.replacen("127.0.0.1:8443", "unix:http.sock", 1).replacen(tls, "", 1);
-            let config = Config::parse(&format!("{socket}{verify}"), Path::new("/")).unwrap();
-            assert_eq!(config.verify.unwrap().uids[0].to_string(), user.trim_matches('"'));
-        }
-    }
-
-    #[test]
-    fn a_grant_for_nobody_or_for_a_service_that_is_not_there_is_refused() {
-        assert!(refusal("[[grant]]\nservice = \"files\"\n").1.contains("exactly one"));
-        assert!(
-            refusal("[[grant]]\ngroup = \"/epos/x\"\nservice = \"files\"\n").1.contains("no service files")
-        );
     }
 }
