@@ -3,15 +3,19 @@
 //! One file, the same on all replicas. Every key has an id that rows made with it carry; for each
 //! purpose a sub-key is derived (HKDF-SHA-256, RFC 5869), so no key serves two ends.
 
+mod file;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
 use backup_manifest::{Signer, VerifierKey};
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use http_digest::{NonceKey, NonceKeys};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
+use self::file::FileKey;
+pub use self::file::{generate, retire, rotate};
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 
@@ -58,30 +62,6 @@ impl Place<'_> {
 
     fn binding(&self) -> Vec<u8> {
         format!("{}\0{}\0{}", self.table, self.row, self.column).into_bytes()
-    }
-}
-
-/// The file, as TOML.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    key: Vec<FileKey>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileKey {
-    id: String,
-    /// 32 bytes in base64.
-    secret: Zeroizing<String>,
-    created: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retired: Option<Timestamp>,
-}
-
-impl std::fmt::Debug for FileKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "FileKey({})", self.id)
     }
 }
 
@@ -169,64 +149,6 @@ impl Key {
     }
 }
 
-/// Writes the text of a new keyring with one fresh key.
-pub fn generate(now: Timestamp, random: &Random) -> Secret {
-    write(&File { key: vec![fresh_key(now, random)] })
-}
-
-/// Adds a fresh key to the keyring `text`; it is used for everything new from the next start on.
-///
-/// # Errors
-///
-/// [`Error::Syntax`].
-pub fn rotate(text: &Secret, now: Timestamp, random: &Random) -> Result<Secret, Error> {
-    let mut file = read(text)?;
-    file.key.push(fresh_key(now, random));
-    Ok(write(&file))
-}
-
-/// Marks the key `id` as retired: what was made with it goes on working, nothing new is made.
-///
-/// # Errors
-///
-/// [`Error::NoSuchKey`], [`Error::LastActiveKey`], [`Error::Syntax`].
-pub fn retire(text: &Secret, id: &str, now: Timestamp) -> Result<Secret, Error> {
-    let mut file = read(text)?;
-    let others_in_use = file.key.iter().any(|key| key.id != id && key.retired.is_none());
-    let key = file.key.iter_mut().find(|key| key.id == id).ok_or_else(|| Error::NoSuchKey(id.to_owned()))?;
-    if !others_in_use {
-        return Err(Error::LastActiveKey(id.to_owned()));
-    }
-    key.retired.get_or_insert(now);
-    Ok(write(&file))
-}
-
-fn fresh_key(now: Timestamp, random: &Random) -> FileKey {
-    let secret = Zeroizing::new(random.bytes::<32>());
-    FileKey {
-        id: format!("k-{}", HEXLOWER.encode(&random.bytes::<4>())),
-        secret: Zeroizing::new(BASE64.encode(secret.as_ref())),
-        created: now.round(jiff::Unit::Second).unwrap_or(now),
-        retired: None,
-    }
-}
-
-fn read(text: &Secret) -> Result<File, Error> {
-    // The parser's message could quote the line, and with it a secret.
-    toml::from_str(text.expose()).map_err(|error| {
-        let at = error.span().map_or(0, |span| text.expose()[..span.start].lines().count());
-        Error::Syntax(format!("line {at}"))
-    })
-}
-
-fn write(file: &File) -> Secret {
-    let body = toml::to_string(file).expect("keys are plain tables");
-    Secret::new(format!(
-        "# Gateward's keyring. Whoever has it and the database can log in as every temporary login.\n\
-         # Back it up apart from the database; without it nobody can log in any more.\n\n{body}"
-    ))
-}
-
 impl Keyring {
     /// Reads a keyring from the text of its file.
     ///
@@ -234,7 +156,7 @@ impl Keyring {
     ///
     /// [`Error::Syntax`], [`Error::NoActiveKey`]: the operator's to mend.
     pub fn parse(text: &Secret) -> Result<Self, Error> {
-        let keys = read(text)?.key.iter().map(Key::prepare).collect::<Result<Vec<_>, _>>()?;
+        let keys = file::read(text)?.key.iter().map(Key::prepare).collect::<Result<Vec<_>, _>>()?;
         let active =
             keys.iter().rposition(|key| key.description.retired.is_none()).ok_or(Error::NoActiveKey)?;
         Ok(Self { keys, active })
@@ -432,7 +354,7 @@ retired = "2026-03-04T05:06:07Z"
             ]
         );
         assert_eq!(keyring.active_id(), "k-00010203");
-        assert_eq!(write(&read(&Secret::new(FROZEN.into())).unwrap()).expose(), FROZEN);
+        assert_eq!(file::write(&file::read(&Secret::new(FROZEN.into())).unwrap()).expose(), FROZEN);
     }
 
     /// By Python's hmac and hashlib, HKDF spelled out (one block is all that 32 bytes take):
