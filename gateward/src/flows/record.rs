@@ -3,6 +3,7 @@
 //! A commit that fails opens a *gap*, which is recorded as soon as anything can be recorded again.
 
 mod backup;
+mod request;
 mod words;
 
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +13,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::backup::{BackupWhat, Earlier, MadeBackup};
+pub use self::request::{
+    About, Access, Asked, Carried, Inspected, Interaction, Lines, Named, NamedPatients, PartAdmitted,
+    RecordsSeen,
+};
 pub use self::words::{
-    About, Access, Asked, Carried, Delivery, Exchanged, Granted, Happened, Inspected, Interaction, KeyEnd,
-    Lines, MadeAccessToken, Named, NamedPatients, NodeChanged, Outcome, PartAdmitted, Personal, RecordsSeen,
-    What,
+    Delivery, Exchanged, Granted, Happened, KeyEnd, MadeAccessToken, NodeChanged, Outcome, Personal, What,
 };
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;
