@@ -14,6 +14,7 @@ use super::authorities;
 use super::backup::recording;
 use super::backup::spool::Spool;
 use super::boot;
+use super::ckan::Known;
 use super::connection::Protocol;
 use super::elsewhere;
 use super::gate::{Gate, Opened};
@@ -36,6 +37,7 @@ use crate::base::time::Clock;
 use crate::config::{Config, Listen, Mode, ServiceConfig, Tls};
 use crate::flows::admit::end_doubtful;
 use crate::flows::close_lapsed::{Whose, close_lapsed};
+use crate::flows::door::Door;
 use crate::flows::policy::write_file_rules;
 use crate::flows::record::{Happened, What};
 use crate::store::{Change, Failed, ServeLock, instance};
@@ -221,25 +223,8 @@ async fn try_open(
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random).await?);
     let clock = &door.store.clock;
     let now = clock.now()?;
-    door.trust.exchange(authorities::load(config)?);
-    for doubt in authorities::doubts(door.trust.current().trust(), config, now) {
-        tracing::warn!("{doubt}");
-    }
-    boot::check_keys_in_use(config, &door).await?;
-    boot::check_digests(config, &door).await?;
-    boot::check_resif(&door).await?;
-    boot::warn(config, &door.policy.current().issuers, now);
-    let digest = boot::policy_digest(config);
-    write_file_rules(
-        &door.store.reader,
-        &door.recorder,
-        &boot::rules(config)?,
-        &door.policy.current(),
-        &digest,
-        now,
-    )
-    .await?;
-    door.policy.follow(digest);
+    look_around(config, &door, now).await?;
+    state_policy(config, &door, now).await?;
     let inventories = inventory::keep(&services, &door, clock).await;
     let issuers = oidc::keep(config, &door.policy.current().oidc, clock).await?;
     let policy = door.policy.refresh().await?;
@@ -262,10 +247,53 @@ async fn try_open(
         seen,
         running: running.clone(),
     });
+    record_start(config, &opened, lock.is_some(), now).await?;
 
+    let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
+    let mediating = openhim.map(|api| tokio::spawn(openhim::keep(api)).abort_handle());
+    let tasks = [watching]
+        .into_iter()
+        .chain(run_beside(config, &opened, ckan, now))
+        .chain(mediating)
+        .chain(inventories)
+        .chain(issuers)
+        .collect();
+    Ok((opened, Helpers { tasks, _lock: lock }))
+}
+
+/// Looks whether what is there can be used as it is, and says aloud what is doubtful.
+async fn look_around(config: &Config, door: &Door, now: Timestamp) -> Result<(), boot::Error> {
+    door.trust.exchange(authorities::load(config)?);
+    for doubt in authorities::doubts(door.trust.current().trust(), config, now) {
+        tracing::warn!("{doubt}");
+    }
+    boot::check_keys_in_use(config, door).await?;
+    boot::check_digests(config, door).await?;
+    boot::check_resif(door).await?;
+    boot::warn(config, &door.policy.current().issuers, now);
+    Ok(())
+}
+
+/// States what the file says about who may reach what; the door decides by it, or not at all.
+async fn state_policy(config: &Config, door: &Door, now: Timestamp) -> Result<(), boot::Error> {
+    let digest = boot::policy_digest(config);
+    let (rules, policy) = (boot::rules(config)?, door.policy.current());
+    write_file_rules(&door.store.reader, &door.recorder, &rules, &policy, &digest, now).await?;
+    door.policy.follow(digest);
+    Ok(())
+}
+
+/// Closes what a crash left open, and records the start.
+async fn record_start(
+    config: &Config,
+    opened: &Opened,
+    is_alone: bool,
+    now: Timestamp,
+) -> Result<(), boot::Error> {
+    let door = &opened.door;
     // The lock says that no other server runs: what is open, a crash left open. Without it others may,
     // and their leases are looked at once they have had the time to renew them.
-    let closed = if lock.is_some() { close_lapsed(&door, Whose::AllOthers, now).await? } else { 0 };
+    let closed = if is_alone { close_lapsed(door, Whose::AllOthers, now).await? } else { 0 };
     if closed > 0 {
         tracing::warn!(closed, "closed transactions that a crash had left open, as unknown");
     }
@@ -275,27 +303,30 @@ async fn try_open(
     });
     // A crash before: nobody was let in. After it: whoever finds that the lease lapsed, or starts with the
     // lock, closes what is open.
-    door.recorder.commit(None, vec![lease(&opened, now)], &[started], now).await.map_err(Failed::from)?;
+    door.recorder.commit(None, vec![lease(opened, now)], &[started], now).await.map_err(Failed::from)?;
+    Ok(())
+}
 
-    let watching = tokio::spawn(super::watch::watch(door, seen_sender)).abort_handle();
-    let keeping = tokio::spawn(keep_house(Arc::clone(&opened), now)).abort_handle();
-    let seen = opened.seen.clone();
-    let placing = tokio::spawn(elsewhere::keep_placements(Arc::clone(&opened), seen)).abort_handle();
-    let listing = tokio::spawn(htdigest::keep(Arc::clone(&opened), opened.seen.clone())).abort_handle();
-    // Where neither is configured, access tokens are somebody else's to end.
-    let ends = config.access_token.is_some() || config.ckan.is_some();
-    let ending = ends.then(|| tokio::spawn(access_tokens::keep(Arc::clone(&opened), ckan)).abort_handle());
+/// Begins what runs beside the requests of an open door.
+fn run_beside(
+    config: &Config,
+    opened: &Arc<Opened>,
+    ckan: Option<Known>,
+    now: Timestamp,
+) -> Vec<AbortHandle> {
+    let (theirs, seen) = (|| Arc::clone(opened), || opened.seen.clone());
     let spool = Spool::of(&config.backup_state);
-    let recording = tokio::spawn(recording::keep(Arc::clone(&opened), spool)).abort_handle();
-    let mediating = openhim.map(|api| tokio::spawn(openhim::keep(api)).abort_handle());
-    let tasks = [watching, keeping, placing, listing, recording]
-        .into_iter()
-        .chain(ending)
-        .chain(mediating)
-        .chain(inventories)
-        .chain(issuers)
-        .collect();
-    Ok((opened, Helpers { tasks, _lock: lock }))
+    let mut tasks = vec![
+        tokio::spawn(keep_house(theirs(), now)).abort_handle(),
+        tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
+        tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
+        tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),
+    ];
+    // Where neither is configured, access tokens are somebody else's to end.
+    if config.access_token.is_some() || config.ckan.is_some() {
+        tasks.push(tokio::spawn(access_tokens::keep(theirs(), ckan)).abort_handle());
+    }
+    tasks
 }
 
 impl Running {
