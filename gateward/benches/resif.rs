@@ -10,7 +10,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts and seconds, printed with three digits")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what it shares with tests may stop where it stands")]
 
-#[path = "../tests/postgres/cluster.rs"]
+#[path = "../tests/shared/cluster/mod.rs"]
 mod cluster;
 #[path = "../tests/resif/databases.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]

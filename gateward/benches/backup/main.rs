@@ -11,7 +11,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts and seconds, printed with three digits")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what it shares with tests may stop where it stands")]
 
-#[path = "../../tests/postgres/cluster.rs"]
+#[path = "../../tests/shared/cluster/mod.rs"]
 mod cluster;
 #[path = "../fdsn/measuring.rs"]
 mod measuring;

@@ -32,7 +32,7 @@ mod nginx;
 mod oha;
 mod pair;
 mod population;
-#[path = "../../tests/postgres/ports.rs"]
+#[path = "../../tests/shared/cluster/ports.rs"]
 mod ports;
 #[path = "../fdsn/process.rs"]
 mod process;

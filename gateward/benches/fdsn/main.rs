@@ -24,7 +24,7 @@ mod archive;
 mod door;
 mod measuring;
 mod nginx;
-#[path = "../../tests/postgres/ports.rs"]
+#[path = "../../tests/shared/cluster/ports.rs"]
 mod ports;
 mod process;
 mod stream;

@@ -22,7 +22,7 @@ use crate::events::Source;
 use crate::measuring::{argument, number, wanted};
 use crate::raw::Raw;
 
-#[path = "../../tests/postgres/cluster.rs"]
+#[path = "../../tests/shared/cluster/mod.rs"]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark without its server may stop there")]
 mod cluster;
 mod events;

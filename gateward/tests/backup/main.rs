@@ -28,16 +28,10 @@ mod trouble;
 mod verify;
 mod workplace;
 
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-#[path = "../postgres/disk.rs"]
-mod disk;
-#[path = "../faults/faketime.rs"]
-mod faketime;
-#[path = "../postgres/guide_reader.rs"]
-mod guide_reader;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
 #[expect(dead_code, reason = "shared: what is about other commands is not needed here")]
 #[path = "../cli/support.rs"]
 mod support;
+
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

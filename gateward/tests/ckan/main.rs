@@ -20,17 +20,6 @@ mod tls_stand_in;
 mod trouble;
 mod ways;
 
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-#[path = "../postgres/disk.rs"]
-mod disk;
-#[path = "../postgres/guide_reader.rs"]
-mod guide_reader;
-#[path = "../fdsn/stand_in.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
-mod stand_in;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
-#[path = "../clients/tools.rs"]
-#[allow(dead_code, reason = "shared with the tests of clients, which use all of it")]
-mod tools;
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

@@ -16,7 +16,6 @@ mod support;
 mod users;
 mod words;
 
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

@@ -7,32 +7,26 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod behind_proxies;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
 mod demo;
 mod digest;
 mod endings;
 mod exchange;
 mod fetch;
-mod gnupg;
 mod grants;
 mod init;
-mod installation;
 mod limits;
 mod operators;
 mod production;
-mod proxies;
 mod proxy_protocol;
 mod readiness;
 mod refusals;
 mod requests;
-mod server;
 #[expect(dead_code, reason = "some spellings are tested there alone")]
 #[path = "../../../crates/signed-token/tests/spelling/mod.rs"]
 mod spelling;
-mod statement;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
 mod tls;
-mod tools;
 mod why;
+
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

@@ -6,16 +6,6 @@
 //! them, and fail, never skip, where a program or a right is missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
-mod client;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-mod faketime;
-mod log;
-mod program;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
-mod support;
-
 mod clock;
 mod hostile;
 mod kill;
@@ -28,3 +18,7 @@ mod running;
 #[allow(dead_code, reason = "shared with the tests of signed tokens, which use all of it")]
 mod spelling;
 mod upstream;
+
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

@@ -4,7 +4,7 @@
 
 mod doors;
 mod records;
-mod stand_in;
+use crate::upstream_stand_in as stand_in;
 
 mod answering;
 mod changes;

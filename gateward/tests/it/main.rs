@@ -9,8 +9,6 @@
 mod access_tokens;
 mod api_tokens;
 mod architecture;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
 mod documents;
 mod grants;
 mod id_tokens;
@@ -21,11 +19,11 @@ mod nodes;
 mod opaque_keys;
 mod record;
 mod replays;
-#[path = "../fdsn/stand_in.rs"]
-mod stand_in;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
 mod support;
 mod usage;
 mod users;
 mod verify;
+
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

@@ -17,22 +17,6 @@ mod renewal;
 mod revocation;
 mod scan;
 
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-#[path = "../clients/gnupg.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
-mod gnupg;
-#[path = "../clients/installation.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
-mod installation;
-#[path = "../clients/server.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
-mod server;
-#[path = "../clients/statement.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
-mod statement;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
-#[path = "../clients/tools.rs"]
-#[allow(dead_code, reason = "shared with the tests of other services, which use all of it")]
-mod tools;
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

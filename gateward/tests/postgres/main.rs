@@ -4,25 +4,11 @@
 //! a right is missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
-#[path = "../faults/client.rs"]
-#[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]
-mod client;
-mod cluster;
-mod disk;
 mod download;
-#[path = "../faults/faketime.rs"]
-mod faketime;
-mod guide_reader;
 mod installation;
 mod load;
-#[path = "../faults/log.rs"]
-mod log;
 mod pair;
 mod patroni;
-#[path = "../faults/program.rs"]
-mod program;
-mod store_under_test;
-mod tcp_proxy;
 
 mod copy;
 mod fixtures;
@@ -36,3 +22,7 @@ mod standby;
 mod store;
 mod under_load;
 mod unknown;
+
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::*;

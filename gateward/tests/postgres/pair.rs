@@ -6,8 +6,6 @@
 //! pair.kill_primary();
 //! pair.promote();
 //! ```
-//!
-//! Another test target takes it in beside `mod cluster;`, with `#[path = "../postgres/pair.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};

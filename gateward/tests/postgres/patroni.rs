@@ -1,8 +1,6 @@
 //! Two machines with PostgreSQL under Patroni, which promotes by itself, etcd that says who leads,
 //! and HAProxy in front, which asks Patroni: Debian's packages, configured as their manuals say,
 //! with short times.
-//!
-//! Another test target takes it in beside `mod cluster;`, with `#[path = "../postgres/patroni.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::fs::File;

@@ -13,20 +13,7 @@ mod things;
 mod upstreams;
 mod websockets;
 
-#[path = "../faults/client.rs"]
-#[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]
-mod client;
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-#[path = "../faults/log.rs"]
-mod log;
-#[path = "../faults/program.rs"]
-mod program;
-#[path = "../faults/upstream/stand_in.rs"]
-#[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]
-mod stand_in;
-#[path = "../postgres/store_under_test.rs"]
-mod store_under_test;
-#[path = "../faults/support.rs"]
-#[allow(dead_code, reason = "shared with the tests of faults, which use all of it")]
-mod support;
+#[path = "../shared/mod.rs"]
+mod shared;
+use shared::upstream_stand_in as stand_in;
+use shared::*;

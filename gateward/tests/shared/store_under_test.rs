@@ -4,8 +4,6 @@
 //! On PostgreSQL its tables belong to another role; the one that serves has what docs/postgresql.md grants
 //! it and nothing more.
 //!
-//! Test targets take it in with `#[path = "../postgres/store_under_test.rs"] mod store_under_test;`,
-//! and `cluster.rs` beside it.
 //! A test that is about SQLite itself stands in a module named `on_sqlite`, which `./test` leaves out
 //! of the run on PostgreSQL.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
@@ -20,7 +18,7 @@ use gateward::store::event::{Filter, Recorded, Search};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::cluster::{self, Cluster, OWNER};
+use super::cluster::{self, Cluster, OWNER};
 
 /// The store of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,6 @@
 //! ([`SmallDisk::database`]), it refuses what needs room (SQLSTATE 53100) and goes on as soon as
 //! there is room. Where its write-ahead log is there too ([`SmallDisk::cluster`]), it ends itself
 //! once the log needs room, cannot recover while there is none, and is to be started by hand.
-//!
-//! Another test target takes it in beside `mod cluster;`, with `#[path = "../postgres/disk.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::fs::File;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use openpgp::SigningKey;
 use tempfile::TempDir;
 
-use crate::client::Client;
-use crate::cluster::patience::eventually;
-use crate::cluster::ports::free_port;
-use crate::log::Log;
-use crate::program::{DEMO_GROUP, GATEWARD, Server, issuer_of, make_demo, reconfigure, run_json, sign};
-use crate::store_under_test::{StoreUnderTest, settle};
+use super::client::Client;
+use super::cluster::patience::eventually;
+use super::cluster::ports::free_port;
+use super::log::Log;
+use super::program::{DEMO_GROUP, GATEWARD, Server, issuer_of, make_demo, reconfigure, run_json, sign};
+use super::store_under_test::{StoreUnderTest, settle};
 
 /// Starts a program of Debian, or says which package has it.
 pub fn spawn(command: &mut Command, package: &str) -> Child {

@@ -1,7 +1,4 @@
 //! The program under test: its commands, its servers, and tokens that it believes.
-//!
-//! Another test target takes it in beside `mod cluster;` and `mod client;`, with
-//! `#[path = "../faults/program.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::fs::File;
@@ -16,8 +13,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use openpgp::SigningKey;
 
-use crate::client::Client;
-use crate::cluster::patience::eventually;
+use super::client::Client;
+use super::cluster::patience::eventually;
 
 /// The program under test.
 pub const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");

@@ -6,8 +6,7 @@
 //! let url = Cluster::shared().socket_url(&database);
 //! ```
 //!
-//! Other test targets take it in with `#[path = "../postgres/cluster.rs"] mod cluster;`; it brings the
-//! files beside it that it stands on, and needs nothing else. The role `gateward` comes in by peer through
+//! Benchmarks take it in, too: it stands on nothing but the files beside it. The role `gateward` comes in by peer through
 //! the socket, as ourselves, and by a password over TCP, with or without TLS. Databases are UTF-8 and
 //! sort by bytes. Nothing of the server outlives the test program.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
@@ -26,11 +25,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, Uid, User};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-#[path = "folder.rs"]
 pub mod folder;
-#[path = "patience.rs"]
 pub mod patience;
-#[path = "ports.rs"]
 pub mod ports;
 use folder::{Folder, inhabitants, kill_inhabitants, signal};
 use patience::eventually;

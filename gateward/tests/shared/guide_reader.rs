@@ -1,7 +1,5 @@
 //! Somebody who follows a page of docs/ to the letter: its commands run, its files are loaded. Only names
 //! are others.
-//!
-//! Self-contained: `#[path = "../postgres/guide_reader.rs"] mod guide_reader;`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::fs::Permissions;

@@ -1,6 +1,4 @@
 //! Ports for servers that cannot be asked which one they got.
-//!
-//! Self-contained: `#[path = "../postgres/ports.rs"] mod ports;`, where `cluster.rs` is not beside it.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};

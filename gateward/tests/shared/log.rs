@@ -1,7 +1,4 @@
 //! Reads the event log from outside, as an auditor with nothing but the store would.
-//!
-//! Another test target takes it in beside `mod cluster;` and `mod store_under_test;`, with
-//! `#[path = "../faults/log.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::collections::HashMap;
@@ -11,9 +8,9 @@ use audit_log::{Event as Covered, PersonalHash};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cluster::Cluster;
-use crate::cluster::patience::eventually;
-use crate::store_under_test::{StoreUnderTest, bytes};
+use super::cluster::Cluster;
+use super::cluster::patience::eventually;
+use super::store_under_test::{StoreUnderTest, bytes};
 
 /// One event.
 #[derive(Debug, Clone)]

@@ -4,8 +4,6 @@
 //! It understands the messages of the protocol (PostgreSQL manual, chapter 55) and therefore
 //! refuses TLS, as a server does that has none. Its own kernel acknowledges what a client sends,
 //! also what is then lost: TCP_USER_TIMEOUT does not notice; a timeout of the client's does.
-//!
-//! Another test target takes it in beside `mod cluster;`, with `#[path = "../postgres/tcp_proxy.rs"]`.
 #![allow(dead_code, reason = "shared: no test target uses all of it")]
 
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -19,7 +17,6 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use super::cluster::patience::eventually;
 
-#[path = "messages.rs"]
 mod messages;
 use messages::{Answers, Asked, Requests};
 
