@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::text::texts;
+
 /// The name of a job: part of file names, of locks, and of what operators type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -141,40 +143,7 @@ impl TryFrom<String> for FileTemplate {
     }
 }
 
-macro_rules! texts {
-    ($($name:ident),*) => {
-        $(
-            impl $name {
-                /// Shows it.
-                pub fn as_str(&self) -> &str {
-                    &self.0
-                }
-            }
-
-            impl std::str::FromStr for $name {
-                type Err = Invalid;
-
-                fn from_str(text: &str) -> Result<Self, Invalid> {
-                    text.to_owned().try_into()
-                }
-            }
-
-            impl From<$name> for String {
-                fn from(name: $name) -> Self {
-                    name.0
-                }
-            }
-
-            impl std::fmt::Display for $name {
-                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.pad(&self.0)
-                }
-            }
-        )*
-    };
-}
-
-texts!(JobName, FileName, FileTemplate);
+texts!(Invalid: JobName, FileName, FileTemplate);
 
 impl FileTemplate {
     /// Names the file that is begun at `now`.

@@ -1,5 +1,7 @@
 //! Names of people and machines that have an account here.
 
+use super::text::texts;
+
 /// Says why a text is no such name: the operator's to mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -10,19 +12,13 @@ pub struct NotAName {
     whose: &'static str,
 }
 
+// Letters that URLs, tables, header fields and pages share.
 macro_rules! account_name {
     ($(#[$doc:meta])* $name:ident, $whose:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
-
-        impl $name {
-            /// Shows it: letters that URLs, tables, header fields and pages share.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
 
         impl TryFrom<String> for $name {
             type Error = NotAName;
@@ -38,25 +34,7 @@ macro_rules! account_name {
             }
         }
 
-        impl std::str::FromStr for $name {
-            type Err = NotAName;
-
-            fn from_str(text: &str) -> Result<Self, NotAName> {
-                text.to_owned().try_into()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        texts!(NotAName: $name);
     };
 }
 

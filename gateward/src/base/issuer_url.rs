@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::text::texts;
+
 /// The URL of an OpenID Connect issuer, kept as it is spelled: `iss` in its tokens has to be the same
 /// letter by letter (OpenID Connect Discovery section 4.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -14,11 +16,6 @@ pub struct IssuerUrl(String);
 pub struct NotAnIssuerUrl(String);
 
 impl IssuerUrl {
-    /// As it is spelled.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Where it says where its keys are (OpenID Connect Discovery section 4).
     pub fn discovery(&self) -> String {
         format!("{}/.well-known/openid-configuration", self.0.trim_end_matches('/'))
@@ -56,25 +53,7 @@ impl TryFrom<String> for IssuerUrl {
     }
 }
 
-impl std::str::FromStr for IssuerUrl {
-    type Err = NotAnIssuerUrl;
-
-    fn from_str(text: &str) -> Result<Self, NotAnIssuerUrl> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<IssuerUrl> for String {
-    fn from(url: IssuerUrl) -> Self {
-        url.0
-    }
-}
-
-impl std::fmt::Display for IssuerUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+texts!(NotAnIssuerUrl: IssuerUrl);
 
 #[cfg(test)]
 mod tests {

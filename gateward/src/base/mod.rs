@@ -29,5 +29,6 @@ pub mod sql_name;
 pub mod steady;
 pub mod store_address;
 pub mod target;
+mod text;
 pub mod time;
 pub mod unseen;

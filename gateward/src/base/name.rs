@@ -1,5 +1,7 @@
 //! Names that the operator chooses, and the paths that services stand at.
 
+use super::text::texts;
+
 /// Says why a name or path from the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
@@ -18,13 +20,6 @@ pub enum Invalid {
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceName(String);
 
-impl ServiceName {
-    /// Shows it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl TryFrom<String> for ServiceName {
     type Error = Invalid;
 
@@ -38,25 +33,7 @@ impl TryFrom<String> for ServiceName {
     }
 }
 
-impl std::str::FromStr for ServiceName {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<ServiceName> for String {
-    fn from(name: ServiceName) -> Self {
-        name.0
-    }
-}
-
-impl std::fmt::Display for ServiceName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+texts!(Invalid: ServiceName);
 
 /// Where a service or the exchange stands in the URL space: `/files`, `/fdsnws/dataselect/1`, or `/`, the whole
 /// of it.
