@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 
 /// The SHA-256 of some content; shows itself in lower-case hex.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {

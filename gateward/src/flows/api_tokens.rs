@@ -1,7 +1,10 @@
 //! API tokens: made for a user, shown once, listed, and ended before their time.
 
+mod proven;
+
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::proven::Proven;
 use super::door::Door;
 use super::record::{Happened, What};
 use super::tries::Tries;

@@ -4,6 +4,7 @@ use http_digest::{NonceKeys, Offer, ProtectionSpace, Realm};
 use jiff::Timestamp;
 
 use super::admit::Doubtful;
+use super::api_tokens::Proven;
 use super::failures::{Attempt, Failures, Summary, WINDOW, Writing};
 use super::keyring::Keyring;
 use super::nodes::TrustCache;
@@ -48,6 +49,8 @@ pub struct Door {
     pub failures: Failures,
     /// Where passwords of users are proven.
     pub passwords: Passwords,
+    /// Which API tokens were proven a moment ago.
+    pub api_tokens: Proven,
     /// Which right answers came before.
     pub replays: Replays,
     /// Fresh bytes.

@@ -23,6 +23,7 @@ use crate::base::sha256::Sha256;
 use crate::base::time::Clock;
 use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle, SystemUser};
 use crate::flows::admit::Doubtful;
+use crate::flows::api_tokens::Proven;
 use crate::flows::door::{Door, WithoutGroup};
 use crate::flows::failures::Failures;
 use crate::flows::keyring::Keyring;
@@ -142,6 +143,7 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         doubtful: Doubtful::default(),
         failures: Failures::default(),
         passwords: Passwords::new(cost(config), config.passwords.at_once, random),
+        api_tokens: Proven::default(),
         replays: Replays::default(),
         random: random.clone(),
         realm: config.realm.0.clone(),

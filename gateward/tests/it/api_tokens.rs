@@ -17,7 +17,11 @@ struct Made {
 }
 
 fn make(door: &Installation, more: &[&str]) -> Made {
-    let create = ["api-token", "create", "--user", USER, "--label", "a test", "--format", "json"];
+    make_for(door, USER, more)
+}
+
+fn make_for(door: &Installation, user: &str, more: &[&str]) -> Made {
+    let create = ["api-token", "create", "--user", user, "--label", "a test", "--format", "json"];
     let (said, yes) = door.command(&[&create, more].concat());
     assert!(yes, "{said}");
     let made: Value = serde_json::from_str(&said).unwrap();
@@ -88,6 +92,63 @@ async fn a_revoked_ended_or_foreign_api_token_gets_the_same_answer_and_its_own_r
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_opened_a_moment_ago_opens_nothing_once_its_end_is_told() {
+    let door = granted("").await;
+    let kept = make(&door, &[]);
+    let grant = ["grant", "create", "--user", "ann", "--service", "files"];
+    for command in [&["user", "create", "ann", "--no-password"][..], &grant] {
+        assert!(door.command(command).1, "{command:?}");
+    }
+    for (reason, ending) in [
+        ("unknown-api-token", ["api-token", "revoke", "ITS ID"]),
+        ("unknown-api-token", ["user", "end", "ann"]),
+        ("user-disabled", ["user", "disable", "ann"]),
+        ("unknown-api-token", ["user", "delete", "ann"]),
+    ] {
+        let made = make_for(&door, "ann", &[]);
+        // The second request finds its use noted, the third finds the token remembered.
+        for _ in 0..3 {
+            assert_eq!(fetch(&door, &made.token).await.status, 200);
+        }
+        let command = ending.map(|word| if word == "ITS ID" { made.id.as_str() } else { word });
+        assert!(door.command(&command).1);
+        let refused = fetch(&door, &made.token).await;
+        assert_eq!(refused.status, 401, "{ending:?}: {}", refused.text());
+        let problem: Value = serde_json::from_str(&refused.text()).unwrap();
+        let failed = door.bodies("authentication_failed");
+        let event = failed.iter().find(|body| body["reference"] == problem["reference"]).unwrap();
+        assert_eq!(event["reason"], reason);
+        door.command(&["user", "enable", "ann"]);
+        assert_eq!(fetch(&door, &kept.token).await.status, 200, "nobody else's is touched");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_remembered_ends_at_its_time_and_has_its_use_noted() {
+    let door = granted("").await;
+    let made = make(&door, &["--lifetime", "10m"]);
+    let last_used = || {
+        let listed = door.command(&["api-token", "list", "--format", "json"]).0;
+        let row = listed.lines().find(|line| line.contains(&made.id)).unwrap();
+        serde_json::from_str::<Value>(row).unwrap()["last_used_at"].clone()
+    };
+    let mut noted = Vec::new();
+    for pass in [0, 0, 30, 31, 0] {
+        door.pass(SignedDuration::from_secs(pass));
+        assert_eq!(fetch(&door, &made.token).await.status, 200);
+        noted.push(last_used());
+    }
+    assert!(noted[0].is_string(), "{noted:?}");
+    assert!(noted[0] == noted[1] && noted[1] == noted[2], "not at every request: {noted:?}");
+    assert!(noted[2] != noted[3] && noted[3] == noted[4], "but every minute: {noted:?}");
+    // The token was made for 600 s, of which 61 are over; it is noted once more, then remembered.
+    for (pass, status) in [(530, 200), (0, 200), (20, 401)] {
+        door.pass(SignedDuration::from_secs(pass));
+        assert_eq!(fetch(&door, &made.token).await.status, status);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -145,7 +145,7 @@ pub async fn authenticate(
     };
     if let Some(carried) = bearer(header) {
         if ApiToken::is_meant(carried) {
-            let user = api_token::prove(door, service, shown, carried, now).await?;
+            let user = api_token::prove(door, policy, service, shown, carried, now).await?;
             return Ok(Person::User(Box::new(user)));
         }
         let holder = bearer::prove(door, policy, service, shown, carried, now).await?;

@@ -1,11 +1,14 @@
 //! A person with an account, as whoever proved them knows them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::role::HeldRole;
 use crate::base::identity::UserName;
 use crate::base::name::ServiceName;
 use crate::base::sha256::Sha256;
+use crate::base::time::later;
 use crate::flows::authenticate::NOTED_EVERY;
 use crate::flows::door::Door;
 use crate::flows::kind::Effect;
@@ -37,7 +40,7 @@ pub enum Proof {
         set_at: Timestamp,
     },
     /// An API token that was made for them.
-    ApiToken(Box<ApiTokenRow>),
+    ApiToken(Arc<ApiTokenRow>),
     /// The cookie of our login page.
     Session {
         /// SHA-256 of it.
@@ -51,6 +54,29 @@ pub enum Proof {
 const ISSUER: &str = "gateward user";
 
 impl KnownUser {
+    /// Makes one for tests that have no store, by an API token that was used and ends then.
+    #[cfg(test)]
+    pub(in crate::flows) fn with_token_for_tests(
+        name: &str,
+        last_used_at: Option<Timestamp>,
+        expires_at: Timestamp,
+    ) -> Self {
+        let user: UserName = name.parse().unwrap();
+        let token = ApiTokenRow {
+            hash: String::new(),
+            id: "gwt-0".into(),
+            user: user.clone(),
+            label: String::new(),
+            services: Vec::new(),
+            read_only: false,
+            created_at: Timestamp::UNIX_EPOCH,
+            created_by: String::new(),
+            expires_at,
+            last_used_at,
+        };
+        Self { name: user, subject: String::new(), role: None, by: Proof::ApiToken(Arc::new(token)) }
+    }
+
     /// Finds an account that is good; `by` is what proved its owner. `None` if there is none, or it is disabled.
     ///
     /// # Errors
@@ -148,6 +174,13 @@ impl KnownUser {
         }
     }
 
+    /// Until when this use and those after it need not be noted, and what proved them has not ended; `None` where
+    /// each is noted, or nothing is known of it.
+    pub fn noted_until(&self) -> Option<Timestamp> {
+        let Proof::ApiToken(token) = &self.by else { return None };
+        token.last_used_at.map(|last| later(last, NOTED_EVERY).min(token.expires_at))
+    }
+
     /// Says for the operator who it is, and by what.
     pub fn shows(&self) -> String {
         let Proof::ApiToken(token) = &self.by else { return format!("it is the user {}", self.name) };
@@ -175,7 +208,7 @@ impl KnownUser {
             }
             Proof::ApiToken(token) => {
                 let token = api_token::find_by_id(reader, &token.id).await?;
-                token.filter(|token| token.expires_at > now).map(|token| Proof::ApiToken(Box::new(token)))
+                token.filter(|token| token.expires_at > now).map(|token| Proof::ApiToken(Arc::new(token)))
             }
             Proof::Session { cookie, .. } => still(sessions::watching(door, cookie, now).await?.is_some()),
         };
