@@ -57,7 +57,7 @@ pub fn measure(pair: &Pair, count: usize) -> Outcome<()> {
 }
 
 /// Connects as the client number `at`: one address has 512 places at most.
-async fn connect(tls: &TlsConnector, port: u16, at: usize) -> Outcome<TlsStream<TcpStream>> {
+pub async fn connect(tls: &TlsConnector, port: u16, at: usize) -> Outcome<TlsStream<TcpStream>> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::new(127, 0, 0, u8::try_from(2 + at / 400)?), 0).into())?;
     let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await?;
@@ -72,7 +72,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, pair: &Pair, file: &str) -> Outc
     Ok(())
 }
 
-fn client(certificates: &Certificates) -> Outcome<ClientConfig> {
+pub fn client(certificates: &Certificates) -> Outcome<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&certificates.ca)?)?;
     let own = vec![CertificateDer::from_pem_file(&certificates.node[0])?];

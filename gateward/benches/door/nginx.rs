@@ -44,7 +44,13 @@ pub fn authoriser(dir: &Path, token: &str) -> Outcome<Nginx> {
 }
 
 /// Passes on what `upstream` sends to whoever shows a certificate and a token that `authoriser` knows.
-pub fn peer(dir: &Path, upstream: &Nginx, authoriser: &Nginx, certificates: &Certificates) -> Outcome<Nginx> {
+pub fn peer(
+    dir: &Path,
+    name: &str,
+    upstream: &Nginx,
+    authoriser: &Nginx,
+    certificates: &Certificates,
+) -> Outcome<Nginx> {
     let Certificates { ca, server: [certificate, key], .. } = certificates;
     let keepalive = |name: &str, behind: &Nginx| {
         format!(
@@ -62,14 +68,14 @@ pub fn peer(dir: &Path, upstream: &Nginx, authoriser: &Nginx, certificates: &Cer
          location /data/ {{\nauth_request /authorise;\nproxy_pass http://behind;\n}}\n\
          location = /authorise {{\ninternal;\nproxy_pass http://asked;\nproxy_pass_request_body off;\n\
          proxy_set_header Content-Length \"\";\nproxy_set_header Connection \"\";\n}}\n}}\n",
-        log = dir.join("access.log").display(),
+        log = dir.join(format!("{}.access.log", name.replace(", ", "-"))).display(),
         behind = keepalive("behind", upstream),
         asked = keepalive("asked", authoriser),
         certificate = certificate.display(),
         key = key.display(),
         ca = ca.display(),
     );
-    start(dir, "peer", 2, &server)
+    start(dir, &name.replace(", ", "-"), 2, &server)
 }
 
 fn start(dir: &Path, name: &str, workers: usize, http: &str) -> Outcome<Nginx> {

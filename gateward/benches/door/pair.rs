@@ -1,24 +1,25 @@
-//! The door and nginx before one upstream.
+//! The door and nginx before one upstream, nginx twice: with an authoriser that is as quick as can be, and with a
+//! usual one.
 
 use std::path::Path;
 
-use crate::Outcome;
 use crate::certificates::Certificates;
 use crate::nginx::{self, Nginx};
 use crate::population::Population;
 use crate::process::Process;
 use crate::site::Site;
+use crate::{Outcome, authoriser};
 
-/// Both, open.
+/// All of them, open.
 pub struct Pair {
     pub site: Site,
-    pub peer: Nginx,
     pub certificates: Certificates,
-    authoriser: Nginx,
+    /// Each nginx with what it asks about tokens.
+    peers: [(&'static str, Nginx, Nginx); 2],
     _upstream: Nginx,
 }
 
-/// One of the two.
+/// One of them.
 pub struct Side<'a> {
     pub name: &'static str,
     pub port: u16,
@@ -31,16 +32,25 @@ impl Pair {
         let upstream = nginx::upstream(dir)?;
         let home = crate::fresh(dir, "door")?;
         let site = Site::open(&home, &upstream, &certificates, Population::default())?;
-        let authoriser = nginx::authoriser(dir, &site.token)?;
-        let peer = nginx::peer(dir, &upstream, &authoriser, &certificates)?;
-        Ok(Self { site, peer, certificates, authoriser, _upstream: upstream })
+        let peer = |name: &'static str, asked: Nginx| -> Outcome<_> {
+            let peer = nginx::peer(dir, name, &upstream, &asked, &certificates)?;
+            Ok((name, peer, asked))
+        };
+        let peers = [
+            peer("nginx, table", authoriser::quickest(dir, &site.token)?)?,
+            peer("nginx, Node", authoriser::usual(dir, &site.token)?)?,
+        ];
+        Ok(Self { site, certificates, peers, _upstream: upstream })
     }
 
-    /// The two, with all that each needs to answer, the upstream aside.
-    pub fn sides(&self) -> [Side<'_>; 2] {
+    /// The door first, then its peers; with all that each needs to answer, the upstream aside.
+    pub fn sides(&self) -> Vec<Side<'_>> {
         let door = Side { name: "gateward", port: self.site.port, processes: vec![&self.site.process] };
-        let processes = vec![&self.peer.process, &self.authoriser.process];
-        [door, Side { name: "nginx", port: self.peer.port, processes }]
+        let peers = self.peers.iter().map(|(name, peer, asked)| {
+            let processes = vec![&peer.process, &asked.process];
+            Side { name, port: peer.port, processes }
+        });
+        std::iter::once(door).chain(peers).collect()
     }
 }
 

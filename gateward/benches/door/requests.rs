@@ -1,11 +1,11 @@
 //! Answers of 1 KiB, each to a machine and a person.
 
 use crate::Outcome;
+use crate::load::{self, Load};
 use crate::measuring::{median, number};
-use crate::oha::{self, Load};
 use crate::pair::{Pair, Side};
 
-/// Prints how many answers the two give a second, on kept connections and on new ones.
+/// Prints how many answers they give a second, on kept connections and on new ones.
 pub fn compare(pair: &Pair, rounds: usize) -> Outcome<()> {
     let answers = number("ANSWERS").unwrap_or(20_000);
     for connections in [16, 64] {
@@ -19,7 +19,7 @@ type Round = [f64; 3];
 
 fn one(pair: &Pair, load: Load, rounds: usize) -> Outcome<()> {
     let sides = pair.sides();
-    let mut all: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
+    let mut all: Vec<Vec<Round>> = vec![Vec::new(); sides.len()];
     // The first round warms up.
     for at in 0..=rounds {
         for (side, rounds) in sides.iter().zip(&mut all) {
@@ -35,18 +35,20 @@ fn one(pair: &Pair, load: Load, rounds: usize) -> Outcome<()> {
         let middle = |at: usize| median(rounds.iter().map(|round| round[at]));
         let [per_second, p99, cpu] = [0, 1, 2].map(middle);
         println!(
-            "{:<9} {per_second:>8.0} /s   p99 {p99:>7.2} ms   {cpu:>6.0} us of processor time each",
+            "{:<12} {per_second:>8.0} /s   p99 {p99:>7.2} ms   {cpu:>6.0} us of processor time each",
             side.name
         );
     }
-    let ratios = all[0].iter().zip(&all[1]).map(|(ours, theirs)| ours[0] / theirs[0]);
-    println!("ratio     {:>8.2}", median(ratios));
+    for (side, peer) in sides.iter().zip(&all).skip(1) {
+        let ratios = all[0].iter().zip(peer).map(|(ours, theirs)| ours[0] / theirs[0]);
+        println!("ratio     {:>8.2}, beside {}", median(ratios), side.name);
+    }
     Ok(())
 }
 
 fn measure(pair: &Pair, side: &Side<'_>, load: Load) -> Outcome<Round> {
     let before = side.cpu()?;
-    let went = oha::ask(side.port, &pair.site.token, &pair.certificates, load)?;
+    let went = load::ask(side.port, &pair.site.token, &pair.certificates, load)?;
     let cpu = (side.cpu()? - before) / load.count as f64 * 1e6;
     Ok([went.per_second, went.p99, cpu])
 }

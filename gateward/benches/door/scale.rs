@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::certificates::Certificates;
+use crate::load::{self, Load};
 use crate::measuring::number;
-use crate::oha::{self, Load};
 use crate::population::Population;
 use crate::site::Site;
 use crate::{Outcome, nginx};
@@ -18,8 +18,10 @@ pub fn measure(dir: &Path) -> Outcome<()> {
         let certificates = Certificates::make(&dir)?;
         let upstream = nginx::upstream(&dir)?;
         let site = Site::open(&crate::fresh(&dir, "door")?, &upstream, &certificates, population)?;
+        // What was written past the program is still on its way to the disk, and each answer waits behind it.
+        nix::unistd::sync();
         let load = Load { count: number("ANSWERS").unwrap_or(20_000), connections: 16, kept: true };
-        let went = oha::ask(site.port, &site.token, &certificates, load)?;
+        let went = load::ask(site.port, &site.token, &certificates, load)?;
         println!(
             "{} nodes, {} users, {} API tokens: open in {:.0} ms, {:.1} MiB resident, {:.0} answers/s, p99 {:.2} ms",
             population.nodes + 1,
