@@ -17,6 +17,9 @@ const AT_ONCE: u32 = 200;
 /// For how long one of CKAN's own keys is listed that was seen once: it may be none.
 const SEEN_ONCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// For how long an API token is listed after its end, so that its user hears of that and not of a token that nobody knows.
+const ENDED_TOKENS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// Deletes every login that ended at or before `now`; returns how many there were.
 ///
 /// `by` is `os:NAME` for a command, `None` for the scheduled sweep.
@@ -40,7 +43,8 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
     }
 }
 
-/// Deletes API tokens and sessions that ended at or before `now`, and forgets CKAN's own keys that came once. They open nothing already, and nobody needs to be told.
+/// Deletes sessions that ended at or before `now`, and API tokens a while after; forgets CKAN's own keys that came once.
+/// They open nothing already, and nobody needs to be told.
 ///
 /// # Errors
 ///
@@ -48,7 +52,7 @@ pub async fn clean_up(door: &Door, by: Option<&str>, now: Timestamp) -> Result<u
 pub async fn forget_ended(door: &Door, now: Timestamp) -> Result<(), CommitError> {
     let idle_since = later(now, -sessions::IDLE);
     let changes = vec![
-        Change::SweepApiTokens(api_token::Sweep { ended_by: now }),
+        Change::SweepApiTokens(api_token::Sweep { ended_by: later(now, -ENDED_TOKENS) }),
         Change::SweepSessions(session::Sweep { ended_by: now, idle_since }),
         Change::SweepExistingKeys(existing_key::Sweep { not_since: later(now, -SEEN_ONCE) }),
     ];

@@ -195,7 +195,7 @@ impl Use {
     pub(super) fn statement(&self) -> Statement<'_> {
         Statement::one(
             "UPDATE opaque_key SET last_used_at = ?2, bound_to = COALESCE(bound_to, ?3) \
-             WHERE access_token = ?1 AND (bound_to IS NULL OR ?3 IS NULL OR bound_to = ?3)",
+             WHERE access_token = ?1 AND COALESCE(bound_to, ?3, '') = COALESCE(?3, bound_to, '')",
             values![self.access_token.to_string(), self.at, self.binds_to.map(|range| range.to_string()),],
         )
     }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::cluster::ports::free_port;
 use crate::store_under_test::{is_postgres, settle};
 
 /// The names that reach out of nothing: no login, no key, no reference is called so.
@@ -52,7 +53,8 @@ impl Installation {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().to_str().unwrap();
-        let demo = ["demo", "--once", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--dir", dir];
+        let [public, admin] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+        let demo = ["demo", "--once", "--public", &public, "--admin", &admin, "--dir", dir];
         let made = gateward(&demo, &[], b"");
         assert_eq!(made.status, 0, "{}", made.stderr);
         settle(&folder.path().join("gateward.toml"));

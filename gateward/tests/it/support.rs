@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use openpgp::SigningKey;
 use serde_json::{Value, json};
 
+use crate::cluster::ports::free_port;
 use crate::store_under_test::{self, StoreUnderTest, recorded};
 
 /// How long what the server does by itself may take.
@@ -39,7 +40,8 @@ impl Installation {
     /// Makes one whose configuration ends with `more`.
     pub async fn with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let listen = ["--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--once"];
+        let [public, admin] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+        let listen = ["--public", &public, "--admin", &admin, "--once"];
         let mut demo = Command::new(env!("CARGO_BIN_EXE_gateward"));
         demo.arg("demo").arg("--dir").arg(folder.path()).args(listen);
         let made = demo.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::cluster::ports::free_port;
 use super::gnupg::Issuer;
 use super::statement::GROUP;
 use super::store_under_test::{StoreUnderTest, settle};
@@ -34,13 +35,10 @@ impl Installation {
     /// Makes one whose folder `files` is open to [`GROUP`].
     pub fn new() -> Self {
         let installation = Self::at(tempfile::tempdir().unwrap(), "");
-        let demo = ["demo", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--once", "--dir"];
-        let made = || run(gateward().args(demo).arg(installation.path()), b"");
-        // Port 0 becomes a free port that is written down before it is listened on: another test may
-        // have taken it by then.
-        let taken = |ran: &Ran| ran.stderr.contains("Address already in use");
-        let ran = (0..5).map(|_| made()).find(|ran| !taken(ran));
-        ran.expect("a free port").good();
+        // Named, below those that outgoing connections take: the demo writes a port down before it listens on it.
+        let [public, admin] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+        let demo = ["demo", "--once", "--public", &public, "--admin", &admin, "--dir"];
+        run(gateward().args(demo).arg(installation.path()), b"").good();
         settle(&installation.config());
         let file = std::fs::read_to_string(installation.config()).unwrap();
         let any_port = |line: &str| match line.split_once("listen = \"127.0.0.1:") {
