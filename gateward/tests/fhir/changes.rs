@@ -57,8 +57,6 @@ fn what_was_made_is_known_and_the_alarm_raised_where_the_answer_to_a_change_is_r
 fn what_a_transaction_made_is_known_though_its_client_has_left() {
     let gnupg = Gnupg::new();
     let issuer = gnupg.issuer();
-    let (tell, go_on) = mpsc::channel::<()>();
-    let go_on = Arc::new(Mutex::new(go_on));
     let (asked, done): (Vec<String>, Vec<String>) = (0..400)
         .map(|id| {
             let resource = r#""resource":{"resourceType":"Observation"}"#;
@@ -73,15 +71,7 @@ fn what_a_transaction_made_is_known_though_its_client_has_left() {
     let bundle = |kind: &str, entries: &[String]| {
         format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{}]}}"#, entries.join(","))
     };
-    let said = bundle("transaction-response", &done);
-    let half = said.len() / 2;
-    let upstream = StandIn::answering(move |_, stream| {
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", said.len())?;
-        stream.write_all(&said.as_bytes()[..half])?;
-        let told = go_on.lock().unwrap().recv();
-        assert_eq!(told, Ok(()));
-        stream.write_all(&said.as_bytes()[half..])
-    });
+    let (upstream, tell) = StandIn::in_two_halves(bundle("transaction-response", &done));
     let door = Door::before(&format!("{}/fhir", upstream.url()), ALL, &issuer);
     let user = door.login().to_string();
     let file = door.file("bundle.json");

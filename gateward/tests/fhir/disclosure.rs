@@ -48,17 +48,9 @@ fn every_patient_of_a_long_answer_is_recorded_and_the_answer_is_unchanged() {
 fn a_patient_is_recorded_before_the_piece_that_names_them_leaves() {
     let gnupg = Gnupg::new();
     let issuer = gnupg.issuer();
-    let (tell, go_on) = std::sync::mpsc::channel::<()>();
-    let go_on = std::sync::Mutex::new(go_on);
     let said = bundle(&(0..300).map(|id| entry(id, 1000)).collect::<Vec<_>>());
     let half = said.len() / 2;
-    let upstream = StandIn::answering(move |_, stream| {
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", said.len())?;
-        stream.write_all(&said.as_bytes()[..half])?;
-        let told = go_on.lock().unwrap().recv();
-        assert_eq!(told, Ok(()));
-        stream.write_all(&said.as_bytes()[half..])
-    });
+    let (upstream, tell) = StandIn::in_two_halves(said);
     let door = Door::before(&format!("{}/fhir", upstream.url()), ALL, &issuer);
     let user = door.login().to_string();
     let mut curl = std::process::Command::new("curl");

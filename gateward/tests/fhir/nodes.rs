@@ -237,6 +237,8 @@ fn what_was_deleted_and_what_a_revoked_node_had_is_nobodys_own() {
     clinic.command(&["node", "revoke", "lab"]).good();
     let certificate = clinic.file("new.pem").to_str().unwrap().to_owned();
     clinic.command(&["node", "enroll", "lab", "--certificate", &certificate]).good();
+    // It acts within a second.
+    std::thread::sleep(std::time::Duration::from_millis(1200));
     let another = r#"{"resourceType":"Patient"}"#;
     outcome(&clinic.ask("new", "GET", "/Patient/1", ""), 403, "forbidden");
     clinic.good("new", "POST", "/Patient", another);

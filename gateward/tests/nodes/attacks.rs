@@ -181,6 +181,8 @@ fn whoever_has_no_key_learns_nothing_of_a_certificate() {
     let [_, file, ..] = taken_out.for_curl(door.server.path());
     door.server.command(&["node", "enroll", "old", "--certificate", &file]).good();
     door.server.command(&["node", "revoke", "old"]).good();
+    // It acts within a second.
+    std::thread::sleep(std::time::Duration::from_millis(1200));
     let before = door.reasons().len();
     for shown in [&lab, &strange, &taken_out] {
         Connection::new(&door.server, Some(shows(shown, &thief))).get(FILE).unwrap_err();

@@ -1,9 +1,9 @@
 //! A stand-in for an upstream: answers as a test tells it to, and remembers what it was asked.
 
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 /// One request, byte for byte as it came; chunks are put together.
 #[derive(Debug, Clone)]
@@ -98,6 +98,20 @@ impl StandIn {
             }
         });
         Self { address, received, stopped }
+    }
+
+    /// Answers with the first half of `said`, and with the second once it is told to go on.
+    pub fn in_two_halves(said: String) -> (Self, mpsc::Sender<()>) {
+        let (tell, go_on) = mpsc::channel();
+        let go_on = Mutex::new(go_on);
+        let half = said.len() / 2;
+        let upstream = Self::answering(move |_, stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", said.len())?;
+            stream.write_all(&said.as_bytes()[..half])?;
+            assert_eq!(go_on.lock().unwrap().recv(), Ok(()));
+            stream.write_all(&said.as_bytes()[half..])
+        });
+        (upstream, tell)
     }
 
     pub fn url(&self) -> String {
