@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use gateward::base::sha256::Sha256;
 
 use crate::Outcome;
-use crate::nginx::{self, Nginx};
+use crate::nginx;
 use crate::ports::free_port;
 use crate::process::Process;
+use crate::running_nginx::Nginx;
 
 /// Says 204 to whoever has `token`: another nginx, with a table in memory.
 pub fn quickest(dir: &Path, token: &str) -> Outcome<Nginx> {

@@ -39,6 +39,8 @@ mod ports;
 #[path = "../fdsn/process.rs"]
 mod process;
 mod requests;
+#[path = "../fdsn/running_nginx.rs"]
+mod running_nginx;
 mod scale;
 mod site;
 

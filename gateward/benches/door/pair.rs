@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use crate::certificates::Certificates;
-use crate::nginx::{self, Nginx};
+use crate::nginx;
 use crate::population::Population;
 use crate::process::Process;
+use crate::running_nginx::Nginx;
 use crate::site::Site;
 use crate::{Outcome, authoriser};
 

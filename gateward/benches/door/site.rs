@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::certificates::Certificates;
 use crate::measuring::argument;
-use crate::nginx::Nginx;
 use crate::population::Population;
 use crate::ports::free_port;
 use crate::process::Process;
+use crate::running_nginx::Nginx;
 
 /// A door that is open.
 pub struct Site {

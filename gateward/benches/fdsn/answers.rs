@@ -17,7 +17,8 @@ use crate::Outcome;
 use crate::archive::{self, SMALL, SMALL_SIZE};
 use crate::door::Door;
 use crate::measuring::median;
-use crate::nginx::{self, Nginx};
+use crate::nginx;
+use crate::running_nginx::Nginx;
 
 /// How much is asked.
 #[derive(Clone, Copy)]

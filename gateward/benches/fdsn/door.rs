@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::nginx::Nginx;
 use crate::ports::free_port;
 use crate::process::Process;
+use crate::running_nginx::Nginx;
 use crate::{Outcome, archive};
 
 /// A door that is open.

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::door::Door;
 use crate::measuring::{number, wanted};
-use crate::nginx::Nginx;
+use crate::running_nginx::Nginx;
 
 mod answers;
 mod archive;
@@ -27,6 +27,7 @@ mod nginx;
 #[path = "../../tests/shared/cluster/ports.rs"]
 mod ports;
 mod process;
+mod running_nginx;
 mod stream;
 
 /// What a benchmark's step comes to.

@@ -2,17 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::Outcome;
-use crate::ports::free_port;
-use crate::process::Process;
-
-/// A running nginx.
-pub struct Nginx {
-    pub port: u16,
-    pub process: Process,
-}
+use crate::running_nginx::{Nginx, start};
 
 /// The login that the peer knows.
 pub const LOGIN: &str = "AAAAAAAAAAAAAA:0123456789abcdef";
@@ -53,30 +45,4 @@ pub fn peer(dir: &Path, upstream: &Nginx) -> Outcome<Nginx> {
         passwords = passwords.display(),
     );
     start(dir, "peer", 2, &server)
-}
-
-fn start(dir: &Path, name: &str, workers: usize, http: &str) -> Outcome<Nginx> {
-    let port = free_port();
-    let home = dir.join(name);
-    std::fs::create_dir(&home)?;
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {};\n", home.join(kind).display()))
-        .concat();
-    let file = home.join("nginx.conf");
-    let configuration = format!(
-        "daemon off;\nworker_processes {workers};\nerror_log stderr;\npid {pid};\n\
-         events {{\nworker_connections 1024;\n}}\n\
-         http {{\n{temporary}keepalive_requests 100000000;\n{http}}}\n",
-        pid = home.join("pid").display(),
-        http = http.replace("PORT", &port.to_string()),
-    );
-    std::fs::write(&file, configuration)?;
-    let log = home.join("error.log");
-    let child = Command::new("nginx")
-        .args(["-e", "stderr", "-c"])
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stderr(std::fs::File::create(&log)?)
-        .spawn()?;
-    Ok(Nginx { port, process: Process::once_open(child, port, &log)? })
 }

@@ -8,8 +8,8 @@ use crate::Outcome;
 use crate::archive::{self, Large};
 use crate::door::Door;
 use crate::measuring::median;
-use crate::nginx::Nginx;
 use crate::process::Process;
+use crate::running_nginx::Nginx;
 
 /// What carries an answer, one after the other in each round.
 const WAYS: [&str; 4] =

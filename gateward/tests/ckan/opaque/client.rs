@@ -12,8 +12,7 @@ use crate::tools::run;
 
 #[test]
 fn a_key_of_ours_reads_changes_uploads_and_downloads_as_its_user() {
-    let ckan = Site::shared();
-    let door = Door::before(ckan, "refuse");
+    let door = Door::before(Site::shared(), "refuse");
     let token = door.make_alive(&[]);
     let both = fields_of(&[("Authorization", &token.key), ("X-CKAN-API-Key", &token.key)]);
 
@@ -50,7 +49,6 @@ fn a_key_of_ours_reads_changes_uploads_and_downloads_as_its_user() {
     let of_token =
         |kind: &str| kinds.iter().filter(|body| body["kind"] == kind && body["by"] == "access-token").count();
     assert_eq!((of_token("released"), of_token("admitted")), (2, 2), "changes are admitted first");
-    let _ = ckan;
 }
 
 #[test]
