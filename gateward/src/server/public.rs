@@ -113,7 +113,7 @@ impl Public {
         let services = Arc::clone(&opened.services);
         let interpreter = &services[at].service.kind;
         let (path, unwanted) = (head.uri.path().to_owned(), Unwanted::of(&head));
-        let form = Form::of(interpreter.error_form(), &path, self.gate.now().0);
+        let form = || Form::of(interpreter.error_form(), &path, self.gate.now().0);
         if head.version == http::Version::HTTP_10 && services[at].is_server() {
             let said = "HTTP/1.0 cannot tell an answer that was cut from a complete one: use HTTP/1.1 (in nginx, \
                         proxy_http_version 1.1).";
@@ -121,7 +121,7 @@ impl Public {
             return dropping(
                 body,
                 Unwanted::of(&head),
-                Problem::new(status, "version", said).answer_in(form),
+                Problem::new(status, "version", said).answer_in(form()),
             )
             .await;
         }
@@ -149,7 +149,7 @@ impl Public {
                 }
                 match request_body::read(body, most, &self.large).await {
                     Ok(Held { bytes, room }) => (carriage.read, carriage.room) = (bytes, room),
-                    Err(problem) => return answer::closing(problem.answer_in(form)),
+                    Err(problem) => return answer::closing(problem.answer_in(form())),
                 }
             }
         }
@@ -161,7 +161,7 @@ impl Public {
             (answered, carriage.streamed.take())
         });
         let (answered, unread) =
-            carried.await.unwrap_or_else(|error| (answer::shut(&error).answer_in(form), None));
+            carried.await.unwrap_or_else(|error| (answer::shut(&error).answer_in(form()), None));
         drop::<oneshot::Sender<Infallible>>(listening);
         if let Some(body) = unread {
             // It was refused before any of its body was asked for.
