@@ -26,6 +26,8 @@ pub(super) enum Key {
         /// The key's id.
         id: String,
     },
+    /// Add the key that signs the log's checkpoints, to a keyring from before there were any.
+    Log,
 }
 
 impl Key {
@@ -62,6 +64,20 @@ impl Key {
                 context.print(out, &said, &json!({ "key": id }))?;
                 Ok(YES)
             }
+            Self::Log => {
+                let with = match keyring::add_log_key(&text, now, &system::random()) {
+                    Err(error @ Error::HasLogKey) => {
+                        eprintln!("gateward: {error}");
+                        return Ok(no());
+                    }
+                    with => with.with_context(in_file)?,
+                };
+                change(context, &path, &with, What::LogKeyAdded)?;
+                let said =
+                    "the log's checkpoints are signed from the server's next start on; back the keyring up";
+                context.print(out, said, &json!({ "key": "log" }))?;
+                Ok(YES)
+            }
         }
     }
 }
@@ -82,6 +98,14 @@ fn list(context: &Context, text: &Secret, out: &mut impl Write) -> anyhow::Resul
         let json = json!({
             "key": key.id, "created": key.created.to_string(), "retired": key.retired.map(|at| at.to_string()),
             "state": state, "needed": !needs.is_empty(),
+        });
+        context.print(out, &text, &json)?;
+    }
+    if let Some(created) = keyring.log_key_made_at() {
+        let text =
+            format!("{:<16} made {created:.0}  in use, the log's checkpoints are signed with it", "log");
+        let json = json!({
+            "key": "log", "created": created.to_string(), "retired": null, "state": "in use", "needed": true,
         });
         context.print(out, &text, &json)?;
     }

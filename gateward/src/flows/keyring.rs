@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use self::file::FileKey;
-pub use self::file::{generate, retire, rotate};
+use self::file::{FileKey, FileLogKey};
+pub use self::file::{add_log_key, generate, retire, rotate};
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 
@@ -34,6 +34,9 @@ pub enum Error {
     /// The last active key cannot go before another took its place.
     #[error("{0:?} is the only key in use: run `gateward key rotate` first")]
     LastActiveKey(String),
+    /// It is there, and whoever keeps checkpoints goes by it: it is never made anew.
+    #[error("the keyring has a key for the log already: `gateward audit key` shows what others need of it")]
+    HasLogKey,
 }
 
 /// Says that a sealed value was not sealed by this keyring for this place.
@@ -88,10 +91,18 @@ struct Key {
 /// What signatures beside backups are made under.
 const MANIFEST_SIGNER: &str = "gateward-backup";
 
+/// What the log's checkpoints are signed with; a key of its own, so that whoever has only what the database needs
+/// cannot sign.
+struct LogKey {
+    seed: Zeroizing<[u8; 32]>,
+    created: Timestamp,
+}
+
 /// The keys, ready for use.
 pub struct Keyring {
     /// As in the file, oldest first.
     keys: Vec<Key>,
+    log: Option<LogKey>,
     /// The newest that is not retired.
     active: usize,
 }
@@ -121,6 +132,20 @@ fn derive(secret: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
     derived
 }
 
+fn decode(secret: &str) -> Result<Zeroizing<[u8; 32]>, &'static str> {
+    let decoded = Zeroizing::new(BASE64.decode(secret.as_bytes()).map_err(|_| "its secret is not base64")?);
+    let secret = <[u8; 32]>::try_from(decoded.as_slice()).map_err(|_| "its secret has not 32 bytes")?;
+    Ok(Zeroizing::new(secret))
+}
+
+impl LogKey {
+    fn prepare(file: &FileLogKey) -> Result<Self, Error> {
+        let seed =
+            decode(&file.secret).map_err(|reason| Error::Syntax(format!("the key of the log: {reason}")))?;
+        Ok(Self { seed, created: file.created })
+    }
+}
+
 impl Key {
     fn prepare(file: &FileKey) -> Result<Self, Error> {
         let syntax = |reason: &str| Error::Syntax(format!("key {:?}: {reason}", file.id));
@@ -128,12 +153,7 @@ impl Key {
         if !(1..=32).contains(&file.id.len()) || !file.id.bytes().all(good) {
             return Err(syntax("its id has other letters than a-z, A-Z, 0-9 and '-', or more than 32"));
         }
-        let decoded = Zeroizing::new(
-            BASE64.decode(file.secret.as_bytes()).map_err(|_| syntax("its secret is not base64"))?,
-        );
-        let secret = Zeroizing::new(
-            <[u8; 32]>::try_from(decoded.as_slice()).map_err(|_| syntax("its secret has not 32 bytes"))?,
-        );
+        let secret = decode(&file.secret).map_err(syntax)?;
         let hmac_key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, derive(&secret, purpose).as_ref());
         let seal = UnboundKey::new(&AES_256_GCM, derive(&secret, "sealing").as_ref())
             .expect("AES-256 takes 32 bytes");
@@ -156,10 +176,12 @@ impl Keyring {
     ///
     /// [`Error::Syntax`], [`Error::NoActiveKey`]: the operator's to mend.
     pub fn parse(text: &Secret) -> Result<Self, Error> {
-        let keys = file::read(text)?.key.iter().map(Key::prepare).collect::<Result<Vec<_>, _>>()?;
+        let file = file::read(text)?;
+        let keys = file.key.iter().map(Key::prepare).collect::<Result<Vec<_>, _>>()?;
+        let log = file.log.as_ref().map(LogKey::prepare).transpose()?;
         let active =
             keys.iter().rposition(|key| key.description.retired.is_none()).ok_or(Error::NoActiveKey)?;
-        Ok(Self { keys, active })
+        Ok(Self { keys, log, active })
     }
 
     /// Returns what may be shown, oldest key first.
@@ -252,6 +274,21 @@ impl Keyring {
         NonceKeys::new(key(&self.keys[self.active]), others.map(|(_, other)| key(other)).collect())
     }
 
+    /// When the key that signs the log's checkpoints was made; `None` while there is none.
+    pub fn log_key_made_at(&self) -> Option<Timestamp> {
+        self.log.as_ref().map(|key| key.created)
+    }
+
+    /// Returns what signs the checkpoints of the log `origin` (c2sp.org/tlog-checkpoint: the key has the log's name);
+    /// `None` while the keyring has no key for it.
+    ///
+    /// # Errors
+    ///
+    /// [`signed_note::NotAName`]: no log is called so.
+    pub fn log_signer(&self, origin: &str) -> Result<Option<Signer>, signed_note::NotAName> {
+        self.log.as_ref().map(|key| Signer::from_seed(origin, &key.seed)).transpose()
+    }
+
     /// Returns what signs whatever lies beside a backup.
     pub fn manifest_signer(&self) -> &Signer {
         &self.keys[self.active].manifest
@@ -311,6 +348,23 @@ mod tests {
         let text = generate(Timestamp::UNIX_EPOCH, &random);
         let id = Keyring::parse(&text).unwrap().active_id().to_owned();
         assert!(matches!(retire(&text, &id, Timestamp::UNIX_EPOCH), Err(Error::LastActiveKey(_))));
+    }
+
+    #[test]
+    fn a_keyring_from_before_there_were_checkpoints_gets_its_key_for_the_log_once() {
+        assert!(frozen().log_signer("gateward/a").unwrap().is_none());
+        let old = Secret::new(FROZEN.into());
+        let with = add_log_key(&old, Timestamp::UNIX_EPOCH, &random()).unwrap();
+        let keyring = Keyring::parse(&with).unwrap();
+        let signer = keyring.log_signer("gateward/a").unwrap().unwrap();
+        assert_eq!(signer.verifier_key().id().name, "gateward/a");
+        assert_ne!(signer.verifier_key().public(), keyring.manifest_signer().verifier_key().public());
+        assert_eq!(keyring.descriptions().count(), frozen().descriptions().count());
+        let again = add_log_key(&with, Timestamp::UNIX_EPOCH, &random());
+        assert!(matches!(again, Err(Error::HasLogKey)), "a second key would not fit what others keep");
+        let rotated = Keyring::parse(&rotate(&with, Timestamp::UNIX_EPOCH, &random()).unwrap()).unwrap();
+        let same = rotated.log_signer("gateward/a").unwrap().unwrap();
+        assert_eq!(same.verifier_key(), signer.verifier_key());
     }
 
     #[test]

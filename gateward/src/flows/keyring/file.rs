@@ -14,6 +14,23 @@ use crate::base::secret::Secret;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub key: Vec<FileKey>,
+    /// What the log's checkpoints are signed with; a keyring from before there were any has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<FileLogKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileLogKey {
+    /// 32 bytes in base64: the seed of an Ed25519 key (RFC 8032 section 5.1.5).
+    pub secret: Zeroizing<String>,
+    pub created: Timestamp,
+}
+
+impl std::fmt::Debug for FileLogKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FileLogKey")
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -33,9 +50,23 @@ impl std::fmt::Debug for FileKey {
     }
 }
 
-/// Writes the text of a new keyring with one fresh key.
+/// Writes the text of a new keyring with one fresh key, and one that signs the log's checkpoints.
 pub fn generate(now: Timestamp, random: &Random) -> Secret {
-    write(&File { key: vec![fresh_key(now, random)] })
+    write(&File { key: vec![fresh_key(now, random)], log: Some(fresh_log_key(now, random)) })
+}
+
+/// Adds the key that signs the log's checkpoints to the keyring `text`, which has none.
+///
+/// # Errors
+///
+/// [`Error::HasLogKey`], [`Error::Syntax`].
+pub fn add_log_key(text: &Secret, now: Timestamp, random: &Random) -> Result<Secret, Error> {
+    let mut file = read(text)?;
+    if file.log.is_some() {
+        return Err(Error::HasLogKey);
+    }
+    file.log = Some(fresh_log_key(now, random));
+    Ok(write(&file))
 }
 
 /// Adds a fresh key to the keyring `text`; it is used for everything new from the next start on.
@@ -65,12 +96,25 @@ pub fn retire(text: &Secret, id: &str, now: Timestamp) -> Result<Secret, Error> 
     Ok(write(&file))
 }
 
-fn fresh_key(now: Timestamp, random: &Random) -> FileKey {
+fn fresh_secret(random: &Random) -> Zeroizing<String> {
     let secret = Zeroizing::new(random.bytes::<32>());
+    Zeroizing::new(BASE64.encode(secret.as_ref()))
+}
+
+fn whole_second(now: Timestamp) -> Timestamp {
+    now.round(jiff::Unit::Second).unwrap_or(now)
+}
+
+fn fresh_log_key(now: Timestamp, random: &Random) -> FileLogKey {
+    FileLogKey { secret: fresh_secret(random), created: whole_second(now) }
+}
+
+fn fresh_key(now: Timestamp, random: &Random) -> FileKey {
+    let secret = fresh_secret(random);
     FileKey {
         id: format!("k-{}", HEXLOWER.encode(&random.bytes::<4>())),
-        secret: Zeroizing::new(BASE64.encode(secret.as_ref())),
-        created: now.round(jiff::Unit::Second).unwrap_or(now),
+        secret,
+        created: whole_second(now),
         retired: None,
     }
 }

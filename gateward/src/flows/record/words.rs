@@ -257,6 +257,8 @@ pub enum What {
     KeyRetired {
         key: String,
     },
+    /// The keyring got what checkpoints of the log are signed with.
+    LogKeyAdded,
     OperatorRequest {
         method: String,
         path: String,

@@ -50,6 +50,9 @@ pub enum Error {
         /// What needs it.
         need: Need,
     },
+    /// The operator's: a keyring from before checkpoints were signed.
+    #[error("the keyring {path} has no key for the log's checkpoints: `gateward key log` adds it", path = .0.display())]
+    NoLogKey(PathBuf),
     /// The operator's: Digest verifiers of users are MD5, and good for that alone.
     #[error(
         "{count} users log in by HTTP Digest, which stands for them in MD5 alone: take digest_sha256 = true out, or give \
@@ -163,6 +166,7 @@ impl Error {
             Self::Keyring { .. }
             | Self::Exposed(_)
             | Self::KeyMissing { .. }
+            | Self::NoLogKey(_)
             | Self::DigestBySha256 { .. }
             | Self::Credential(_)
             | Self::Ca(_)

@@ -55,13 +55,16 @@ pub async fn keys_in_use(reader: &Reader) -> Result<Vec<(String, Need)>, store::
         .collect())
 }
 
-/// Checks that the keyring has every key that living logins and access tokens need; commands do without,
-/// so that these can be ended.
+/// Checks that the keyring has every key that living logins and access tokens need, and the log's; commands do
+/// without, so that these can be ended, or added.
 ///
 /// # Errors
 ///
-/// [`Error::KeyMissing`], [`Error::Store`].
+/// [`Error::KeyMissing`], [`Error::NoLogKey`], [`Error::Store`].
 pub async fn check_keys_in_use(config: &Config, door: &Door) -> Result<(), Error> {
+    if door.keyring.log_key_made_at().is_none() {
+        return Err(Error::NoLogKey(config.keyring.clone()));
+    }
     let in_use = keys_in_use(&door.store.reader).await?;
     match in_use.into_iter().find(|(key, _)| !door.keyring.has(key)) {
         Some((key, need)) => Err(Error::KeyMissing { path: config.keyring.clone(), key, need }),
