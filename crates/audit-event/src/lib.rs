@@ -9,6 +9,7 @@
 
 mod coded;
 pub mod codes;
+pub mod dicom;
 pub mod fhir;
 pub mod kinds;
 mod model;
@@ -24,3 +25,12 @@ pub use model::{
 pub use profile::Profile;
 pub use reference::{Identifier, Reference};
 pub use text::{Id, Octets, Text, Uri};
+
+/// An event that was read, and what of it nothing was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// What happened.
+    pub event: Event,
+    /// Where in the message or resource something stood that the model has no place for.
+    pub left_out: Vec<String>,
+}

@@ -1,5 +1,8 @@
 //! Requests to a FHIR server that tests tell of.
 #![allow(clippy::unwrap_used, reason = "tests may stop where they stand")]
+#![allow(dead_code, reason = "not every test needs everything")]
+
+pub mod every;
 
 use audit_event::rest::{Interaction, Party, Person, Rest};
 use audit_event::{Action, Identifier, Network, Octets, Outcome, Reference, Source, Text, codes};
