@@ -7,16 +7,25 @@
 //! Pure on purpose: no clock, no disk, no network. The writer makes entries and tree through this
 //! crate and an outside verifier checks them through it, so there is one definition of a valid log.
 
+mod checkpoint;
 mod edge;
 mod entry;
 mod hash;
+mod log_proof;
 mod proof;
 mod tile;
 mod tile_path;
+mod witness;
 
+pub use checkpoint::{Checkpoint, CheckpointError, NotACheckpoint};
 pub use edge::{Edge, MAX_SIZE, Node, NotAnEdge};
 pub use entry::{Entry, Event, FORMAT_VERSION, PersonalHash, SALT_LENGTH};
 pub use hash::{HASH_LENGTH, Hash};
+pub use log_proof::{LogProof, NotALogProof, ProofError};
 pub use proof::{Hashes, NoSuchProof, NotProven, Plan, verify_consistency, verify_inclusion};
 pub use tile::{NotATile, Place, TILE_WIDTH, Tile, read_bundle, write_bundle};
 pub use tile_path::{Kind, NotATilePath, TilePath};
+pub use witness::{AddCheckpoint, Cosigned, MAX_REQUEST, Refusal, Seen, add_cosignatures};
+
+// The keys that checkpoints are signed and cosigned by.
+pub use signed_note::{Cosigner, CosignerKey, Signer, VerifierKey};

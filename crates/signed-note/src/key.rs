@@ -7,8 +7,14 @@ use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-/// The type byte of an Ed25519 signature.
-const ED25519_TYPE: u8 = 0x01;
+/// What a key makes: the byte in its id that keeps one kind from standing for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// Ed25519 over the text.
+    Note = 0x01,
+    /// Ed25519 over a time and the text.
+    Cosignature = 0x04,
+}
 
 /// Names a key: what a signature line says of who made it.
 ///
@@ -35,8 +41,8 @@ pub enum NotAVerifierKey {
     /// Its name cannot be one.
     #[error(transparent)]
     Name(#[from] NotAName),
-    /// It is for other signatures.
-    #[error("the key is not an Ed25519 key of signed notes")]
+    /// It is for other signatures: of a cosigner where a signer's should be, say.
+    #[error("the key is for signatures of another kind")]
     Type,
     /// A letter of it changed on the way.
     #[error("the id in it does not belong to the name and the key in it: it was copied wrongly")]
@@ -45,15 +51,26 @@ pub enum NotAVerifierKey {
 
 /// A public key whose signatures count, with its name: `NAME+ID+KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierKey {
-    id: KeyId,
-    public: [u8; 32],
-}
+pub struct VerifierKey(Key);
 
 /// A private key, with its name.
 pub struct Signer {
-    pair: Ed25519KeyPair,
+    pair: Pair,
     verifier: VerifierKey,
+}
+
+/// A public key of either kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) id: KeyId,
+    pub(crate) public: [u8; 32],
+    algorithm: Algorithm,
+}
+
+/// A private key of either kind.
+pub(crate) struct Pair {
+    pair: Ed25519KeyPair,
+    pub(crate) key: Key,
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), NotAName> {
@@ -62,15 +79,20 @@ pub(crate) fn check_name(name: &str) -> Result<(), NotAName> {
 }
 
 impl KeyId {
-    // key ID = SHA-256(key name || 0x0A || 0x01 || 32-byte Ed25519 public key)[:4]
-    fn of(name: &str, public: &[u8; 32]) -> Self {
+    // key ID = SHA-256(key name || 0x0A || type || 32-byte Ed25519 public key)[:4]
+    fn of(name: &str, algorithm: Algorithm, public: &[u8; 32]) -> Self {
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(name.as_bytes());
-        hash.update(&[b'\n', ED25519_TYPE]);
+        hash.update(&[b'\n', algorithm as u8]);
         hash.update(public);
         let mut id = [0; 4];
         id.copy_from_slice(&hash.finish().as_ref()[..4]);
         Self { name: name.to_owned(), id }
+    }
+
+    /// What a signature line has behind the name.
+    pub(crate) fn blob(&self, signature: &[u8]) -> String {
+        BASE64_STANDARD.encode([&self.id, signature].concat())
     }
 }
 
@@ -81,35 +103,12 @@ impl fmt::Display for KeyId {
     }
 }
 
-impl VerifierKey {
-    /// What signature lines call it.
-    pub fn id(&self) -> &KeyId {
-        &self.id
-    }
-
-    /// The key itself (RFC 8032 section 5.1.5).
-    pub fn public(&self) -> &[u8; 32] {
-        &self.public
-    }
-
+impl Key {
     pub(crate) fn accepts(&self, text: &str, signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.public).verify(text.as_bytes(), signature).is_ok()
     }
-}
 
-impl fmt::Display for VerifierKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ED25519_TYPE];
-        key.extend_from_slice(&self.public);
-        let id = u32::from_be_bytes(self.id.id);
-        write!(f, "{}+{id:08x}+{}", self.id.name, BASE64_STANDARD.encode(key))
-    }
-}
-
-impl FromStr for VerifierKey {
-    type Err = NotAVerifierKey;
-
-    fn from_str(text: &str) -> Result<Self, NotAVerifierKey> {
+    pub(crate) fn read(text: &str, algorithm: Algorithm) -> Result<Self, NotAVerifierKey> {
         // No name has a '+', base64 may have one.
         let mut fields = text.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (fields.next(), fields.next(), fields.next()) else {
@@ -123,14 +122,67 @@ impl FromStr for VerifierKey {
         let key = BASE64_STANDARD.decode(key).map_err(|_| NotAVerifierKey::Form)?;
         let (&kind, public) = key.split_first().ok_or(NotAVerifierKey::Form)?;
         let public: [u8; 32] = public.try_into().map_err(|_| NotAVerifierKey::Type)?;
-        if kind != ED25519_TYPE {
+        if kind != algorithm as u8 {
             return Err(NotAVerifierKey::Type);
         }
-        let own = KeyId::of(name, &public);
+        let own = KeyId::of(name, algorithm, &public);
         if own.id != id.to_be_bytes() {
             return Err(NotAVerifierKey::Id);
         }
-        Ok(Self { id: own, public })
+        Ok(Self { id: own, public, algorithm })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut key = vec![self.algorithm as u8];
+        key.extend_from_slice(&self.public);
+        let id = u32::from_be_bytes(self.id.id);
+        write!(f, "{}+{id:08x}+{}", self.id.name, BASE64_STANDARD.encode(key))
+    }
+}
+
+impl Pair {
+    pub(crate) fn from_seed(name: &str, seed: &[u8; 32], algorithm: Algorithm) -> Result<Self, NotAName> {
+        check_name(name)?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are a seed");
+        let mut public = [0; 32];
+        public.copy_from_slice(pair.public_key().as_ref());
+        Ok(Self { pair, key: Key { id: KeyId::of(name, algorithm, &public), public, algorithm } })
+    }
+
+    pub(crate) fn sign(&self, text: &str) -> Vec<u8> {
+        self.pair.sign(text.as_bytes()).as_ref().to_vec()
+    }
+}
+
+impl VerifierKey {
+    /// What signature lines call it.
+    pub fn id(&self) -> &KeyId {
+        &self.0.id
+    }
+
+    /// The key itself (RFC 8032 section 5.1.5).
+    pub fn public(&self) -> &[u8; 32] {
+        &self.0.public
+    }
+
+    pub(crate) fn accepts(&self, text: &str, signature: &[u8]) -> bool {
+        self.0.accepts(text, signature)
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = NotAVerifierKey;
+
+    fn from_str(text: &str) -> Result<Self, NotAVerifierKey> {
+        Key::read(text, Algorithm::Note).map(Self)
     }
 }
 
@@ -141,11 +193,9 @@ impl Signer {
     ///
     /// [`NotAName`].
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, NotAName> {
-        check_name(name)?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are a seed");
-        let mut public = [0; 32];
-        public.copy_from_slice(pair.public_key().as_ref());
-        Ok(Self { pair, verifier: VerifierKey { id: KeyId::of(name, &public), public } })
+        let pair = Pair::from_seed(name, seed, Algorithm::Note)?;
+        let verifier = VerifierKey(pair.key.clone());
+        Ok(Self { pair, verifier })
     }
 
     /// What others need to check its notes.
@@ -154,9 +204,7 @@ impl Signer {
     }
 
     pub(crate) fn signature_over(&self, text: &str) -> String {
-        let mut blob = self.verifier.id.id.to_vec();
-        blob.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
-        BASE64_STANDARD.encode(blob)
+        self.verifier.id().blob(&self.pair.sign(text))
     }
 }
 

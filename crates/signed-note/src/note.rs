@@ -11,7 +11,7 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub const MAX_SIGNATURES: usize = 64;
 
 /// How every signature line begins: an em dash and a space.
-const SIGNATURE: &str = "\u{2014} ";
+pub(crate) const SIGNATURE: &str = "\u{2014} ";
 
 /// A note that at least one of the keys that count has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ fn list(keys: &[KeyId]) -> String {
 }
 
 /// Says whether `text` may have signatures under it.
-fn check_text(text: &str) -> Result<(), NotAText> {
+pub(crate) fn check_text(text: &str) -> Result<(), NotAText> {
     if !text.ends_with('\n') {
         return Err(NotAText::Newline);
     }
@@ -94,26 +94,7 @@ impl Signer {
 ///
 /// [`OpenError`]: none of the text is to be believed.
 pub fn open<'a>(note: &'a [u8], known: &'a [VerifierKey]) -> Result<Note<'a>, OpenError> {
-    if note.len() > MAX_BYTES {
-        return Err(OpenError::TooLarge);
-    }
-    let note = str::from_utf8(note).map_err(|_| OpenError::NotANote("it is not UTF-8"))?;
-    check_text(note).map_err(|why| match why {
-        NotAText::Newline => OpenError::NotANote("it does not end with a newline"),
-        NotAText::Control | NotAText::TooLarge => OpenError::NotANote("it has control characters"),
-    })?;
-    // The last empty line: a text may have others.
-    let (text, signatures) = note
-        .rfind("\n\n")
-        .map(|at| (&note[..=at], &note[at + 2..]))
-        .ok_or(OpenError::NotANote(NO_SIGNATURE))?;
-    let lines = signatures.lines().map(Line::read).collect::<Result<Vec<_>, _>>()?;
-    match lines.len() {
-        0 => return Err(OpenError::NotANote(NO_SIGNATURE)),
-        1..=MAX_SIGNATURES => {}
-        _ => return Err(OpenError::NotANote("it has too many signatures")),
-    }
-
+    let (text, lines) = split(note)?;
     let mut signed_by: Vec<&VerifierKey> = Vec::new();
     for line in &lines {
         // Name and id together, as the specification has it: two keys may share either.
@@ -134,21 +115,46 @@ pub fn open<'a>(note: &'a [u8], known: &'a [VerifierKey]) -> Result<Note<'a>, Op
     Ok(Note { text, signed_by })
 }
 
+/// Takes a note apart, into its text and the lines under it. Nothing of it is believed yet.
+pub(crate) fn split(note: &[u8]) -> Result<(&str, Vec<Line<'_>>), OpenError> {
+    if note.len() > MAX_BYTES {
+        return Err(OpenError::TooLarge);
+    }
+    let note = str::from_utf8(note).map_err(|_| OpenError::NotANote("it is not UTF-8"))?;
+    check_text(note).map_err(|why| match why {
+        NotAText::Newline => OpenError::NotANote("it does not end with a newline"),
+        NotAText::Control | NotAText::TooLarge => OpenError::NotANote("it has control characters"),
+    })?;
+    // The last empty line: a text may have others.
+    let (text, signatures) = note
+        .rfind("\n\n")
+        .map(|at| (&note[..=at], &note[at + 2..]))
+        .ok_or(OpenError::NotANote(NO_SIGNATURE))?;
+    let lines = signatures.lines().map(Line::read).collect::<Result<Vec<_>, _>>()?;
+    match lines.len() {
+        0 => return Err(OpenError::NotANote(NO_SIGNATURE)),
+        1..=MAX_SIGNATURES => {}
+        _ => return Err(OpenError::NotANote("it has too many signatures")),
+    }
+    Ok((text, lines))
+}
+
 const NO_SIGNATURE: &str = "there is no signature under it";
 
 /// One signature: em dash, space, name, space, base64 of the key's id and the signature.
-struct Line {
-    by: KeyId,
-    signature: Vec<u8>,
+pub(crate) struct Line<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) by: KeyId,
+    pub(crate) signature: Vec<u8>,
 }
 
-impl Line {
-    fn read(line: &str) -> Result<Self, OpenError> {
+impl<'a> Line<'a> {
+    fn read(line: &'a str) -> Result<Self, OpenError> {
         Self::parse(line).ok_or(OpenError::NotANote("a line under it is no signature"))
     }
 
-    fn parse(line: &str) -> Option<Self> {
-        let (name, blob) = line.strip_prefix(SIGNATURE)?.split_once(' ')?;
+    fn parse(text: &'a str) -> Option<Self> {
+        let (name, blob) = text.strip_prefix(SIGNATURE)?.split_once(' ')?;
         check_name(name).ok()?;
         // Padding and unused bits have one right form: no byte can be changed unseen.
         let blob = BASE64_STANDARD.decode(blob).ok()?;
@@ -156,6 +162,6 @@ impl Line {
         if signature.is_empty() {
             return None;
         }
-        Some(Self { by: KeyId { name: name.to_owned(), id: *id }, signature: signature.to_vec() })
+        Some(Self { text, by: KeyId { name: name.to_owned(), id: *id }, signature: signature.to_vec() })
     }
 }

@@ -3,8 +3,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use proptest::prelude::*;
-use signed_note::{MAX_BYTES, MAX_SIGNATURES, NotAName, NotAText, NotAVerifierKey, OpenError};
-use signed_note::{Signer, VerifierKey, open};
+use signed_note::{
+    Cosigner, CosignerKey, MAX_BYTES, MAX_SIGNATURES, NotAName, NotAText, NotAVerifierKey, OpenError,
+};
+use signed_note::{Signer, VerifierKey, cosignatures, open};
 
 /// The example of golang.org/x/mod/sumdb/note (BSD-3-Clause): its key, its text, its signature.
 const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
@@ -231,4 +233,52 @@ fn no_byte_of_a_note_can_be_changed_or_lost() {
         assert!(open(&short, &peter()).is_err(), "byte {at} lost");
         assert!(open(&good[..at], &peter()).is_err(), "cut at {at}");
     }
+}
+
+/// The example of c2sp.org/tlog-cosignature has no keys with it; what is signed is written out there.
+#[test]
+fn a_cosignature_is_over_its_time_and_the_text() {
+    let (signer, cosigner) = (stranger(1), Cosigner::from_seed("witness.example/w1", &[2; 32]).unwrap());
+    let line = cosigner.cosign(TEXT, 1_679_315_147).unwrap();
+    let note = signer.sign(TEXT).unwrap() + &line;
+    let keys = [cosigner.cosigner_key()];
+    let found = cosignatures(note.as_bytes(), &keys).unwrap();
+    assert_eq!((found.len(), found[0].key, found[0].time), (1, &keys[0], 1_679_315_147));
+    assert_eq!(format!("{}\n", found[0].line), line);
+    assert!(open(note.as_bytes(), &[signer.verifier_key().clone()]).is_ok());
+
+    // Its bytes: id, time, Ed25519 over the two lines and the text, by a key of its own kind.
+    let blob = BASE64_STANDARD.decode(found[0].line.rsplit_once(' ').unwrap().1).unwrap();
+    assert_eq!((&blob[..4], &blob[4..12]), (&keys[0].id().id[..], &1_679_315_147_u64.to_be_bytes()[..]));
+    let message = format!("cosignature/v1\ntime 1679315147\n{TEXT}");
+    let bare = Signer::from_seed("witness.example/w1", &[2; 32]).unwrap().sign(&message).unwrap();
+    let signature = BASE64_STANDARD.decode(bare.trim_end().rsplit_once(' ').unwrap().1).unwrap();
+    assert_eq!(blob[12..], signature[4..]);
+
+    for at in 0..blob.len() {
+        let mut changed = blob.clone();
+        changed[at] ^= 1;
+        let changed = format!("{TEXT}\n— witness.example/w1 {}\n", BASE64_STANDARD.encode(changed));
+        match cosignatures(changed.as_bytes(), &keys) {
+            Ok(found) => assert!(found.is_empty() && at < 4, "the id alone makes it a stranger's"),
+            Err(why) => assert_eq!(why, OpenError::BadSignature(keys[0].id().clone())),
+        }
+    }
+}
+
+#[test]
+fn a_cosigner_stands_for_no_signer_and_a_signer_for_no_cosigner() {
+    let (signer, cosigner) = (stranger(1), Cosigner::from_seed("stranger.example/log", &[1; 32]).unwrap());
+    let (signers, cosigners) = (signer.verifier_key().to_string(), cosigner.cosigner_key().to_string());
+    assert_eq!(signers.parse::<CosignerKey>(), Err(NotAVerifierKey::Type));
+    assert_eq!(cosigners.parse::<VerifierKey>(), Err(NotAVerifierKey::Type));
+    assert_eq!(cosigners.parse::<CosignerKey>().unwrap(), cosigner.cosigner_key());
+
+    let by_cosigner = format!("{TEXT}\n{}", cosigner.cosign(TEXT, 7).unwrap());
+    assert!(matches!(
+        open(by_cosigner.as_bytes(), &[signer.verifier_key().clone()]),
+        Err(OpenError::Unknown(_))
+    ));
+    let by_signer = signer.sign(TEXT).unwrap();
+    assert_eq!(cosignatures(by_signer.as_bytes(), &[cosigner.cosigner_key()]), Ok(Vec::new()));
 }
