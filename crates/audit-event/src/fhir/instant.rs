@@ -40,6 +40,7 @@ pub(crate) fn read(spelled: &str) -> Option<Timestamp> {
         return None;
     }
     let time: Timestamp = spelled.parse().ok()?;
-    // A zone can lead out of the years that have four digits.
-    write(time).starts_with(|char: char| char.is_ascii_digit()).then_some(time)
+    // A zone can lead out of the years from 1 to 9999.
+    let spelled = write(time);
+    (!spelled.starts_with("0000") && spelled.as_bytes().get(4) == Some(&b'-')).then_some(time)
 }
