@@ -1,5 +1,9 @@
 //! `gateward audit`
+//!
+//! Whoever reads the log is recorded in it first; where that cannot be done, nothing is shown.
 
+mod reading;
+mod report;
 mod usage;
 
 use std::io::Write;
@@ -9,9 +13,11 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use self::reading::{ReadFrom, Reading};
 use super::access::block_on;
-use super::{Context, Format, YES, no};
+use super::{AskedFormat, Context, Format, YES, no};
 use crate::base::id::{EventId, LoginName, Reference};
+use crate::flows::record::LogReading;
 use crate::server::system;
 use crate::store::event::{self, Filter, Recorded};
 
@@ -24,7 +30,10 @@ pub(super) enum Audit {
     Show {
         /// An event's id, a request's id, or the reference that a caller was given.
         name: String,
+        #[command(flatten)]
+        from: ReadFrom,
     },
+    Report(report::Report),
     /// Count requests, bytes and persons, for reports; nobody is named.
     ///
     /// A request counts once, in the month in which its answer ended. A line that counts few persons
@@ -49,7 +58,12 @@ pub(super) struct Search {
     /// How it came out.
     #[arg(long, value_parser = ["done", "refused", "failed"])]
     outcome: Option<String>,
+    #[command(flatten)]
+    from: ReadFrom,
 }
+
+/// How many lines wait for the record that they are shown.
+const LINES: usize = 5_000;
 
 /// Reads an instant, a day (its beginning, in UTC), or how long ago.
 fn instant(text: &str) -> Result<Timestamp, String> {
@@ -72,37 +86,49 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 }
 
 impl Audit {
+    /// Whether it has a form of output that few commands have.
+    pub(super) fn knows(&self, format: AskedFormat) -> bool {
+        match self {
+            Self::Report(_) => matches!(format, AskedFormat::Csv | AskedFormat::Html),
+            Self::Search(_) | Self::Show { .. } | Self::Usage(_) => false,
+        }
+    }
+
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         match self {
             Self::Search(search) => search.run(context, out),
             Self::Usage(usage) => usage.run(context, out),
-            Self::Show { name } => {
-                let access = context.access()?;
-                // A reference is found however it was written down.
-                let name = match (name.parse::<EventId>(), name.parse::<Reference>()) {
-                    (Err(_), Ok(reference)) => reference.to_string(),
-                    _ => name.clone(),
-                };
-                let found = block_on(event::show(&access.door.store.reader, &name))??;
-                if found.is_empty() {
-                    eprintln!("gateward: nothing is recorded under {name}");
-                    return Ok(no());
-                }
-                for (at, recorded) in found.iter().enumerate() {
-                    if at > 0 && context.format == Format::Text {
-                        writeln!(out)?;
-                    }
-                    context.print(out, &in_full(recorded)?, &as_json(recorded)?)?;
-                }
-                Ok(YES)
-            }
+            Self::Report(report) => report.run(context, out),
+            Self::Show { name, from } => show(name, from, context, out),
         }
     }
 }
 
+fn show(name: &str, from: &ReadFrom, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    // A reference is found however it was written down.
+    let name = match (name.parse::<EventId>(), name.parse::<Reference>()) {
+        (Err(_), Ok(reference)) => reference.to_string(),
+        _ => name.to_owned(),
+    };
+    let reading = Reading::open(context, from, LogReading::Show, &name)?;
+    let found = block_on(event::show(reading.reader(), &name))??;
+    reading.record(found.len())?;
+    if found.is_empty() {
+        eprintln!("gateward: nothing is recorded under {name}");
+        return Ok(no());
+    }
+    for (at, recorded) in found.iter().enumerate() {
+        if at > 0 && context.format == Format::Text {
+            writeln!(out)?;
+        }
+        context.print(out, &in_full(recorded)?, &as_json(recorded)?)?;
+    }
+    Ok(YES)
+}
+
 impl Search {
     fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let access = context.access()?;
+        let reading = Reading::open(context, &self.from, LogReading::Search, &self.asked())?;
         let filter = Filter {
             since: self.since,
             until: self.until,
@@ -110,25 +136,47 @@ impl Search {
             outcome: self.outcome.clone(),
             who: self.who.clone().filter(|who| is_account(who)),
         };
-        let mut search = block_on(event::Search::begin(&access.door.store.reader, filter))??;
+        let mut search = block_on(event::Search::begin(reading.reader(), filter))??;
+        let (mut lines, mut shown) = (Vec::new(), false);
         loop {
             let page = block_on(search.page())??;
-            if page.is_empty() {
-                return Ok(YES);
-            }
+            let is_last = page.is_empty();
             for recorded in page {
-                self.print(context, &recorded, out)?;
+                lines.extend(self.line(context, &recorded)?);
+            }
+            if lines.len() >= LINES || (is_last && !(shown && lines.is_empty())) {
+                reading.record(lines.len())?;
+                shown = true;
+                for line in lines.drain(..) {
+                    writeln!(out, "{line}")?;
+                }
+            }
+            if is_last {
+                return Ok(YES);
             }
         }
     }
 
-    fn print(&self, context: &Context, recorded: &Recorded, out: &mut impl Write) -> anyhow::Result<()> {
+    /// What is asked, as the command line says it.
+    fn asked(&self) -> String {
+        reading::asked(&[
+            ("--since", reading::instant(self.since)),
+            ("--until", reading::instant(self.until)),
+            ("--who", self.who.clone()),
+            ("--service", self.service.clone()),
+            ("--outcome", self.outcome.clone()),
+        ])
+    }
+
+    fn line(&self, context: &Context, recorded: &Recorded) -> anyhow::Result<Option<String>> {
         let json = as_json(recorded)?;
         if self.who.as_ref().is_some_and(|who| !names(&json, who)) {
-            return Ok(());
+            return Ok(None);
         }
-        context.print(out, &in_a_line(&json), &json)?;
-        Ok(())
+        Ok(Some(match context.format {
+            Format::Text => in_a_line(&json),
+            Format::Json => json.to_string(),
+        }))
     }
 }
 

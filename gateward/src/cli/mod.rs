@@ -62,7 +62,7 @@ struct Cli {
     store: Option<StoreAddress>,
     /// How to print what is data; json is one object a line.
     #[arg(long, global = true, value_enum, default_value_t)]
-    format: Format,
+    format: AskedFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -77,6 +77,35 @@ enum Format {
     Json,
 }
 
+/// What `--format` takes: what all commands know, and forms of what leaves the log for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum AskedFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+    /// `audit export`: one event a line, with what proves it.
+    Ndjson,
+    /// `audit export` and `audit report`: RFC 4180.
+    Csv,
+    /// `audit export`: FHIR AuditEvents.
+    FhirBundle,
+    /// `audit report`: a page to print.
+    Html,
+}
+
+impl AskedFormat {
+    /// As every command knows it; `None` for a form that few have.
+    fn common(self) -> Option<Format> {
+        match self {
+            Self::Text => Some(Format::Text),
+            Self::Json => Some(Format::Json),
+            Self::Ndjson | Self::Csv | Self::FhirBundle | Self::Html => None,
+        }
+    }
+}
+
 /// What every command gets.
 #[derive(Debug)]
 struct Context {
@@ -89,6 +118,8 @@ struct Context {
     /// `None` where the configuration names it.
     store_from: Option<Named>,
     format: Format,
+    /// What was asked for, where a command knows more forms than two.
+    asked_format: AskedFormat,
 }
 
 /// Where a value comes from that no file says; what comes first here wins.
@@ -170,6 +201,13 @@ enum Command {
     Store(store::Store),
 }
 
+impl Command {
+    /// Whether it has a form that few have.
+    fn knows(&self, format: AskedFormat) -> bool {
+        matches!(self, Self::Audit(audit) if audit.knows(format))
+    }
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let (cli, arguments) = match parse() {
@@ -208,8 +246,14 @@ fn run(cli: Cli, arguments: &ArgMatches, out: &mut impl Write) -> anyhow::Result
         keyring: cli.keyring,
         store_from: cli.store.is_some().then_some(store_from),
         store: cli.store,
-        format: cli.format,
+        format: cli.format.common().unwrap_or_default(),
+        asked_format: cli.format,
     };
+    if cli.format.common().is_none() && !cli.command.knows(cli.format) {
+        anyhow::bail!(
+            "this command prints text or json; ndjson, csv, fhir-bundle and html are of `gateward audit`"
+        );
+    }
     match cli.command {
         Command::Init(init) => init.run(&context, out),
         Command::Demo(demo) => demo.run(out),
@@ -274,6 +318,7 @@ impl Context {
             store: None,
             store_from: None,
             format: Format::Text,
+            asked_format: AskedFormat::Text,
         }
     }
 

@@ -21,6 +21,7 @@ macro_rules! parsed {
 use parsed;
 
 mod access_token;
+mod audit;
 mod backup;
 mod check;
 mod exchange;
@@ -49,6 +50,7 @@ use serde::Deserialize;
 use crate::base::name::UrlPath;
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
+pub use audit::Audit;
 pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use grant::{Grant, OidcPerson};
@@ -158,6 +160,9 @@ pub struct Config {
     pub ckan: Option<Ckan>,
     /// The OpenHIM that we are a mediator of.
     pub openhim: Option<OpenHim>,
+    /// How the event log is told to others.
+    #[serde(default)]
+    pub audit: Audit,
     /// Jobs of backups.
     #[serde(default)]
     pub backup: Vec<Backup>,

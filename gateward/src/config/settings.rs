@@ -11,7 +11,7 @@ use toml::Value;
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{BEHIND_PROXY, HttpUpstream, Upstream};
 use super::{
-    AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
+    AccessToken, Admin, Audit, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
     OpenHim, Passwords, Resif, Tls, Verify,
 };
 use crate::base::maintenance::Maintenance;
@@ -104,6 +104,7 @@ impl Config {
             access_token,
             ckan,
             openhim,
+            audit,
             backup,
             backup_state,
             drill_signers,
@@ -135,6 +136,8 @@ impl Config {
             all.below("passwords").set(name, i64::from(*value));
         }
         list_exchange(exchange, &mut all.below("exchange"));
+        let Audit { name } = audit;
+        all.below("audit").optional("name", name.as_ref(), "the machine's name");
         match verify {
             Some(Verify { uids, client_certificate }) => {
                 all.set("verify.uids", uids.iter().map(ToString::to_string).collect::<Vec<_>>());

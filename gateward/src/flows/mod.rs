@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod admit;
 pub mod api_tokens;
+pub mod audit;
 pub mod authenticate;
 pub mod backup;
 pub mod caller;

@@ -18,7 +18,8 @@ pub use self::request::{
     RecordsSeen,
 };
 pub use self::words::{
-    Delivery, Exchanged, Granted, Happened, KeyEnd, MadeAccessToken, NodeChanged, Outcome, Personal, What,
+    Delivery, Exchanged, Granted, Happened, KeyEnd, LogReading, MadeAccessToken, NodeChanged, Outcome,
+    Personal, What,
 };
 use crate::base::id::{EventId, InstanceId};
 use crate::base::random::Random;

@@ -30,6 +30,12 @@ fn locked(steady: &Mutex<SteadyClock>) -> MutexGuard<'_, SteadyClock> {
     steady.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Reads the machine's name.
+pub fn host_name() -> String {
+    nix::unistd::gethostname()
+        .map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 /// Makes the random source of a program: the operating system's.
 pub fn random() -> Random {
     let system = SystemRandom::new();

@@ -58,7 +58,8 @@ fn the_log_is_searched_by_time_who_service_and_outcome() {
     assert_eq!(kinds(&["--who", "dora@demo.invalid"]), ["exchanged"]);
     assert_eq!(kinds(&["--service", "files"]), ["grant_created", "released"]);
     assert_eq!(kinds(&["--outcome", "refused"]), ["exchange_refused"]);
-    assert_eq!(kinds(&["--since", "1h"]), kinds(&[]));
+    let all = kinds(&[]);
+    assert_eq!(kinds(&["--since", "1h"])[..all.len()], all);
     assert!(kinds(&["--until", "1h"]).is_empty());
 }
 
@@ -81,7 +82,11 @@ fn a_dry_run_tells_everything_and_makes_nothing() {
     let installation = Installation::new();
     let login = installation.login();
     installation.run(&["login", "revoke", &login, "--allow-again"]);
-    let before = installation.json(&["audit", "search"]).len();
+    let log = || -> Vec<Value> {
+        let events = installation.json(&["audit", "search"]);
+        events.into_iter().filter(|event| event["body"]["kind"] != "log_read").collect()
+    };
+    let before = log();
     let token = std::fs::read(installation.file("token.asc")).unwrap();
     let dry = ["exchange", "--dry-run", "-", "--format", "json", "--config", &installation.config()];
     let told = objects(&gateward(&dry, &[], &token)).remove(0);
@@ -99,7 +104,7 @@ fn a_dry_run_tells_everything_and_makes_nothing() {
         assert!(told[name].is_string(), "{name}: {told}");
     }
     assert!(installation.json(&["login", "list"]).is_empty());
-    assert_eq!(installation.json(&["audit", "search"]).len(), before);
+    assert_eq!(log(), before);
 }
 
 #[test]

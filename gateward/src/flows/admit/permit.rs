@@ -177,7 +177,7 @@ impl Permit {
         let changes = self.noted().into_iter().collect();
         let released = self.event(transaction, What::Released { access: self.access(), carried });
         let happened: Vec<Happened> =
-            [released.clone()].into_iter().chain(disclosed(&named, &released)).collect();
+            [released.clone()].into_iter().chain(disclosed(&named, &self.access(), &released)).collect();
         // A crash before the commit: nothing left, nothing recorded. After it: recorded as released,
         // whether or not it still left.
         door.recorder.commit(Some(self.decided_under), changes, &happened, now).await?;
@@ -253,6 +253,8 @@ impl Permit {
             opened_at: now,
             leads_to: self.leads_to.clone(),
             effect: self.meaning.effect,
+            access: self.access(),
+            target: self.meaning.about.target.clone(),
         };
         // A crash after the commit leaves the transaction open; the next start closes it as unknown.
         match door.recorder.commit(Some(self.decided_under), changes, &happened, now).await {
@@ -287,13 +289,17 @@ pub struct Held {
 const PATIENTS: usize = 200;
 
 /// Says, beside what is recorded of an answer, whom it names.
-pub(super) fn disclosed(named: &Named, beside: &Happened) -> Vec<Happened> {
-    let personal = || Personal { address: beside.personal.address.clone(), ..Personal::default() };
+pub(super) fn disclosed(named: &Named, access: &Access, beside: &Happened) -> Vec<Happened> {
+    let personal = || Personal {
+        address: beside.personal.address.clone(),
+        target: beside.personal.target.clone(),
+        ..Personal::default()
+    };
     let mut events: Vec<Happened> = named
         .patients
         .chunks(PATIENTS)
         .map(|patients| Happened {
-            what: What::Disclosed { patients: patients.len() as u64 },
+            what: What::Disclosed { patients: patients.len() as u64, access: access.clone() },
             personal: Personal { patients: patients.to_vec(), ..personal() },
             outcome: Outcome::Done,
             ..beside.clone()

@@ -11,7 +11,7 @@ use crate::flows::caller::Caller;
 use crate::flows::door::Door;
 use crate::flows::kind::{Alarm, Effect};
 use crate::flows::policy::Policy;
-use crate::flows::record::{Carried, Delivery, Happened, Inspected, Named, Outcome, Personal, What};
+use crate::flows::record::{Access, Carried, Delivery, Happened, Inspected, Named, Outcome, Personal, What};
 use crate::store::revocation::Revision;
 use crate::store::{self, Change, CommitError, fhir_creation, instance};
 
@@ -28,6 +28,10 @@ pub struct Admitted {
     pub(super) opened_at: Timestamp,
     pub(super) leads_to: Option<String>,
     pub(super) effect: Effect,
+    /// What was asked, by what right: it stands beside whom the answer names.
+    pub(super) access: Access,
+    /// The same, as it was asked.
+    pub(super) target: Option<String>,
 }
 
 /// How a transaction ended.
@@ -130,8 +134,15 @@ impl Admitted {
         let notes = self.notes_of(&named.created, now).chain(gone).collect();
         // It leaves by the decision that is looked at before each piece. A crash here leaves it recorded
         // as named, whether or not it still left.
-        let happened = disclosed(&named, &self.event(What::Disclosed { patients: 0 }, Outcome::Done));
+        let happened = self.naming(&named);
         door.recorder.commit(None, notes, &happened, now).await
+    }
+
+    /// Says whom the answer names, each with what was asked.
+    fn naming(&self, named: &Named) -> Vec<Happened> {
+        let beside = self.event(What::Disclosed { patients: 0, access: self.access.clone() }, Outcome::Done);
+        let personal = Personal { target: self.target.clone(), ..beside.personal.clone() };
+        disclosed(named, &self.access, &Happened { personal, ..beside })
     }
 
     /// Notes whose the resources are that were made.
@@ -170,7 +181,7 @@ impl Admitted {
             What::Ended(Carried { status, bytes, bytes_up, duration_us, delivery, inspected, detail });
         let ended = self.event(ended, delivery.outcome());
         let alarm = alarm.and_then(|alarm| alarm_event(&alarm, &ended));
-        let made = disclosed(&Named { created: created.clone(), ..Named::default() }, &ended);
+        let made = self.naming(&Named { created: created.clone(), ..Named::default() });
         let happened: Vec<Happened> = [ended].into_iter().chain(alarm).chain(made).collect();
         let close = Change::CloseTransaction(instance::Close(self.transaction));
         let changes = [close].into_iter().chain(self.notes_of(&created, now)).collect();

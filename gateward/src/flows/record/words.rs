@@ -110,6 +110,9 @@ pub enum What {
     /// Patients are named in what leaves now.
     Disclosed {
         patients: u64,
+        /// The request that it answers.
+        #[serde(flatten)]
+        access: Access,
     },
     /// A service said that it made these.
     ResourcesCreated {
@@ -264,6 +267,12 @@ pub enum What {
         path: String,
         status: u16,
     },
+    /// Somebody read the log; what they asked for stands in the personal part.
+    LogRead {
+        how: LogReading,
+        /// How many events they were shown, or that went into what they were shown.
+        events: u64,
+    },
     /// A key is about to be asked for, or taken, for somebody's access token.
     AccessTokenBegun {
         access_token: AccessTokenId,
@@ -370,6 +379,24 @@ pub struct MadeAccessToken {
     /// The key in it is one of ours, and dead until it is activated.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub opaque: bool,
+}
+
+/// How the log was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogReading {
+    /// A list of events.
+    Search,
+    /// What stands under one name.
+    Show,
+    /// A stretch of the log, carried away.
+    Export,
+    /// What concerns one person.
+    Report,
+    /// A proof that an event stands there.
+    Prove,
+    /// The FHIR interface.
+    Fhir,
 }
 
 /// What became of the key of an access token.

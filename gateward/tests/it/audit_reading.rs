@@ -1,0 +1,67 @@
+//! Reading the log: recorded first, and a report on one person.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::support::Installation;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_the_log_is_recorded_with_what_they_asked_for_and_how_much_they_saw() {
+    let door = Installation::open().await;
+    let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    let (listed, yes) = door.command(&["audit", "search", "--who", &login.0]);
+    assert!(yes);
+    let (_, found) = door.command(&["audit", "show", "no-such"]);
+    assert!(!found);
+    let read: Vec<_> =
+        door.events().into_iter().filter(|event| event.body.contains("\"log_read\"")).collect();
+    let said = |at: usize| -> (Value, Value) {
+        let personal = read[at].personal.as_deref().unwrap();
+        (serde_json::from_str(&read[at].body).unwrap(), serde_json::from_str(personal).unwrap())
+    };
+    let (searched, asked) = said(0);
+    assert_eq!(searched["how"], "search");
+    assert_eq!(searched["events"], listed.lines().count());
+    assert!(searched["who"].as_str().unwrap().starts_with("os:"));
+    assert_eq!(asked["target"], format!("--who {}", login.0));
+    let (shown, asked) = said(1);
+    assert_eq!(
+        (&shown["how"], &shown["events"], &asked["target"]),
+        (&"show".into(), &0.into(), &"no-such".into())
+    );
+    assert_eq!(read.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_on_a_person_has_a_line_for_each_request_in_every_form() {
+    let door = Installation::open().await;
+    let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    let other = door.exchange(&door.token("b@example.org", "/epos/other", DAY)).await;
+    assert_eq!(door.fetch(&other).await.status, 403);
+    let report = |person: &str, format: &str| {
+        let (text, yes) = door.command(&["audit", "report", "--person", person, "--format", format]);
+        assert!(yes);
+        text
+    };
+    let lines: Vec<Value> =
+        report(&login.0, "json").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!((&lines[0]["kind"], &lines[1]["kind"]), (&"exchanged".into(), &"released".into()));
+    assert!(lines[1]["what"].as_str().unwrap().starts_with("GET "), "{lines:?}");
+    assert!(report("a@example.org", "json").lines().count() == 1, "only the exchange knows the mail address");
+    let refused = report(&other.0, "csv");
+    assert_eq!(refused.lines().count(), 3, "{refused}");
+    assert!(refused.starts_with("at,outcome,service,who,") && refused.contains("refused"), "{refused}");
+    let page = report(&other.0, "html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("refused"), "{page}");
+    assert!(report("nobody", "html").contains("Nothing is recorded."));
+    let reads = door.bodies("log_read");
+    assert!(reads.iter().all(|read| read["how"] == "report"), "{reads:?}");
+    // A form that another command has is refused before anything is opened.
+    assert!(!door.command(&["login", "list", "--format", "csv"]).1);
+    assert!(!door.command(&["audit", "search", "--format", "html"]).1);
+}
