@@ -16,6 +16,7 @@ mod model;
 pub mod profile;
 mod reference;
 pub mod rest;
+pub mod syslog;
 mod text;
 
 pub use coded::{Coded, Concept};
