@@ -10,21 +10,27 @@
 mod checkpoint;
 mod edge;
 mod entry;
+mod export;
 mod hash;
+mod hex;
 mod log_proof;
 mod proof;
 mod tile;
 mod tile_path;
+mod verify;
 mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError, NotACheckpoint};
 pub use edge::{Edge, MAX_SIZE, Node, NotAnEdge};
 pub use entry::{Entry, Event, FORMAT_VERSION, PersonalHash, SALT_LENGTH};
+pub use export::{EXPORT_VERSION, ExportError, Exported, Footer, Header, Line, MAX_LINE, verify_export};
 pub use hash::{HASH_LENGTH, Hash};
+pub use hex::Hex;
 pub use log_proof::{LogProof, NotALogProof, ProofError};
 pub use proof::{Hashes, NoSuchProof, NotProven, Plan, verify_consistency, verify_inclusion};
 pub use tile::{NotATile, Place, TILE_WIDTH, Tile, read_bundle, write_bundle};
 pub use tile_path::{Kind, NotATilePath, TilePath};
+pub use verify::{Fault, Row, Salted, Verification, Verified, Wrong};
 pub use witness::{AddCheckpoint, Cosigned, MAX_REQUEST, Refusal, Seen, add_cosignatures};
 
 // The keys that checkpoints are signed and cosigned by.

@@ -1,0 +1,71 @@
+//! Verifies an export of a log against a checkpoint that was kept elsewhere: what an outsider needs, and no more.
+//!
+//! ```text
+//! cargo run --release -p audit-log --example verify -- EXPORT CHECKPOINT KEY
+//! ```
+//!
+//! EXPORT is what `gateward audit export --format ndjson` wrote, `-` for standard input; CHECKPOINT a note of the log;
+//! KEY the log's verifier key, `NAME+ID+KEY`. Exit status: 0 it verifies, 1 something is wrong and is named, 2 it
+//! could not be found out.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use audit_log::{Checkpoint, Exported, VerifierKey, verify_export};
+
+/// What could not be found out, and why.
+const UNKNOWN: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [export, checkpoint, key] = arguments.as_slice() else {
+        return say(UNKNOWN, "usage: verify EXPORT CHECKPOINT KEY");
+    };
+    let key: VerifierKey = match key.parse() {
+        Ok(key) => key,
+        Err(why) => return say(UNKNOWN, &format!("the verifier key: {why}")),
+    };
+    let known = [key];
+    let checkpoint = match std::fs::read(checkpoint) {
+        Ok(note) => match Checkpoint::open(&note, &known) {
+            Ok(checkpoint) => checkpoint,
+            Err(why) => return say(1, &format!("the checkpoint: {why}")),
+        },
+        Err(why) => return say(UNKNOWN, &format!("the checkpoint: {why}")),
+    };
+    let input: Box<dyn Read> = if export == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        match File::open(export) {
+            Ok(file) => Box::new(file),
+            Err(why) => return say(UNKNOWN, &format!("the export: {why}")),
+        }
+    };
+    match verify_export(input, std::slice::from_ref(&checkpoint), &known) {
+        Ok(exported) => say(0, &found(&exported, &checkpoint)),
+        Err(why) => say(if why.is_a_finding() { 1 } else { UNKNOWN }, &why.to_string()),
+    }
+}
+
+fn found(exported: &Exported, checkpoint: &Checkpoint) -> String {
+    let Exported { origin, first, verified, .. } = exported;
+    let last = verified.edge.size().saturating_sub(1);
+    let erased = match (verified.without_personal, verified.erased) {
+        (0, 0) => String::new(),
+        (parts, whole) => format!("; the personal part of {parts} and all of {whole} are erased"),
+    };
+    let unannounced =
+        if verified.unannounced.is_empty() { "" } else { ", by an erasure that no event here announces" };
+    let size = checkpoint.size();
+    format!(
+        "the events {first} to {last} of {origin} are those of the checkpoint of {size} events{erased}{unannounced}"
+    )
+}
+
+/// Says it to whoever asked, and ends with `status`.
+fn say(status: u8, text: &str) -> ExitCode {
+    // Nobody may be reading; the status says it, too.
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::from(status)
+}
