@@ -49,6 +49,8 @@ impl Config {
             (!self.service.is_empty(), "a [[service]]"),
             (!self.issuer.is_empty(), "an [[issuer]]"),
             (!self.oidc.is_empty(), "an [[oidc]]"),
+            (self.audit.syslog.is_some(), "[audit.syslog]"),
+            (!self.audit.feed.is_empty(), "a feed of [audit]"),
         ];
         stands.into_iter().find(|(stands, _)| *stands).map_or(Ok(()), |(_, what)| Err(what))
     }
@@ -66,6 +68,7 @@ impl Config {
         if let Some(openhim) = &self.openhim {
             openhim.check().map_err(in_table("openhim"))?;
         }
+        self.audit.check(self.tls.is_some()).map_err(in_table("audit"))?;
         self.exchange.check().map_err(at)?;
         self.passwords.check().map_err(in_table("passwords"))
     }

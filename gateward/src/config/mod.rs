@@ -21,7 +21,7 @@ macro_rules! parsed {
 use parsed;
 
 mod access_token;
-mod audit;
+pub mod audit;
 mod backup;
 mod check;
 mod exchange;
@@ -160,7 +160,7 @@ pub struct Config {
     pub ckan: Option<Ckan>,
     /// The OpenHIM that we are a mediator of.
     pub openhim: Option<OpenHim>,
-    /// How the event log is told to others.
+    /// The event log: how it is told to others, what else is written to it, and where it is sent as well.
     #[serde(default)]
     pub audit: Audit,
     /// Jobs of backups.
@@ -318,10 +318,13 @@ impl Config {
     /// Takes relative paths from the file's own folder, wherever the program was started.
     fn anchor(&mut self, folder: &Path) {
         let Self { listen, tls, store, keyring, exchange, admin, issuer, service, .. } = self;
-        let Self { access_token, ckan, openhim, backup, backup_state, oidc, node_ca, node_crl, .. } = self;
+        let Self {
+            access_token, ckan, openhim, audit, backup, backup_state, oidc, node_ca, node_crl, ..
+        } = self;
         nodes::anchor(folder, node_ca);
         nodes::anchor(folder, node_crl);
         exchange.anchor(folder);
+        audit.anchor(folder);
         if let Some(access_token) = access_token {
             access_token.anchor(folder);
         }

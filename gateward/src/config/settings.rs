@@ -3,6 +3,7 @@
 //! Each struct of the configuration is taken apart field by field, without `..`: an option that is
 //! not listed here does not compile.
 
+mod audit;
 mod backup;
 
 use jiff::SignedDuration;
@@ -11,7 +12,7 @@ use toml::Value;
 use super::service::{Inventory, InventorySource, NetworkPattern, Restriction, ServiceConfig};
 use super::upstream::{BEHIND_PROXY, HttpUpstream, Upstream};
 use super::{
-    AccessToken, Admin, Audit, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
+    AccessToken, Admin, Ckan, Config, CrlPolicy, Exchange, Grant, Htdigest, Issuer, Oidc, OidcPerson,
     OpenHim, Passwords, Resif, Tls, Verify,
 };
 use crate::base::maintenance::Maintenance;
@@ -136,8 +137,6 @@ impl Config {
             all.below("passwords").set(name, i64::from(*value));
         }
         list_exchange(exchange, &mut all.below("exchange"));
-        let Audit { name } = audit;
-        all.below("audit").optional("name", name.as_ref(), "the machine's name");
         match verify {
             Some(Verify { uids, client_certificate }) => {
                 all.set("verify.uids", uids.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -164,6 +163,7 @@ impl Config {
             Some(openhim) => list_openhim(openhim, &mut all.below("openhim")),
             None => all.unset("openhim", "we are nobody's mediator"),
         }
+        audit::list(audit, &mut all.below("audit"));
         all.each("issuer", issuer, list_issuer);
         all.each("oidc", oidc, list_oidc);
         all.each("service", service, list_service);

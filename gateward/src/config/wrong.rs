@@ -26,10 +26,11 @@ impl Wrong {
         Self::on(text.lines().position(sets), reason)
     }
 
-    /// On the line where the table `name` begins.
+    /// On the line where the table `name` begins, or the first of those below it.
     pub(super) fn at_table(text: &str, name: &str, reason: impl Into<String>) -> Self {
-        let head = format!("[{name}]");
-        Self::on(text.lines().position(|line| line.trim_start().starts_with(&head)), reason)
+        let (head, below) = (format!("[{name}]"), format!("[{name}."));
+        let begins = |line: &str| [&head, &below].iter().any(|head| line.trim_start().starts_with(*head));
+        Self::on(text.lines().position(begins), reason)
     }
 
     /// On a line counted from 0; on the first where it is not known.

@@ -31,6 +31,7 @@ pub mod operate;
 pub mod passwords;
 pub mod placement;
 pub mod policy;
+pub mod receive;
 pub mod record;
 pub mod replays;
 pub mod sessions;

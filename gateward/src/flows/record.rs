@@ -4,6 +4,7 @@
 
 mod backup;
 mod request;
+mod syslog;
 mod words;
 
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +18,7 @@ pub use self::request::{
     About, Access, Asked, Carried, Inspected, Interaction, Lines, Named, NamedPatients, PartAdmitted,
     RecordsSeen,
 };
+pub use self::syslog::{Form, SyslogWhat, Transport};
 pub use self::words::{
     Delivery, Exchanged, Granted, Happened, KeyEnd, LogReading, MadeAccessToken, NodeChanged, Outcome,
     Personal, What,
@@ -94,6 +96,29 @@ impl Recorder {
         let made =
             NewEvent { id: earlier.id, occurred_at: earlier.at, ..self.event(&earlier.happened(), now) };
         self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events: vec![made] }).await?;
+        Ok(())
+    }
+
+    /// Makes the events of what `happened`, which [`append`](Self::append) takes however often it is tried.
+    pub fn make(&self, happened: &[Happened], now: Timestamp) -> Vec<NewEvent> {
+        happened.iter().map(|happened| self.event(happened, now)).collect()
+    }
+
+    /// Appends events that were made before; `is_again` when that was tried already and they may be there.
+    ///
+    /// What fails is no gap: nobody was refused anything, whoever made them goes on trying.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`]: they are not there, or it is not known.
+    pub async fn append(&self, reader: &Reader, made: &[NewEvent], is_again: bool) -> Result<(), Failed> {
+        let Some(first) = made.first() else { return Ok(()) };
+        // All of them are one commit.
+        if is_again && !event::show(reader, &first.id.to_string()).await?.is_empty() {
+            return Ok(());
+        }
+        let proposal = Proposal { decided_under: None, changes: Vec::new(), events: made.to_vec() };
+        self.writer.commit(proposal).await?;
         Ok(())
     }
 

@@ -42,6 +42,7 @@ pub mod services;
 mod settle;
 mod socket;
 mod strict;
+mod syslog;
 pub mod system;
 pub mod tls;
 pub mod token_file;

@@ -26,6 +26,8 @@ pub struct Reload {
     pub public: Option<(Tls, Arc<Shown>)>,
     /// That of the operators' listener.
     pub admin: (Tls, Arc<Shown>),
+    /// That of the receiver of syslog, where it has its own.
+    pub syslog: Option<(Tls, Arc<Shown>)>,
     /// Where authorities go, once it is open.
     pub gate: Arc<Gate>,
 }
@@ -40,8 +42,10 @@ impl Reload {
     ///
     /// The first of them; all are tried, and what cannot be read leaves the old in force.
     pub fn everything(&self) -> Result<(), Error> {
-        let all = [self.certificate(Some(&self.admin)), self.certificate(self.public.as_ref()), self.trust()];
-        all.into_iter().collect()
+        let certificates = [Some(&self.admin), self.public.as_ref(), self.syslog.as_ref()];
+        let all = certificates.map(|listener| self.certificate(listener));
+        let all = all.into_iter().chain([self.trust()]);
+        all.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn certificate(&self, listener: Option<&(Tls, Arc<Shown>)>) -> Result<(), Error> {
@@ -70,6 +74,11 @@ impl Reload {
                 what: "the certificate",
                 files: self.public.as_ref().map(pair).unwrap_or_default(),
                 read: |reload| reload.certificate(reload.public.as_ref()),
+            },
+            Group {
+                what: "the certificate of the receiver of syslog",
+                files: self.syslog.as_ref().map(pair).unwrap_or_default(),
+                read: |reload| reload.certificate(reload.syslog.as_ref()),
             },
             Group {
                 what: "authorities and their lists",

@@ -30,6 +30,7 @@ use super::reload::Reload;
 use super::request_body::LargeBodies;
 use super::services;
 use super::socket::Socket;
+use super::syslog;
 use super::tls::{self, Shown, strictness};
 use super::watch::Seen;
 use crate::base::random::Random;
@@ -120,6 +121,18 @@ async fn certificate(tls: &Tls, mode: Mode, gate: &Gate) -> Result<Arc<Shown>, E
     }
 }
 
+/// The certificate of the receiver of syslog: its own, or the public listener's.
+async fn syslog_certificate(
+    config: &Config,
+    public: Option<&Arc<Shown>>,
+    gate: &Gate,
+) -> Result<Option<Arc<Shown>>, Error> {
+    match config.audit.syslog.as_ref().and_then(|syslog| syslog.tls.as_ref()) {
+        Some(own) => certificate(own, config.mode, gate).await.map(Some),
+        None => Ok(public.cloned()),
+    }
+}
+
 /// Starts listening; the door opens as soon as store, keys and folders are there.
 ///
 /// `gate` is shut until then, and says what is waited for.
@@ -154,6 +167,10 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     if public_shown.is_none() && config.trusted_proxies.is_empty() {
         tracing::warn!("trusted_proxies names nobody: limits and events take every client for the proxy");
     }
+    let syslog_shown = syslog_certificate(&config, public_shown.as_ref(), &gate).await?;
+    if let Some(receiver) = &config.audit.syslog {
+        syslog::receive(receiver, syslog_shown.clone(), &gate, (&stopped, &connection)).await?;
+    }
     let clients = authorities::are_asked_for(&config).then(|| tls::nodes::Nodes::new(Arc::clone(&gate)));
     let offered = Protocol::offered(config.service.iter().any(ServiceConfig::asks_by_digest));
     let public = Listener {
@@ -175,6 +192,7 @@ pub async fn start(config: Config, clock: Clock, random: Random, gate: Arc<Gate>
     let reload = Arc::new(Reload {
         public: config.tls.clone().zip(public_shown),
         admin: (admin_tls, admin_shown),
+        syslog: config.audit.syslog.as_ref().and_then(|syslog| syslog.tls.clone()).zip(syslog_shown),
         gate: Arc::clone(&gate),
         config,
     });

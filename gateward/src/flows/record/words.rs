@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::backup::BackupWhat;
 use super::request::{About, Access, Carried};
+use super::syslog::SyslogWhat;
 use crate::base::access_token::{Because, Form};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
@@ -322,6 +323,9 @@ pub enum What {
         to: String,
         events: u64,
     },
+    /// Something about messages of others.
+    #[serde(untagged)]
+    Syslog(SyslogWhat),
     /// Something about backups.
     #[serde(untagged)]
     Backup(BackupWhat),
@@ -485,6 +489,12 @@ pub struct Personal {
     /// What was created.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<String>,
+    /// The message of somebody else, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The same, where its bytes are no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_base64: Option<String>,
 }
 
 impl Personal {

@@ -18,18 +18,28 @@ use crate::server::gate::Gate;
 
 /// Judges what clients show, by the trust and the registrations in force.
 ///
-/// Nobody has to show one: whether one is needed, each service says. While the door is not open, all pass:
+/// On the public listener nobody has to show one: whether one is needed, each service says. While the door is not open, all pass:
 /// whatever they ask for is refused.
 pub struct Nodes {
     gate: Arc<Gate>,
     signatures: WebPkiSupportedAlgorithms,
+    are_required: bool,
 }
 
 impl Nodes {
     /// Asks `gate` what is in force.
     pub fn new(gate: Arc<Gate>) -> Arc<Self> {
+        Self::asked_for(gate, false)
+    }
+
+    /// The same, of a listener where nobody comes in without a certificate.
+    pub fn required(gate: Arc<Gate>) -> Arc<Self> {
+        Self::asked_for(gate, true)
+    }
+
+    fn asked_for(gate: Arc<Gate>, are_required: bool) -> Arc<Self> {
         let signatures = provider::default_provider().signature_verification_algorithms;
-        Arc::new(Self { gate, signatures })
+        Arc::new(Self { gate, signatures, are_required })
     }
 
     fn judge(&self, presented: &Presented) -> Result<(), NotANode> {
@@ -48,7 +58,7 @@ impl fmt::Debug for Nodes {
 
 impl ClientCertVerifier for Nodes {
     fn client_auth_mandatory(&self) -> bool {
-        false
+        self.are_required
     }
 
     /// No hint: a machine whose certificate signed itself would then show none.

@@ -1,0 +1,30 @@
+//! The options of `[audit]`.
+
+use super::{Below, certificate};
+use crate::config::Audit;
+use crate::config::audit::{Feed, SyslogReceiver};
+
+pub(super) fn list(Audit { name, feed, syslog }: &Audit, list: &mut Below<'_>) {
+    list.optional("name", name.as_ref(), "the machine's name");
+    list.each("feed", feed, list_feed);
+    match syslog {
+        Some(SyslogReceiver { listen, udp, tls }) => {
+            let mut list = list.below("syslog");
+            list.optional("listen", listen.as_ref(), "nothing is received by TLS");
+            list.optional("udp", udp.as_ref(), "nothing is received by UDP");
+            match tls {
+                Some(tls) => certificate(tls, &mut list.below("tls")),
+                None => list.unset("tls", "the public listener's"),
+            }
+        }
+        None => list.unset("syslog", "no messages of others are received"),
+    }
+}
+
+fn list_feed(Feed { to, ca, certificate, key }: &Feed, list: &mut Below<'_>) {
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    list.text("to", to);
+    list.optional("ca", path(ca), "the certificates that this system believes");
+    list.optional("certificate", path(certificate), "it is shown none of ours");
+    list.optional("key", path(key), "it is shown none of ours");
+}
