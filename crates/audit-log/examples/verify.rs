@@ -14,37 +14,46 @@ use std::process::ExitCode;
 
 use audit_log::{Checkpoint, Exported, VerifierKey, verify_export};
 
-/// What could not be found out, and why.
-const UNKNOWN: u8 = 2;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [export, checkpoint, key] = arguments.as_slice() else {
-        return say(UNKNOWN, "usage: verify EXPORT CHECKPOINT KEY");
+    let (status, text) = verify(&arguments);
+    // Nobody may be reading; the status says it, too.
+    let _ = if status == 0 {
+        writeln!(std::io::stdout(), "{text}")
+    } else {
+        writeln!(std::io::stderr(), "{text}")
+    };
+    ExitCode::from(status)
+}
+
+/// Verifies what the arguments name; returns the exit status and what to say.
+pub fn verify(arguments: &[String]) -> (u8, String) {
+    let [export, checkpoint, key] = arguments else {
+        return (2, "usage: verify EXPORT CHECKPOINT KEY".to_owned());
     };
     let key: VerifierKey = match key.parse() {
         Ok(key) => key,
-        Err(why) => return say(UNKNOWN, &format!("the verifier key: {why}")),
+        Err(why) => return (2, format!("the verifier key: {why}")),
     };
     let known = [key];
     let checkpoint = match std::fs::read(checkpoint) {
         Ok(note) => match Checkpoint::open(&note, &known) {
             Ok(checkpoint) => checkpoint,
-            Err(why) => return say(1, &format!("the checkpoint: {why}")),
+            Err(why) => return (1, format!("the checkpoint: {why}")),
         },
-        Err(why) => return say(UNKNOWN, &format!("the checkpoint: {why}")),
+        Err(why) => return (2, format!("the checkpoint: {why}")),
     };
     let input: Box<dyn Read> = if export == "-" {
         Box::new(std::io::stdin().lock())
     } else {
         match File::open(export) {
             Ok(file) => Box::new(file),
-            Err(why) => return say(UNKNOWN, &format!("the export: {why}")),
+            Err(why) => return (2, format!("the export: {why}")),
         }
     };
     match verify_export(input, std::slice::from_ref(&checkpoint), &known) {
-        Ok(exported) => say(0, &found(&exported, &checkpoint)),
-        Err(why) => say(if why.is_a_finding() { 1 } else { UNKNOWN }, &why.to_string()),
+        Ok(exported) => (0, found(&exported, &checkpoint)),
+        Err(why) => (if why.is_a_finding() { 1 } else { 2 }, why.to_string()),
     }
 }
 
@@ -61,11 +70,4 @@ fn found(exported: &Exported, checkpoint: &Checkpoint) -> String {
     format!(
         "the events {first} to {last} of {origin} are those of the checkpoint of {size} events{erased}{unannounced}"
     )
-}
-
-/// Says it to whoever asked, and ends with `status`.
-fn say(status: u8, text: &str) -> ExitCode {
-    // Nobody may be reading; the status says it, too.
-    let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::from(status)
 }
