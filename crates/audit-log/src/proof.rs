@@ -132,7 +132,7 @@ impl Plan {
         let tile = |&(level, index): &(u8, u64)| {
             let place = Place::of(level, index);
             let kind = Kind::Hashes(place.level);
-            let there = kind.count(size).saturating_sub(place.index * u64::from(TILE_WIDTH));
+            let there = kind.count(size.min(MAX_SIZE)).saturating_sub(place.index * u64::from(TILE_WIDTH));
             let width = u16::try_from(there).unwrap_or(TILE_WIDTH).clamp(place.end(), TILE_WIDTH);
             TilePath::new(kind, place.index, width).expect("a node of a tree is in a tile of it")
         };

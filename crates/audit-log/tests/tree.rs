@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use audit_log::{Edge, Entry, Hash, Hashes, Kind, NotATilePath, Place, Plan, TILE_WIDTH, Tile, TilePath};
+use audit_log::{
+    Edge, Entry, Hash, Hashes, Kind, MAX_SIZE, NotATilePath, Place, Plan, TILE_WIDTH, Tile, TilePath,
+};
 use audit_log::{NoSuchProof, NotAnEdge, read_bundle, verify_consistency, verify_inclusion, write_bundle};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use proptest::prelude::*;
@@ -190,6 +192,15 @@ fn what_no_tree_has_is_not_proven() {
     assert!(verify_consistency((0, &Hash([0; 32])), empty, &[]).is_err());
     assert!(verify_consistency(empty, (0, &Hash([0; 32])), &[]).is_err());
     assert!(verify_inclusion(Hash::EMPTY, 0, 0, &[], &Hash::EMPTY).is_err());
+}
+
+#[test]
+fn the_largest_tree_has_tiles_for_its_proofs() {
+    for plan in [Plan::inclusion(0, MAX_SIZE), Plan::consistency(1 << 62, MAX_SIZE), Plan::edge(MAX_SIZE)] {
+        let plan = plan.unwrap();
+        assert_eq!(plan.tiles(MAX_SIZE), plan.tiles(u64::MAX));
+        plan.proof(&Only(plan.tiles(MAX_SIZE))).unwrap();
+    }
 }
 
 /// Every size and every pair of them, as far as a test may take.
