@@ -207,7 +207,7 @@ fn as_json(recorded: &Recorded) -> anyhow::Result<Value> {
         "instance": recorded.instance,
         "occurred_at": recorded.occurred_at,
         "recorded_at": recorded.recorded_at,
-        "body": parse(&recorded.body)?,
+        "body": recorded.body.as_deref().map(parse).transpose()?,
         "personal": personal,
     }))
 }
@@ -221,6 +221,9 @@ pub(super) fn line(recorded: &Recorded) -> Option<String> {
 }
 
 fn in_a_line(event: &Value) -> String {
+    if event["body"].is_null() {
+        return format!("{} erased  (it expired, or somebody in it was erased)", plain(&event["recorded_at"]));
+    }
     let body = &event["body"];
     let word = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
     let own = body.as_object().into_iter().flatten().filter(|(name, _)| !COMMON.contains(&name.as_str()));

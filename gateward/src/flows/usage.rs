@@ -128,6 +128,10 @@ struct Counting<'a> {
 
 impl Counting<'_> {
     async fn take(&mut self, event: &Recorded) -> Result<(), Error> {
+        if event.body.is_none() {
+            // It expired, or its person was erased: nothing of it is left to count.
+            return Ok(());
+        }
         let body: Body = read(event)?;
         let place = Place { service: body.service, month: month(event) };
         match (body.kind.as_str(), body.transaction) {
@@ -155,7 +159,7 @@ impl Counting<'_> {
     /// Looks up who asked where that was recorded before the time that is counted.
     async fn admitted(&self, transaction: &str) -> Result<Request, Error> {
         for event in event::show(self.reader, transaction).await? {
-            if read::<Body>(&event)?.kind == "admitted" {
+            if event.body.is_some() && read::<Body>(&event)?.kind == "admitted" {
                 return read(&event);
             }
         }
@@ -215,5 +219,5 @@ fn month(event: &Recorded) -> String {
 
 fn read<T: DeserializeOwned>(event: &Recorded) -> Result<T, Error> {
     let damaged = |error| Error::Damaged { table: "event", reason: format!("event {}: {error}", event.id) };
-    serde_json::from_str(&event.body).map_err(damaged)
+    serde_json::from_str(event.body()).map_err(damaged)
 }

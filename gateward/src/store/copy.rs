@@ -231,7 +231,8 @@ impl<'a> Log<'a> {
 /// An event as it stands in a page.
 struct CopiedEvent<'a> {
     event: Event<'a>,
-    salt: &'a [u8; SALT_LENGTH],
+    /// `None` once the whole event was erased: nothing is left to make its entry from.
+    salt: Option<&'a [u8; SALT_LENGTH]>,
     personal: Option<(&'a [u8; SALT_LENGTH], &'a str)>,
     personal_hash: PersonalHash,
     entry: &'a [u8],
@@ -247,6 +248,11 @@ impl<'a> CopiedEvent<'a> {
             (None, None) => None,
             _ => return None,
         };
+        let (body, salt) = match (text("body"), bytes("salt"), personal) {
+            (Some(body), Some(salt), _) => (body, Some(salt.try_into().ok()?)),
+            (None, None, None) => ("", None),
+            _ => return None,
+        };
         Some(Self {
             event: Event {
                 id: text("id")?,
@@ -254,9 +260,9 @@ impl<'a> CopiedEvent<'a> {
                 instance: text("instance")?,
                 occurred_at: text("occurred_at")?,
                 recorded_at: text("recorded_at")?,
-                body: text("body")?,
+                body,
             },
-            salt: bytes("salt")?.try_into().ok()?,
+            salt,
             personal,
             personal_hash: PersonalHash(bytes("personal_hash")?.try_into().ok()?),
             entry: bytes("entry")?,
@@ -267,6 +273,6 @@ impl<'a> CopiedEvent<'a> {
         let personal_holds = self
             .personal
             .is_none_or(|(salt, personal)| PersonalHash::of(salt, personal) == self.personal_hash);
-        personal_holds && self.event.entry(self.salt, self.personal_hash).0 == self.entry
+        personal_holds && self.salt.is_none_or(|salt| self.event.entry(salt, self.personal_hash).0 == self.entry)
     }
 }

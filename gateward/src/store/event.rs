@@ -60,10 +60,17 @@ pub struct Recorded {
     pub occurred_at: String,
     /// When it was written.
     pub recorded_at: String,
-    /// Canonical JSON.
-    pub body: String,
+    /// Canonical JSON; `None` once the whole event expired or was erased, its personal part with it.
+    pub body: Option<String>,
     /// Canonical JSON; `None` once erased.
     pub personal: Option<String>,
+}
+
+impl Recorded {
+    /// Returns what happened, or nothing where it was erased.
+    pub fn body(&self) -> &str {
+        self.body.as_deref().unwrap_or_default()
+    }
 }
 
 /// An event's row as it is written: with its place, its time and what binds it.
@@ -144,7 +151,7 @@ fn recorded(row: &sql::Row<'_>) -> Result<Recorded, Unfit> {
         instance: row.string(2)?,
         occurred_at: row.string(3)?,
         recorded_at: row.string(4)?,
-        body: row.string(5)?,
+        body: row.text_if_any(5)?.map(str::to_owned),
         personal: row.text_if_any(6)?.map(str::to_owned),
     })
 }

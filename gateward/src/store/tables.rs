@@ -266,6 +266,48 @@ pub(super) const OTHERS: &[Table] = &[
         ],
         has_first_row: false,
     },
+    Table {
+        name: "erasure",
+        columns: &[
+            text("id"),
+            text("what"),
+            text("recorded_before"),
+            text("person"),
+            bytes("sealed_names"),
+            integer("next_position"),
+            integer("end_position"),
+            integer("events"),
+            integer("held"),
+            text("began_at"),
+            text("began_by"),
+            text("done_at"),
+        ],
+        has_first_row: false,
+    },
+    Table {
+        name: "erased_personal",
+        columns: &[integer("first_position"), integer("last_position"), text("erasure")],
+        has_first_row: false,
+    },
+    Table {
+        name: "erased_whole",
+        columns: &[integer("first_position"), integer("last_position"), text("erasure")],
+        has_first_row: false,
+    },
+    Table {
+        name: "audit_hold",
+        columns: &[
+            text("id"),
+            bytes("sealed_person"),
+            text("since"),
+            text("until"),
+            bytes("sealed_reason"),
+            text("created_at"),
+            text("created_by"),
+            text("released_at"),
+        ],
+        has_first_row: false,
+    },
 ];
 
 /// How many rows are read at once.

@@ -241,7 +241,7 @@ impl Bench {
     fn kinds(&self) -> Vec<String> {
         let events = self.installation.events();
         let kind = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap()["kind"].clone();
-        let kinds = events.iter().map(|event| kind(&event.body).as_str().unwrap().to_owned());
+        let kinds = events.iter().map(|event| kind(event.body()).as_str().unwrap().to_owned());
         kinds.filter(|kind| kind.starts_with("access_token")).collect()
     }
 }
@@ -368,8 +368,8 @@ async fn what_ckan_says_of_a_person_stands_in_the_personal_part_alone() {
     let ckan = StandInCkan::that(Making::Refuses);
     bench.make(&ckan, &Folder::default()).await.unwrap_err();
     let failed =
-        bench.installation.events().into_iter().find(|event| event.body.contains("_failed")).unwrap();
-    assert!(failed.body.contains("ckan-refused") && !failed.body.contains("no more"), "{}", failed.body);
+        bench.installation.events().into_iter().find(|event| event.body().contains("_failed")).unwrap();
+    assert!(failed.body().contains("ckan-refused") && !failed.body().contains("no more"), "{}", failed.body());
     assert!(format!("{failed:?}").contains("no more"));
 }
 

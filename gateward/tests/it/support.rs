@@ -190,7 +190,7 @@ impl Installation {
     /// Reads the bodies of the events of one kind.
     pub fn bodies(&self, kind: &str) -> Vec<Value> {
         let bodies =
-            self.events().into_iter().map(|event| serde_json::from_str::<Value>(&event.body).unwrap());
+            self.events().into_iter().map(|event| serde_json::from_str::<Value>(event.body()).unwrap());
         bodies.filter(|body| body["kind"] == kind).collect()
     }
 

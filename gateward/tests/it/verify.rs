@@ -183,7 +183,7 @@ async fn what_a_question_that_is_not_clear_is_about_names_nobody_for_good() {
             [("X-Original-URI", target), ("X-Original-Method", "GET"), ("X-HTTP-Method-Override", "PUT")];
         assert_eq!(send(&door, "/verify", &fields).await.status, 403);
         let event = door.events().into_iter().next_back().unwrap();
-        let body: serde_json::Value = serde_json::from_str(&event.body).unwrap();
+        let body: serde_json::Value = serde_json::from_str(event.body()).unwrap();
         assert_eq!((&body["kind"], &body["path"]), (&"request_refused".into(), &path.into()));
         assert!(event.personal.unwrap().contains(target));
     }
@@ -220,7 +220,7 @@ async fn the_client_is_recorded_by_the_address_that_the_proxy_saw() {
     let refused = ask(&door, "/nothing", &[("X-Forwarded-For", "203.0.113.9, 192.0.2.7")]).await;
     let reference = refused.fields["x-gateward-reference"].to_str().unwrap().to_owned();
     let events = door.events();
-    let event = events.iter().find(|event| event.body.contains(&reference)).unwrap();
+    let event = events.iter().find(|event| event.body().contains(&reference)).unwrap();
     assert!(event.personal.as_ref().unwrap().contains("\"192.0.2.7\""), "{event:?}");
 }
 

@@ -133,7 +133,7 @@ async fn look_around(cluster: &Cluster, replica: &Replica, middle: &Recorded) {
     looked_at_few(cluster, before, "FROM search", PAGE);
 
     let before = cluster.logs().len();
-    let body: serde_json::Value = serde_json::from_str(&middle.body).unwrap();
+    let body: serde_json::Value = serde_json::from_str(middle.body()).unwrap();
     for name in [&middle.id, body["transaction"].as_str().unwrap(), body["reference"].as_str().unwrap()] {
         assert_eq!(show(&replica.store.reader, name).await.unwrap().len(), 100, "{name}");
     }

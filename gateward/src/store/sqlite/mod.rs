@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0003.sql"),
     include_str!("../migrations/sqlite/0004.sql"),
     include_str!("../migrations/sqlite/0005.sql"),
+    include_str!("../migrations/sqlite/0006.sql"),
 ];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.
@@ -40,6 +41,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", "on")?;
+    // What is taken out is overwritten, and does not stay behind in the file.
+    connection.pragma_update(None, "secure_delete", "on")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
