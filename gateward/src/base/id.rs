@@ -79,6 +79,17 @@ uuid_id!(
     "id of an access token"
 );
 
+uuid_id!(
+    /// Names one decision to take something out of the log.
+    ErasureId,
+    "id of an erasure"
+);
+uuid_id!(
+    /// Names one reason why something stays in the log.
+    HoldId,
+    "id of a hold"
+);
+
 /// What a refused caller is given, and what `gateward audit show` finds the reason by.
 ///
 /// Ten letters of Crockford's base32 (50 random bits), as `XXXXX-XXXXX`: read over the telephone

@@ -4,6 +4,7 @@
 
 mod reading;
 mod report;
+mod retention;
 mod usage;
 
 use std::io::Write;
@@ -39,6 +40,10 @@ pub(super) enum Audit {
     /// A request counts once, in the month in which its answer ended. A line that counts few persons
     /// tells of them all the same: look at it before you publish it.
     Usage(usage::Usage),
+    Expire(retention::Expire),
+    Erase(retention::Erase),
+    #[command(subcommand)]
+    Hold(retention::Hold),
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,6 +105,9 @@ impl Audit {
             Self::Usage(usage) => usage.run(context, out),
             Self::Report(report) => report.run(context, out),
             Self::Show { name, from } => show(name, from, context, out),
+            Self::Expire(expire) => expire.run(context, out),
+            Self::Erase(erase) => erase.run(context, out),
+            Self::Hold(hold) => hold.run(context, out),
         }
     }
 }
@@ -222,7 +230,10 @@ pub(super) fn line(recorded: &Recorded) -> Option<String> {
 
 fn in_a_line(event: &Value) -> String {
     if event["body"].is_null() {
-        return format!("{} erased  (it expired, or somebody in it was erased)", plain(&event["recorded_at"]));
+        return format!(
+            "{} erased  (it expired, or somebody in it was erased)",
+            plain(&event["recorded_at"])
+        );
     }
     let body = &event["body"];
     let word = |name: &str| body[name].as_str().unwrap_or("-").to_owned();

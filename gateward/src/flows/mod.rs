@@ -34,6 +34,7 @@ pub mod policy;
 pub mod receive;
 pub mod record;
 pub mod replays;
+pub mod retention;
 pub mod sessions;
 pub mod tries;
 pub mod usage;

@@ -20,7 +20,7 @@ pub use self::request::{
 };
 pub use self::syslog::{Form, SyslogWhat, Transport};
 pub use self::words::{
-    Delivery, Exchanged, Granted, Happened, KeyEnd, LogReading, MadeAccessToken, NodeChanged, Outcome,
+    Delivery, Exchanged, Gone, Granted, Happened, KeyEnd, LogReading, MadeAccessToken, NodeChanged, Outcome,
     Personal, What,
 };
 use crate::base::id::{EventId, InstanceId};

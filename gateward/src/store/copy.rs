@@ -273,6 +273,7 @@ impl<'a> CopiedEvent<'a> {
         let personal_holds = self
             .personal
             .is_none_or(|(salt, personal)| PersonalHash::of(salt, personal) == self.personal_hash);
-        personal_holds && self.salt.is_none_or(|salt| self.event.entry(salt, self.personal_hash).0 == self.entry)
+        personal_holds
+            && self.salt.is_none_or(|salt| self.event.entry(salt, self.personal_hash).0 == self.entry)
     }
 }

@@ -222,6 +222,33 @@ impl Search {
     }
 }
 
+/// Returns at most `most` events from `from` on and before `end` of which something is left, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`], [`Error::Damaged`].
+pub async fn left_between(reader: &Reader, from: u64, end: u64, most: u32) -> Result<Vec<Recorded>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event WHERE position >= ?1 AND position < ?2 AND body IS NOT NULL \
+         ORDER BY position LIMIT ?3"
+    );
+    let place = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
+    let values = values![place(from), place(end), most];
+    reader.all(Query::of("event", &sql, values), recorded).await
+}
+
+/// Returns the position of the first event that was recorded at `at` or later; the log's length if there is none.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn first_at(reader: &Reader, at: Timestamp) -> Result<u64, Error> {
+    match position(reader, FIRST_AT, values![at]).await? {
+        Some(first) => Ok(first.unsigned_abs()),
+        None => Ok(length(reader).await?.map_or(0, |length| length.events)),
+    }
+}
+
 const NEXT: &str = "SELECT position + 1 FROM event ORDER BY position DESC LIMIT 1";
 const FIRST_AT: &str =
     "SELECT position FROM search WHERE recorded_at >= ?1 ORDER BY recorded_at, position LIMIT 1";

@@ -6,8 +6,10 @@
 
 pub mod access_token;
 pub mod api_token;
+pub mod audit_hold;
 pub mod copy;
 pub mod dumped;
+pub mod erasure;
 pub mod event;
 pub mod existing_key;
 pub mod fhir_creation;
@@ -23,6 +25,7 @@ mod postgres;
 mod reader;
 pub mod resif;
 pub mod revocation;
+pub mod scrub;
 pub mod session;
 pub mod source_database;
 mod sql;

@@ -18,9 +18,9 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, api_token, existing_key, fhir_creation, file_policy, grant, instance, issuer, node,
-    opaque_key, placement, postgres, revocation, session, sqlite, temporary_login, token_block, user,
-    user_digest,
+    access_token, api_token, audit_hold, erasure, existing_key, fhir_creation, file_policy, grant, instance,
+    issuer, node, opaque_key, placement, postgres, revocation, session, sqlite, temporary_login, token_block,
+    user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -101,6 +101,11 @@ pub enum Change {
     RetireInstance(instance::Retire),
     OpenTransaction(instance::Open),
     CloseTransaction(instance::Close),
+    BeginErasure(erasure::Begin),
+    EraseSome(Box<erasure::Step>),
+    FinishErasure(erasure::Finish),
+    CreateHold(Box<audit_hold::Create>),
+    ReleaseHold(audit_hold::Release),
 }
 
 impl Change {
@@ -162,6 +167,11 @@ impl Change {
             Self::RetireInstance(change) => vec![change.statement()],
             Self::OpenTransaction(change) => vec![change.statement()],
             Self::CloseTransaction(change) => vec![change.statement()],
+            Self::BeginErasure(change) => vec![change.statement()],
+            Self::EraseSome(change) => change.statements(),
+            Self::FinishErasure(change) => vec![change.statement()],
+            Self::CreateHold(change) => vec![change.statement()],
+            Self::ReleaseHold(change) => vec![change.statement()],
         }
     }
 }

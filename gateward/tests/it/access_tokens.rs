@@ -369,7 +369,11 @@ async fn what_ckan_says_of_a_person_stands_in_the_personal_part_alone() {
     bench.make(&ckan, &Folder::default()).await.unwrap_err();
     let failed =
         bench.installation.events().into_iter().find(|event| event.body().contains("_failed")).unwrap();
-    assert!(failed.body().contains("ckan-refused") && !failed.body().contains("no more"), "{}", failed.body());
+    assert!(
+        failed.body().contains("ckan-refused") && !failed.body().contains("no more"),
+        "{}",
+        failed.body()
+    );
     assert!(format!("{failed:?}").contains("no more"));
 }
 

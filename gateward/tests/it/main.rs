@@ -20,6 +20,7 @@ mod nodes;
 mod opaque_keys;
 mod record;
 mod replays;
+mod retention;
 mod support;
 mod usage;
 mod users;

@@ -98,7 +98,9 @@ async fn start_and_stop_stand_in_the_log_and_nothing_stays_open() {
     let kinds: Vec<String> = door
         .events()
         .iter()
-        .map(|event| serde_json::from_str::<Value>(event.body()).unwrap()["kind"].as_str().unwrap().to_owned())
+        .map(|event| {
+            serde_json::from_str::<Value>(event.body()).unwrap()["kind"].as_str().unwrap().to_owned()
+        })
         .collect();
     assert_eq!(kinds.last().unwrap(), "stopped");
     let (admitted, ended) = (door.bodies("admitted"), door.bodies("ended"));

@@ -328,7 +328,8 @@ fn the_role_that_serves_cannot_change_what_is_recorded() {
         "CREATE OR REPLACE FUNCTION gateward_now() RETURNS text LANGUAGE sql RETURN 'x'::text",
     ] {
         let refused = database.try_execute(&format!("SET ROLE gateward; {forbidden}")).unwrap_err();
-        let refused_by = ["permission denied", "must be owner", "append-only"].iter().any(|said| refused.contains(said));
+        let refused_by =
+            ["permission denied", "must be owner", "append-only"].iter().any(|said| refused.contains(said));
         assert!(refused_by, "{forbidden}: {refused}");
     }
 }

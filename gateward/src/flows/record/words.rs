@@ -10,7 +10,7 @@ use super::syslog::SyslogWhat;
 use crate::base::access_token::{Because, Form};
 use crate::base::address::ClientAddress;
 use crate::base::ckan::CkanUser;
-use crate::base::id::{AccessTokenId, LoginName, Reference, TransactionId};
+use crate::base::id::{AccessTokenId, ErasureId, HoldId, LoginName, Reference, TransactionId};
 use crate::base::identity::{NodeName, UserName};
 use crate::base::name::ServiceName;
 use crate::flows::nodes::Offer;
@@ -317,6 +317,30 @@ pub enum What {
         by: AccessTokenId,
         until: String,
     },
+    /// Events lost parts because their time was over.
+    LogExpired {
+        erasure: ErasureId,
+        before: String,
+        #[serde(flatten)]
+        gone: Gone,
+    },
+    /// Events lost parts because they named a person.
+    PersonErased {
+        erasure: ErasureId,
+        person: String,
+        #[serde(flatten)]
+        gone: Gone,
+    },
+    HoldCreated {
+        hold: HoldId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    HoldReleased {
+        hold: HoldId,
+    },
     /// All that stands before was copied here from another store.
     StoreCopied {
         from: String,
@@ -401,6 +425,19 @@ pub enum LogReading {
     Prove,
     /// The FHIR interface.
     Fhir,
+}
+
+/// Which events lost what: positions as `7`, or as `7-12` from the first to the last.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Gone {
+    /// Everything but position, id, times and hashes.
+    pub whole: Vec<String>,
+    /// Their personal part.
+    pub personal: Vec<String>,
+    /// How many events that are.
+    pub events: u64,
+    /// How many stayed, of those that were looked at, because they are held.
+    pub held: u64,
 }
 
 /// What became of the key of an access token.
@@ -495,6 +532,9 @@ pub struct Personal {
     /// The same, where its bytes are no UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_base64: Option<String>,
+    /// Whom a hold is about, by whatever was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
 }
 
 impl Personal {

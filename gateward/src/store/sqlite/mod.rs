@@ -32,6 +32,9 @@ const MIGRATIONS: &[&str] = &[
 /// How long one attempt waits for another process's write lock; the writer tries again.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// How long a file is waited for that is to be written anew.
+const VACUUM_WAITS: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Opens a connection that writes durably: a commit is on the disk before it returns.
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     // No CREATE: a file that went away is an error, not a new empty store.
@@ -132,6 +135,25 @@ pub(super) fn create(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(unreachable(path, error)),
         _ => Ok(()),
     }
+}
+
+/// Empties the write-ahead log into the file, and the file that it is; `false` while somebody reads from it.
+pub(super) fn empty_wal(path: &Path) -> Result<bool, Error> {
+    let empty = || {
+        let connection = open(path)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+    };
+    empty().map(|busy| busy == 0).map_err(|error| unreachable(path, error))
+}
+
+/// Writes the file anew, without what lies in it beside the rows. Nobody else writes meanwhile.
+pub(super) fn vacuum(path: &Path) -> Result<(), Error> {
+    let vacuum = || {
+        let connection = open(path)?;
+        connection.busy_timeout(VACUUM_WAITS)?;
+        connection.execute_batch("VACUUM")
+    };
+    vacuum().map_err(|error| unreachable(path, error))
 }
 
 fn unreachable(path: &Path, reason: impl std::fmt::Display) -> Error {
