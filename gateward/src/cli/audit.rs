@@ -95,7 +95,12 @@ impl Audit {
     pub(super) fn knows(&self, format: AskedFormat) -> bool {
         match self {
             Self::Report(_) => matches!(format, AskedFormat::Csv | AskedFormat::Html),
-            Self::Search(_) | Self::Show { .. } | Self::Usage(_) => false,
+            Self::Search(_)
+            | Self::Show { .. }
+            | Self::Usage(_)
+            | Self::Expire(_)
+            | Self::Erase(_)
+            | Self::Hold(_) => false,
         }
     }
 

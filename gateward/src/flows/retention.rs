@@ -239,7 +239,10 @@ enum Fate {
 fn judge(event: &Recorded, names: Option<&mut Names>, holds: &mut [Hold]) -> Fate {
     let parts = Parts::of(event);
     // Every hold looks at every event, since it may learn from it.
-    let is_held = holds.iter_mut().fold(false, |held, hold| hold.holds(event, &parts) || held);
+    let mut is_held = false;
+    for hold in holds {
+        is_held |= hold.holds(event, &parts);
+    }
     let found = names.map_or(Found { in_personal: true, in_body: true }, |names| names.find(&parts));
     let fate = match (found.in_body && !parts.body_stays(), found.in_personal || found.in_body) {
         (true, _) => Fate::Whole,

@@ -11,6 +11,8 @@ use super::instant;
 use crate::base::id::HoldId;
 use crate::base::store_address::StoreAddress;
 use crate::cli::access::{Access, block_on};
+use crate::flows::audit::{Reading, record_reading};
+use crate::flows::record::LogReading;
 use crate::flows::retention::holds::{self, Wanted};
 use crate::flows::retention::{self, Done};
 use crate::store::scrub::{self, Scrubbed};
@@ -77,15 +79,20 @@ impl Expire {
         let Access { door, by, now, .. } = &access;
         let done = block_on(retention::expire(door, self.before, Some(by), *now))??;
         let left = scrub(&access, &[])?;
-        report(context, out, done, &left)
+        report(context, out, done, left)
     }
 }
 
 impl Erase {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         if self.dry_run {
-            let access = context.access()?;
-            let preview = block_on(retention::preview(&access.door, &self.person))??;
+            let access = context.access_to_change()?;
+            let Access { door, by, now, .. } = &access;
+            let preview = block_on(retention::preview(door, &self.person))??;
+            let events = preview.whole + preview.personal + preview.held;
+            let asked = format!("erase --dry-run --person {}", self.person);
+            let reading = Reading { how: LogReading::Search, asked: &asked, events, who: by, address: None };
+            block_on(record_reading(&door.recorder, reading, *now))??;
             let text = format!(
                 "{} events would lose everything, {} their personal part; {} would stay because they are held\n\
                  the log also calls them: {}",
@@ -105,7 +112,7 @@ impl Erase {
         let Access { door, by, now, .. } = &access;
         let done = block_on(retention::erase(door, &self.person, by, *now))??;
         let left = scrub(&access, &[self.person.as_str()])?;
-        report(context, out, done, &left)
+        report(context, out, done, left)
     }
 }
 
@@ -117,7 +124,7 @@ fn scrub(access: &Access, names: &[&str]) -> anyhow::Result<Scrubbed> {
     }
 }
 
-fn report(context: &Context, out: &mut impl Write, done: Done, left: &Scrubbed) -> anyhow::Result<ExitCode> {
+fn report(context: &Context, out: &mut impl Write, done: Done, left: Scrubbed) -> anyhow::Result<ExitCode> {
     let Done { events, held } = done;
     let text = format!("{events} events lost what was to go; {held} stayed because they are held");
     context.print(out, &text, &json!({ "events": events, "held": held, "files": left.as_str() }))?;

@@ -121,7 +121,8 @@ impl Said {
             })
         };
         let personal = recorded.personal.as_deref().map(parse).transpose()?.unwrap_or(Value::Null);
-        Ok(Self { body: parse(&recorded.body)?, personal })
+        let body = recorded.body.as_deref().map(parse).transpose()?.unwrap_or(Value::Null);
+        Ok(Self { body, personal })
     }
 
     fn text(&self, name: &str) -> Option<&str> {

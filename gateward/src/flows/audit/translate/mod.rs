@@ -71,7 +71,7 @@ impl<'a> Telling<'a> {
     fn read(recorded: &'a Recorded, observer: &'a Observer) -> Self {
         let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
         let personal = recorded.personal.as_deref().map_or(Value::Null, parsed);
-        Self { recorded, observer, body: parsed(&recorded.body), personal }
+        Self { recorded, observer, body: parsed(recorded.body()), personal }
     }
 
     fn events(&self) -> Vec<Event> {
