@@ -17,10 +17,10 @@ async fn whoever_reads_the_log_is_recorded_with_what_they_asked_for_and_how_much
     let (_, found) = door.command(&["audit", "show", "no-such"]);
     assert!(!found);
     let read: Vec<_> =
-        door.events().into_iter().filter(|event| event.body.contains("\"log_read\"")).collect();
+        door.events().into_iter().filter(|event| event.body().contains("\"log_read\"")).collect();
     let said = |at: usize| -> (Value, Value) {
         let personal = read[at].personal.as_deref().unwrap();
-        (serde_json::from_str(&read[at].body).unwrap(), serde_json::from_str(personal).unwrap())
+        (serde_json::from_str(read[at].body()).unwrap(), serde_json::from_str(personal).unwrap())
     };
     let (searched, asked) = said(0);
     assert_eq!(searched["how"], "search");
