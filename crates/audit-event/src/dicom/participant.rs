@@ -78,7 +78,8 @@ fn with_system(coded: Coded, system: &str, last: u8) -> Coded {
     }
 }
 
-pub(super) fn object(mut part: Part<'_, '_>) -> Result<Entity, Error> {
+/// An object. One that says nothing is none.
+pub(super) fn object(mut part: Part<'_, '_>) -> Result<Option<Entity>, Error> {
     let mut entity = Entity {
         kind: number(&mut part, "ParticipantObjectTypeCode", codes::ENTITY_TYPE, 4)?,
         role: number(&mut part, "ParticipantObjectTypeCodeRole", codes::OBJECT_ROLE, 24)?,
@@ -104,7 +105,11 @@ pub(super) fn object(mut part: Part<'_, '_>) -> Result<Entity, Error> {
     entity.description = Text::exactly(&descriptions.join("\n"));
     part.done()?;
     meant(&mut entity, id, id_type);
-    Ok(entity)
+    if entity == Entity::default() {
+        part.leave_out();
+        return Ok(None);
+    }
+    Ok(Some(entity))
 }
 
 /// Says of an entity what is meant by its id.

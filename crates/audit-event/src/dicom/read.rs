@@ -66,7 +66,7 @@ pub fn read(message: &[u8]) -> Result<Read, Error> {
     let Some(first) = agents.next() else { return Err(message.wrong("no ActiveParticipant")) };
     let mut sources = message.all("AuditSourceIdentification", source)?.into_iter();
     let Some(source) = sources.next() else { return Err(message.wrong("no AuditSourceIdentification")) };
-    let entities = message.all("ParticipantObjectIdentification", object)?;
+    let entities = message.all("ParticipantObjectIdentification", object)?.into_iter().flatten().collect();
     message.done()?;
     // RFC 3881 lets several say that they saw it.
     left_out.extend(
@@ -184,6 +184,11 @@ impl<'a, 'b> Part<'a, 'b> {
             self.left_out.push(format!("{}.{}", self.at, child.name));
         }
         Ok(())
+    }
+
+    /// Names this element itself, of which nothing is made.
+    pub(super) fn leave_out(self) {
+        self.left_out.push(self.at);
     }
 
     /// That something is wrong here.

@@ -78,7 +78,7 @@ pub fn read(resource: &[u8]) -> Result<Read, Error> {
     event.outcome = node.spelled("outcome", Outcome::from_code, "none of 0, 4, 8, 12")?;
     event.outcome_description = node.text("outcomeDesc")?;
     event.purposes = node.all("purposeOfEvent", concept)?.into_iter().flatten().collect();
-    event.entities = node.all("entity", entity)?;
+    event.entities = node.all("entity", entity)?.into_iter().flatten().collect();
     let meta = node.member("meta");
     if meta.is_some_and(|meta| !is_profile_that_is_met(meta, &event)) {
         node.leave_out("meta")?;
@@ -151,7 +151,8 @@ fn source(mut node: Node<'_, '_>) -> Result<Source, Error> {
     Ok(source)
 }
 
-fn entity(mut node: Node<'_, '_>) -> Result<Entity, Error> {
+/// An entity. One of which nothing is left is none.
+fn entity(mut node: Node<'_, '_>) -> Result<Option<Entity>, Error> {
     let called = match (node.text("name")?, node.base64("query")?) {
         (Some(_), Some(_)) => return Err(node.wrong_in("query", "beside a name (sev-1)")),
         (name, query) => name.map(Called::Name).or(query.map(Called::Query)),
@@ -167,7 +168,7 @@ fn entity(mut node: Node<'_, '_>) -> Result<Entity, Error> {
         details: node.all("detail", detail)?,
     };
     node.done(&[])?;
-    Ok(entity)
+    Ok((entity != Entity::default()).then_some(entity))
 }
 
 fn detail(mut node: Node<'_, '_>) -> Result<Detail, Error> {
