@@ -20,6 +20,7 @@ pub mod network;
 pub mod once;
 pub mod opaque_key;
 pub mod openhim;
+pub mod period;
 pub mod postgres_url;
 pub mod random;
 pub mod resif;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub use self::feed::{Feed, Target};
 use super::Tls;
 use crate::base::host::HostName;
+use crate::base::period::Period;
 
 /// What is done with the log besides keeping it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -17,6 +18,8 @@ use crate::base::host::HostName;
 pub struct Audit {
     /// What this installation calls itself where events of many are gathered; the machine's name unless named.
     pub name: Option<HostName>,
+    /// How long the log is kept; for ever unless named.
+    pub keep: Option<Period>,
     /// Where events are sent as well, each place by itself.
     pub feed: Vec<Feed>,
     /// Where audit messages of others are received (IHE ITI-20).

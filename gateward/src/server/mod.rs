@@ -36,6 +36,7 @@ mod pump;
 mod reload;
 mod request_body;
 mod resif_style;
+mod retention;
 mod route;
 mod run;
 pub mod services;

@@ -1,6 +1,7 @@
 //! Runs the program: listeners first, then the door, then everything in reverse.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use super::peer::Proxies;
 use super::public::{Public, Version};
 use super::reload::Reload;
 use super::request_body::LargeBodies;
+use super::retention;
 use super::services;
 use super::socket::Socket;
 use super::syslog;
@@ -334,11 +336,13 @@ fn run_beside(
 ) -> Vec<AbortHandle> {
     let (theirs, seen) = (|| Arc::clone(opened), || opened.seen.clone());
     let spool = Spool::of(&config.backup_state);
+    let file = config.store.file().map(Path::to_owned);
     let mut tasks = vec![
         tokio::spawn(keep_house(theirs(), now)).abort_handle(),
         tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
         tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
         tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),
+        tokio::spawn(retention::keep_log(theirs(), config.audit.keep, file)).abort_handle(),
     ];
     // Where neither is configured, access tokens are somebody else's to end.
     if config.access_token.is_some() || config.ckan.is_some() {

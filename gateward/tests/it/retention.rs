@@ -10,8 +10,9 @@ use gateward::store::{Change, CommitError, scrub};
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use crate::cluster::patience::eventually_beside;
 use crate::log::Log as _;
-use crate::support::Installation;
+use crate::support::{Installation, PATIENCE};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MAIL: &str = "the.erased@example.org";
@@ -93,6 +94,21 @@ async fn what_is_too_old_goes_but_for_what_is_held() {
     assert!(left(&door, "exchanged").is_empty());
     assert!(!holds(&door, "held@example.org"));
     assert_eq!(retention::expire(&open, before, None, door.now()).await.unwrap(), Done::default());
+    door.database().check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_lets_what_is_older_than_keep_expire() {
+    let mut door = Installation::open().await;
+    door.exchange(&door.token(MAIL, "/epos/demo", DAY)).await;
+    door.pass(SignedDuration::from_hours(49));
+    door.change(|text| format!("{text}\n[audit]\nkeep = \"1d\"\n")).await;
+    eventually_beside("the expiry", PATIENCE, || (!left(&door, "log_expired").is_empty()).then_some(()))
+        .await;
+    assert!(left(&door, "exchanged").is_empty());
+    assert!(!left(&door, "started").is_empty(), "what is younger stays");
+    door.stop().await;
+    assert!(!holds(&door, MAIL));
     door.database().check();
 }
 

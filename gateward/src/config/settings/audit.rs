@@ -4,8 +4,9 @@ use super::{Below, certificate};
 use crate::config::Audit;
 use crate::config::audit::{Feed, SyslogReceiver};
 
-pub(super) fn list(Audit { name, feed, syslog }: &Audit, list: &mut Below<'_>) {
+pub(super) fn list(Audit { name, keep, feed, syslog }: &Audit, list: &mut Below<'_>) {
     list.optional("name", name.as_ref(), "the machine's name");
+    list.optional("keep", keep.as_ref(), "for ever");
     list.each("feed", feed, list_feed);
     match syslog {
         Some(SyslogReceiver { listen, udp, tls }) => {

@@ -4,6 +4,7 @@
 //! `Patient/123`. Whoever is named by a mail address is found by the pseudonyms and temporary logins, too, that
 //! events give them.
 
+use data_encoding::BASE64;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -136,8 +137,16 @@ impl Names {
             "patients" | "created" => value.as_array().is_some_and(|all| {
                 all.iter().filter_map(Value::as_str).any(|one| self.0.iter().any(|name| name == one))
             }),
+            "message_base64" => value.as_str().is_some_and(|text| self.are_in_bytes(text)),
             _ => self.are_in(value),
         })
+    }
+
+    /// Whether what somebody else sent in bytes that are no text names them.
+    fn are_in_bytes(&self, text: &str) -> bool {
+        let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        self.0.iter().any(|name| stands_in(name, &text))
     }
 
     fn are_in(&self, value: &Value) -> bool {
