@@ -2,6 +2,7 @@
 //!
 //! Whoever reads the log is recorded in it first; where that cannot be done, nothing is shown.
 
+mod feeds;
 mod reading;
 mod report;
 mod retention;
@@ -35,6 +36,8 @@ pub(super) enum Audit {
         from: ReadFrom,
     },
     Report(report::Report),
+    /// List the places that events are sent to, and how far each has them; exit status 1 where one of them fails.
+    Feeds,
     /// Count requests, bytes and persons, for reports; nobody is named.
     ///
     /// A request counts once, in the month in which its answer ended. A line that counts few persons
@@ -97,6 +100,7 @@ impl Audit {
             Self::Report(_) => matches!(format, AskedFormat::Csv | AskedFormat::Html),
             Self::Search(_)
             | Self::Show { .. }
+            | Self::Feeds
             | Self::Usage(_)
             | Self::Expire(_)
             | Self::Erase(_)
@@ -109,6 +113,7 @@ impl Audit {
             Self::Search(search) => search.run(context, out),
             Self::Usage(usage) => usage.run(context, out),
             Self::Report(report) => report.run(context, out),
+            Self::Feeds => feeds::run(context, out),
             Self::Show { name, from } => show(name, from, context, out),
             Self::Expire(expire) => expire.run(context, out),
             Self::Erase(erase) => erase.run(context, out),

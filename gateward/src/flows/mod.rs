@@ -17,6 +17,7 @@ pub mod copy_store;
 pub mod door;
 pub mod exchange;
 pub mod failures;
+pub mod feed;
 pub mod grants;
 pub mod htdigest;
 pub mod inventory;

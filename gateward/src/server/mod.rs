@@ -15,6 +15,7 @@ mod connection;
 mod cutter;
 mod elsewhere;
 mod exchange;
+mod feed;
 mod folder;
 mod found;
 mod gate;

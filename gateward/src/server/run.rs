@@ -18,6 +18,7 @@ use super::boot;
 use super::ckan::Known;
 use super::connection::Protocol;
 use super::elsewhere;
+use super::feed;
 use super::gate::{Gate, Opened};
 use super::housekeeping::{keep_house, lease};
 use super::htdigest::{self, Htdigest};
@@ -274,6 +275,7 @@ async fn try_open(
     let tasks = [watching]
         .into_iter()
         .chain(run_beside(config, &opened, ckan, now))
+        .chain(feed::keep(config, &opened))
         .chain(mediating)
         .chain(inventories)
         .chain(issuers)

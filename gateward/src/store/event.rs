@@ -298,6 +298,17 @@ fn page(filter: &Filter, next: i64, end: i64) -> (String, Vec<Value<'_>>) {
     (sql, values)
 }
 
+/// Returns at most `most` events from `position` on, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`], [`Error::Damaged`].
+pub async fn from(reader: &Reader, position: u64, most: u32) -> Result<Vec<Recorded>, Error> {
+    let position = i64::try_from(position).unwrap_or(i64::MAX);
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE position >= ?1 ORDER BY position LIMIT ?2");
+    reader.all(Query::of("event", &sql, values![position, most]), recorded).await
+}
+
 /// Returns the events that `name` (an event's id, a transaction's id or a reference) stands for,
 /// with the other events of the same transactions, oldest first; empty when there is none.
 ///

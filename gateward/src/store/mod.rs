@@ -12,6 +12,7 @@ pub mod dumped;
 pub mod erasure;
 pub mod event;
 pub mod existing_key;
+pub mod feed;
 pub mod fhir_creation;
 pub mod file_policy;
 pub mod grant;

@@ -256,6 +256,19 @@ pub(super) const OTHERS: &[Table] = &[
         has_first_row: false,
     },
     Table {
+        name: "feed",
+        columns: &[
+            text("name"),
+            integer("position"),
+            text("updated_at"),
+            text("failing_since"),
+            text("last_error"),
+            text("holder"),
+            text("lease_until"),
+        ],
+        has_first_row: false,
+    },
+    Table {
         name: "existing_key",
         columns: &[
             text("pseudonym"),

@@ -18,9 +18,9 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, api_token, audit_hold, erasure, existing_key, fhir_creation, file_policy, grant, instance,
-    issuer, node, opaque_key, placement, postgres, revocation, session, sqlite, temporary_login, token_block,
-    user, user_digest,
+    access_token, api_token, audit_hold, erasure, existing_key, feed, fhir_creation, file_policy, grant,
+    instance, issuer, node, opaque_key, placement, postgres, revocation, session, sqlite, temporary_login,
+    token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -65,6 +65,10 @@ pub enum Change {
     WipeOpaqueKey(opaque_key::Wipe),
     SeeExistingKey(existing_key::See),
     SweepExistingKeys(existing_key::Sweep),
+    BeginFeed(feed::Begin),
+    LeaseFeed(feed::Lease),
+    AdvanceFeed(feed::Advance),
+    FeedFailing(feed::Failing),
     BlockToken(token_block::Block),
     UnblockToken(token_block::Unblock),
     CreateUser(user::Create),
@@ -131,6 +135,10 @@ impl Change {
             Self::WipeOpaqueKey(change) => vec![change.statement()],
             Self::SeeExistingKey(change) => change.statements(),
             Self::SweepExistingKeys(change) => vec![change.statement()],
+            Self::BeginFeed(change) => vec![change.statement()],
+            Self::LeaseFeed(change) => vec![change.statement()],
+            Self::AdvanceFeed(change) => vec![change.statement()],
+            Self::FeedFailing(change) => vec![change.statement()],
             Self::BlockToken(change) => vec![change.statement()],
             Self::UnblockToken(change) => vec![change.statement()],
             Self::CreateUser(change) => vec![change.statement()],

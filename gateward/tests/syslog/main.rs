@@ -6,6 +6,7 @@
 #[path = "../nodes/authority.rs"]
 #[allow(dead_code, reason = "shared with the tests of nodes")]
 mod authority;
+mod feeding;
 mod line;
 mod receiving;
 mod rsyslog;

@@ -28,6 +28,12 @@ impl Rsyslog {
         send(Signal::SIGTERM, &self.0);
         wait(&mut self.0);
     }
+
+    /// Ends it at once.
+    pub fn kill(mut self) {
+        send(Signal::SIGKILL, &self.0);
+        wait(&mut self.0);
+    }
 }
 
 impl Drop for Rsyslog {

@@ -19,15 +19,20 @@ pub struct Site {
 
 impl Site {
     pub fn open() -> Self {
-        let authority = Authority::new("Node CA");
+        Self::with(Authority::new("Node CA"), "")
+    }
+
+    /// The same, whose configuration says `more`.
+    pub fn with(authority: Authority, more: &str) -> Self {
         let (tls, udp) = (free_port(), free_port());
         let installation = Installation::new();
         std::fs::write(installation.file("node-ca.pem"), &authority.certificate).unwrap();
         let file = std::fs::read_to_string(installation.config()).unwrap();
         let (before, after) = file.split_once("[admin]").unwrap();
         installation.configure(&format!("{before}node_ca = [\"node-ca.pem\"]\n[admin]{after}"));
-        installation
-            .append(&format!("[audit.syslog]\nlisten = \"127.0.0.1:{tls}\"\nudp = \"127.0.0.1:{udp}\"\n"));
+        installation.append(&format!(
+            "{more}[audit.syslog]\nlisten = \"127.0.0.1:{tls}\"\nudp = \"127.0.0.1:{udp}\"\n"
+        ));
         let site = Self { server: Server::start(installation), authority, tls, udp };
         let ca = site.server.file("node-ca.pem");
         let subject = "CN=lab,O=Ministry of Health";

@@ -29,6 +29,8 @@ pub enum SyslogWhat {
     },
     /// What a node sent cannot be read on; its connection was closed.
     StreamRefused { node: NodeName, detail: String },
+    /// Events were gone before a place that they were to be sent to took them.
+    FeedMissed { feed: String, events: u64, from: u64, to: u64 },
     /// Datagrams that came and were not kept: too many at once.
     MessagesDropped { count: u64, since: String, until: String },
 }

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0004.sql"),
     include_str!("../migrations/sqlite/0005.sql"),
     include_str!("../migrations/sqlite/0006.sql"),
+    include_str!("../migrations/sqlite/0007.sql"),
 ];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.

@@ -1,0 +1,47 @@
+//! `gateward audit feeds`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::base::time::stored;
+use crate::cli::access::block_on;
+use crate::cli::{Context, YES, no};
+use crate::server::system;
+use crate::store::{event, feed};
+
+/// Lists the places that events are sent to, and how far each of them has them; 1 where one of them fails.
+pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let access = context.access()?;
+    let reader = &access.door.store.reader;
+    let end = block_on(event::length(reader))??.map_or(0, |length| length.events);
+    let mut is_failing = false;
+    for feed in block_on(feed::all(reader))?? {
+        let waiting = end.saturating_sub(feed.position);
+        let oldest = block_on(event::from(reader, feed.position, 1))??.into_iter().next();
+        let since = oldest.and_then(|oldest| oldest.recorded_at.parse::<jiff::Timestamp>().ok());
+        let seconds = since.map_or(0, |since| system::wall_clock().duration_since(since).as_secs().max(0));
+        is_failing |= feed.failing_since.is_some();
+        let line = format!(
+            "{} position={} waiting={waiting} behind={seconds}s{}",
+            feed.name,
+            feed.position,
+            match (&feed.failing_since, &feed.last_error) {
+                (Some(since), Some(error)) => format!(" failing since {}: {error}", stored(*since)),
+                _ => String::new(),
+            }
+        );
+        let json = json!({
+            "feed": feed.name,
+            "position": feed.position,
+            "waiting": waiting,
+            "behind_seconds": seconds,
+            "updated_at": stored(feed.updated_at),
+            "failing_since": feed.failing_since.map(stored),
+            "last_error": feed.last_error,
+        });
+        context.print(out, &line, &json)?;
+    }
+    Ok(if is_failing { no() } else { YES })
+}

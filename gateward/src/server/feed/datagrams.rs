@@ -1,0 +1,34 @@
+//! Messages by UDP (RFC 5426): nothing says whether they arrive, so what was handed to the system counts as sent.
+
+use std::time::Duration;
+
+use tokio::net::{UdpSocket, lookup_host};
+
+use super::{Error, Page, Place, Sent};
+use crate::flows::feed::{message, told};
+
+/// The longest message that a datagram holds (RFC 768, and IPv4's header).
+const LONGEST: usize = 65_507;
+
+/// How long lies between two datagrams at least: a receiver that is slow drops what comes faster.
+const APART: Duration = Duration::from_micros(200);
+
+/// Sends `page`.
+pub async fn deliver(place: &Place, (host, port): (&str, u16), page: Page) -> Result<Sent, Error> {
+    let wrong = |error: std::io::Error| Place::went_wrong(&error, host);
+    let to = lookup_host((host, port)).await.map_err(wrong)?.next();
+    let to = to.ok_or_else(|| Error::There(format!("{host} has no address")))?;
+    let own = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(own).await.map_err(wrong)?;
+    for event in page.events.iter().flat_map(|recorded| told(recorded, &place.observer)) {
+        let message = message(&event, &place.observer);
+        if message.len() > LONGEST {
+            // It never would: waiting for it would hold up all others.
+            tracing::warn!(feed = place.name, bytes = message.len(), "an event is too long for a datagram");
+            continue;
+        }
+        socket.send_to(&message, to).await.map_err(wrong)?;
+        tokio::time::sleep(APART).await;
+    }
+    Ok(Sent { to: page.to(), missed: page.missed() })
+}

@@ -1,0 +1,167 @@
+//! Sends events to other places as well: each in order, from where it was, however long it was away.
+//!
+//! A task for each place, so that one that is away holds up nobody. Nothing counts as sent before it is known
+//! to be there, as far as its protocol can tell.
+
+mod batch;
+mod datagrams;
+mod page;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use self::page::Page;
+use super::gate::Opened;
+use super::tls::{Strictness, strictness};
+use super::{outwards, system, tls, trust};
+use crate::config::Config;
+use crate::config::audit::{Feed, Target};
+use crate::flows::audit::Observer;
+use crate::flows::feed::{advance, note_failing, take};
+use crate::store::CommitError;
+
+/// How long is waited where there is nothing to send.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How long is waited while another server sends.
+const NOT_OURS: Duration = Duration::from_secs(10);
+
+/// How long is waited after a failure: at first, and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// Why a place does not get what it should: the operator's, or it passes.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// Nothing can be read or noted here.
+    #[error("here: {0}")]
+    Here(String),
+    /// It cannot be reached, or does not take what it is sent.
+    #[error("{0}")]
+    There(String),
+}
+
+/// What every place needs.
+struct Place {
+    opened: Arc<Opened>,
+    feed: Feed,
+    name: String,
+    observer: Observer,
+    strictness: Strictness,
+}
+
+/// Begins to send to each place that the configuration names.
+pub fn keep(config: &Config, opened: &Arc<Opened>) -> Vec<AbortHandle> {
+    let own_name = config.audit.name.as_ref().map(ToString::to_string);
+    let observer = Observer::new(own_name.unwrap_or_else(system::host_name));
+    let place = |feed: &Feed| Place {
+        opened: Arc::clone(opened),
+        feed: feed.clone(),
+        name: feed.to.to_string(),
+        observer: observer.clone(),
+        strictness: strictness(config.mode),
+    };
+    config.audit.feed.iter().map(|feed| tokio::spawn(send(place(feed))).abort_handle()).collect()
+}
+
+/// Sends for ever.
+async fn send(place: Place) {
+    let (mut pause, mut is_failing) = (AGAIN.0, false);
+    loop {
+        match turn(&place).await {
+            Ok(Turn::Sent) => {
+                if is_failing {
+                    tracing::info!(feed = place.name, "it takes events again");
+                }
+                (pause, is_failing) = (AGAIN.0, false);
+            }
+            Ok(Turn::Idle) => tokio::time::sleep(IDLE).await,
+            Ok(Turn::NotOurs) => tokio::time::sleep(NOT_OURS).await,
+            Err(error) => {
+                if !is_failing {
+                    tracing::warn!(feed = place.name, %error, "events wait to be sent");
+                }
+                is_failing = true;
+                place.note(&error).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(AGAIN.1);
+            }
+        }
+    }
+}
+
+/// What came of one attempt.
+enum Turn {
+    Sent,
+    Idle,
+    NotOurs,
+}
+
+async fn turn(place: &Place) -> Result<Turn, Error> {
+    let door = &place.opened.door;
+    let now = || place.opened.clock.now().map_err(|unbelieved| Error::Here(unbelieved.to_string()));
+    let here = |error: &dyn std::error::Error| Error::Here(error.to_string());
+    // Looked at before the lease is taken: what is idle writes nothing.
+    let known = crate::store::feed::find(&door.store.reader, &place.name).await.map_err(|e| here(&e))?;
+    if let Some(known) = &known
+        && Page::read(place, known.position).await?.is_empty()
+    {
+        return Ok(Turn::Idle);
+    }
+    let Some(next) = take(door, &place.name, now()?).await.map_err(|e| here(&e))? else {
+        return Ok(Turn::NotOurs);
+    };
+    let page = Page::read(place, next.position).await?;
+    if page.is_empty() {
+        return Ok(Turn::Idle);
+    }
+    let sent = match &place.feed.to {
+        Target::SyslogTls { host, port } => stream::deliver(place, (host, *port), page).await?,
+        Target::SyslogUdp { host, port } => datagrams::deliver(place, (host, *port), page).await?,
+        Target::Fhir { base } => batch::deliver(place, base, page).await?,
+    };
+    match advance(door, &place.name, (next.position, sent.to, sent.missed), now()?).await {
+        Ok(()) => Ok(Turn::Sent),
+        Err(CommitError::Precondition) => Ok(Turn::NotOurs),
+        Err(error) => Err(here(&error)),
+    }
+}
+
+/// What was sent, and is known to be there.
+struct Sent {
+    /// The position of the first event that is not.
+    to: u64,
+    /// How many events before that were not there any more.
+    missed: u64,
+}
+
+impl Place {
+    /// Notes why nothing is taken; an operator sees it in the list.
+    async fn note(&self, error: &Error) {
+        let Ok(now) = self.opened.clock.now() else { return };
+        if let Err(error) = note_failing(&self.opened.door, &self.name, &error.to_string(), now).await {
+            tracing::debug!(%error, "it is not noted either");
+        }
+    }
+
+    /// Believes whom the file says, and shows our certificate; read anew, so that renewed ones are shown.
+    fn tls(&self) -> Result<rustls::ClientConfig, Error> {
+        let Feed { ca, certificate, key, .. } = &self.feed;
+        let wrong = |error: &dyn std::error::Error| Error::There(outwards::whole(error));
+        let mut config = trust::tls(true, ca.as_deref()).map_err(|error| wrong(&error))?;
+        if let Some((certificate, key)) = certificate.as_ref().zip(key.as_ref()) {
+            let loaded = tls::load(certificate, key, self.strictness).map_err(|error| wrong(&error))?;
+            config.client_auth_cert_resolver = tls::Shown::new(loaded);
+        }
+        // A session that is resumed goes on with the certificate that it began with.
+        config.resumption = rustls::client::Resumption::disabled();
+        Ok(config)
+    }
+
+    /// Says what went wrong on the way to `host`.
+    fn went_wrong(error: &(dyn std::error::Error + 'static), host: &str) -> Error {
+        Error::There(trust::what_is_wrong(error, host).unwrap_or_else(|| outwards::whole(error)))
+    }
+}

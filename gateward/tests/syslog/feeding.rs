@@ -1,0 +1,201 @@
+//! What happens here is sent to rsyslog: in order, whatever happens to it, and nothing counts before it is there.
+
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gateward::config::Config;
+use gateward::flows::audit::Observer;
+use gateward::flows::feed::{message, told};
+use gateward::flows::record::{Happened, What};
+use gateward::server::{boot, system};
+use gateward::store::event;
+use rcgen::{ExtendedKeyUsagePurpose, SanType};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::authority::{Authority, params};
+use super::cluster::ports::free_port;
+use super::rsyslog::Rsyslog;
+use super::site::Site;
+
+/// How long a target may need to have everything.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An rsyslog that takes messages by mutual TLS, and writes each as it came on a line.
+struct Target {
+    folder: TempDir,
+    port: u16,
+    driver: &'static str,
+}
+
+impl Target {
+    fn new(authority: &Authority, driver: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut params = params("localhost");
+        params.subject_alt_names = vec![SanType::DnsName("localhost".try_into().unwrap())];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let machine = authority.issue(params);
+        std::fs::write(folder.path().join("server.pem"), &machine.certificate).unwrap();
+        std::fs::write(folder.path().join("server.key"), machine.key.serialize_pem()).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), &authority.certificate).unwrap();
+        Self { folder, port: free_port(), driver }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self) -> Rsyslog {
+        let folder = self.folder.path().display();
+        let Self { port, driver, .. } = self;
+        Rsyslog::start(
+            self.folder.path(),
+            &format!(
+                "global(workDirectory=\"{folder}\" maxMessageSize=\"64k\" parser.escapeControlCharactersOnReceive=\"off\" \
+                 DefaultNetstreamDriverCAFile=\"{folder}/ca.pem\" DefaultNetstreamDriverCertFile=\"{folder}/server.pem\" \
+                 DefaultNetstreamDriverKeyFile=\"{folder}/server.key\")\n\
+                 module(load=\"imtcp\" StreamDriver.Name=\"{driver}\" StreamDriver.Mode=\"1\" \
+                 StreamDriver.AuthMode=\"x509/name\" PermittedPeer=[\"lab\"])\n\
+                 input(type=\"imtcp\" port=\"{port}\" ruleset=\"in\")\n\
+                 template(name=\"raw\" type=\"string\" string=\"%rawmsg%\\n\")\n\
+                 ruleset(name=\"in\") {{ action(type=\"omfile\" file=\"{folder}/stored\" template=\"raw\") }}\n"
+            ),
+        )
+    }
+
+    /// What is stored, each once, in the order in which it came first.
+    fn stored(&self) -> Vec<String> {
+        let text = std::fs::read(self.file("stored")).unwrap_or_default();
+        let text = String::from_utf8(text).unwrap();
+        let mut seen = std::collections::HashSet::new();
+        text.lines().filter(|line| seen.insert(line.to_owned())).map(str::to_owned).collect()
+    }
+
+    /// A site whose events go there, and which is known there by the certificate of `name`.
+    fn fed_by(&self, authority: Authority, name: &str) -> Site {
+        let (certificate, key) = authority.issue(params(name)).files(self.folder.path());
+        let feed = format!(
+            "[[audit.feed]]\nto = \"syslog+tls://localhost:{}\"\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            self.port,
+            self.file("ca.pem").display(),
+            certificate.display(),
+            key.display()
+        );
+        Site::with(authority, &feed)
+    }
+}
+
+/// Has `count` events happen, and returns what of all events is to be sent from `position` on.
+fn happen(config: &Path, count: usize) {
+    let config = Config::read(config).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (clock, random) = (system::clock(), system::random());
+        let door = boot::door(&config, boot::keys(&config).unwrap(), &clock, &random).await.unwrap();
+        for first in (0..count).step_by(500) {
+            let happened: Vec<_> = (first..count.min(first + 500))
+                .map(|number| {
+                    let detail = format!("Nr. {number}: Ærøskøbing, 東京, Пациент, \u{1F600}");
+                    Happened::done(What::AuthenticationFailed { reason: "test", detail })
+                })
+                .collect();
+            door.recorder.commit(None, Vec::new(), &happened, system::wall_clock()).await.unwrap();
+        }
+    });
+}
+
+/// The messages that all events from `position` on are sent as.
+fn expected(config: &Path, position: u64) -> Vec<String> {
+    let config = Config::read(config).unwrap();
+    let observer = Observer::new(system::host_name());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (clock, random) = (system::clock(), system::random());
+        let door = boot::door(&config, boot::keys(&config).unwrap(), &clock, &random).await.unwrap();
+        let events = event::from(&door.store.reader, position, 1_000_000).await.unwrap();
+        let told = events.iter().flat_map(|event| told(event, &observer));
+        told.map(|event| String::from_utf8(message(&event, &observer)).unwrap()).collect()
+    })
+}
+
+/// What the list says of the only place.
+fn feed(site: &Site) -> Option<Value> {
+    site.server.command(&["audit", "feeds", "--format", "json"]).json().into_iter().next()
+}
+
+#[track_caller]
+fn until(what: &str, site: &Site, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: {:?} {}", feed(site), site.server.log());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Where a new place begins: once it stands in the list.
+fn beginning(site: &Site) -> u64 {
+    until("it begins", site, || feed(site).is_some());
+    feed(site).unwrap()["position"].as_u64().unwrap()
+}
+
+#[test]
+fn rsyslog_has_every_event_byte_for_byte_though_it_is_killed_and_restarted_meanwhile() {
+    for (driver, count) in [("ossl", 10_000), ("gtls", 1_000)] {
+        let authority = Authority::new("Node CA");
+        let target = Target::new(&authority, driver);
+        let site = target.fed_by(authority, "lab");
+        let first = beginning(&site);
+        let config = site.server.config();
+        let rsyslog = target.start();
+        happen(&config, count / 2);
+        until("some are stored", &site, || target.stored().len() > count / 10);
+        rsyslog.kill();
+        happen(&config, count / 2);
+        until("it is seen to be away", &site, || feed(&site).unwrap()["last_error"].is_string());
+        let rsyslog = target.start();
+        until("all are there", &site, || feed(&site).unwrap()["waiting"] == 0);
+        rsyslog.stop();
+        let (stored, expected) = (target.stored(), expected(&config, first));
+        assert!(expected.len() >= count);
+        assert_eq!(stored.len(), expected.len());
+        assert!(stored == expected, "{driver}: another order, or other bytes");
+    }
+}
+
+#[test]
+fn what_a_target_refuses_by_our_certificate_counts_as_sent_nowhere() {
+    for driver in ["ossl", "gtls"] {
+        let authority = Authority::new("Node CA");
+        let target = Target::new(&authority, driver);
+        let site = target.fed_by(authority, "stranger");
+        let first = beginning(&site);
+        let _rsyslog = target.start();
+        happen(&site.server.config(), 10);
+        std::thread::sleep(Duration::from_secs(12));
+        let listed = site.server.command(&["audit", "feeds", "--format", "json"]);
+        let feed = listed.json().remove(0);
+        assert_eq!((listed.status, &feed["position"]), (1, &first.into()), "{driver}: {feed}");
+        assert!(feed["last_error"].is_string() && feed["waiting"].as_u64() >= Some(10), "{feed}");
+        assert_eq!(target.stored(), [""; 0], "{driver}");
+    }
+}
+
+#[test]
+fn datagrams_carry_the_same_messages() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let to = socket.local_addr().unwrap().port();
+    let site = Site::with(
+        Authority::new("Node CA"),
+        &format!("[audit]\nfeed = [\"syslog+udp://127.0.0.1:{to}\"]\n"),
+    );
+    let first = beginning(&site);
+    happen(&site.server.config(), 20);
+    let mut piece = [0; 65_535];
+    for expected in expected(&site.server.config(), first) {
+        let length = socket.recv(&mut piece).unwrap();
+        assert_eq!(std::str::from_utf8(&piece[..length]).unwrap(), expected);
+    }
+    until("it is noted", &site, || feed(&site).unwrap()["waiting"] == 0);
+}
