@@ -5,16 +5,15 @@
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use audit_log::verify_export;
 use audit_log::{
-    Checkpoint, Edge, Entry, Event, FORMAT_VERSION, Footer, Hash, Header, Hex, Line, PersonalHash,
+    Checkpoint, Edge, Entry, Event, ExportWriter, FORMAT_VERSION, Hash, PersonalHash, Row, Salted, Signer,
 };
-use audit_log::{Signer, verify_export};
-use serde_json::value::RawValue;
 
 const ORIGIN: &str = "cr.example.org/log";
 const INSTANCE: &str = "0193507a-0000-7000-8000-000000000002";
@@ -67,11 +66,8 @@ fn append(events: u64) {
 
 /// Events as requests for a patient make them.
 fn write_export(path: &Path, events: u64) -> Result<Checkpoint, Box<dyn Error>> {
-    let mut file = BufWriter::new(File::create(path)?);
-    let header =
-        Header { audit_export: 1, origin: ORIGIN.into(), first: 0, edge: Hex(Edge::default().to_bytes()) };
-    writeln!(file, "{}", serde_json::to_string(&header)?)?;
     let mut edge = Edge::default();
+    let mut export = ExportWriter::begin(BufWriter::new(File::create(path)?), ORIGIN, &edge)?;
     for position in 0..events {
         let id = format!("0193507a-0000-7000-8000-{position:012x}");
         // A thousand a second.
@@ -99,30 +95,23 @@ fn write_export(path: &Path, events: u64) -> Result<Checkpoint, Box<dyn Error>> 
         };
         let entry = event.entry(&salt, personal_hash);
         edge.append(Hash::of_leaf(&entry), |_| ());
-        let (body, personal) = (RawValue::from_string(body)?, RawValue::from_string(personal)?);
-        let line = Line {
+        export.write(&Row {
             position,
             id: &id,
             format_version: FORMAT_VERSION,
             instance: INSTANCE,
             occurred_at,
             recorded_at,
-            salt: Some(Hex(salt)),
-            body: Some(&body),
-            personal_salt: Some(Hex(salt)),
-            personal: Some(&personal),
-            personal_hash: Hex(personal_hash.0),
-            entry: Hex(entry.0),
+            body: Some(Salted { salt, text: &body }),
+            personal: Some(Salted { salt, text: &personal }),
+            personal_hash,
+            entry,
             erasure: None,
-        };
-        serde_json::to_writer(&mut file, &line)?;
-        file.write_all(b"\n")?;
+        })?;
     }
     let checkpoint = Checkpoint::of(ORIGIN, &edge)?;
     let note = checkpoint.sign(&Signer::from_seed(ORIGIN, &[1; 32])?)?;
-    let footer = Footer { events, checkpoint: Some(note), consistency: Vec::new() };
-    writeln!(file, "{}", serde_json::to_string(&footer)?)?;
-    file.flush()?;
+    export.finish(Some((note, &[])))?;
     Ok(checkpoint)
 }
 

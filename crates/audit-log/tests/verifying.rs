@@ -264,6 +264,17 @@ fn a_file_that_is_no_export_is_no_finding_about_the_log() {
     assert!(verify_export(text.as_bytes(), &[], &keys()).unwrap().origin == ORIGIN);
 }
 
+#[test]
+fn what_no_line_can_hold_is_not_exported() {
+    let mut export = audit_log::ExportWriter::begin(Vec::new(), ORIGIN, &Edge::default()).unwrap();
+    for body in ["{\"kind\":", "{} ", " {}", "{\n}", "{}{}", ""] {
+        let row = Stored::with_body(0, body.to_owned());
+        assert!(export.write(&row.row()).is_err(), "{body:?}");
+    }
+    let bare = export.finish(None).unwrap();
+    assert_eq!(verify_export(&bare[..], &[], &[]).unwrap().verified.edge.size(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -3,11 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use audit_log::{
-    Checkpoint, Edge, Entry, Event, FORMAT_VERSION, Footer, Hash, Hashes, Header, Hex, Line, PersonalHash,
-};
+use audit_log::{Checkpoint, Edge, Entry, Event, ExportWriter, FORMAT_VERSION, Hash, Hashes, PersonalHash};
 use audit_log::{Plan, Row, Salted, Signer, VerifierKey};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 pub const ORIGIN: &str = "cr.example.org/log";
@@ -105,27 +102,6 @@ impl Stored {
             erasure: self.erasure,
         }
     }
-
-    fn line(&self) -> String {
-        let raw = |text: &'_ Option<String>| text.clone().map(|text| RawValue::from_string(text).unwrap());
-        let (body, personal) = (raw(&self.body), raw(&self.personal));
-        let line = Line {
-            position: self.position,
-            id: &self.id,
-            format_version: FORMAT_VERSION,
-            instance: INSTANCE,
-            occurred_at: &self.recorded_at,
-            recorded_at: &self.recorded_at,
-            salt: self.salt.map(Hex),
-            body: body.as_deref(),
-            personal_salt: self.personal_salt.map(Hex),
-            personal: personal.as_deref(),
-            personal_hash: Hex(self.personal_hash.0),
-            entry: Hex(self.entry.0),
-            erasure: self.erasure,
-        };
-        serde_json::to_string(&line).unwrap() + "\n"
-    }
 }
 
 /// What is kept of the tree.
@@ -167,17 +143,13 @@ pub fn rows(count: u64) -> Vec<Stored> {
 /// Writes the export of `shown`, which begin at `first`, out of a log whose events are `all`.
 pub fn export(all: &[Stored], first: usize, shown: &[Stored]) -> String {
     let edge = Tree::over(&all[..first]).edge;
-    let header =
-        Header { audit_export: 1, origin: ORIGIN.into(), first: first as u64, edge: Hex(edge.to_bytes()) };
     let (old, new) = ((first + shown.len()) as u64, all.len() as u64);
     let tree = Tree::over(all);
-    let consistency = Plan::consistency(old, new).unwrap().proof(&tree).unwrap();
-    let footer = Footer {
-        events: shown.len() as u64,
-        checkpoint: Some(tree.checkpoint().sign(&signer()).unwrap()),
-        consistency: consistency.iter().map(ToString::to_string).collect(),
-    };
-    let lines: String = shown.iter().map(Stored::line).collect();
-    let (header, footer) = (serde_json::to_string(&header).unwrap(), serde_json::to_string(&footer).unwrap());
-    format!("{header}\n{lines}{footer}\n")
+    let proof = Plan::consistency(old, new).unwrap().proof(&tree).unwrap();
+    let note = tree.checkpoint().sign(&signer()).unwrap();
+    let mut export = ExportWriter::begin(Vec::new(), ORIGIN, &edge).unwrap();
+    for row in shown {
+        export.write(&row.row()).unwrap();
+    }
+    String::from_utf8(export.finish(Some((note, &proof))).unwrap()).unwrap()
 }
