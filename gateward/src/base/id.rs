@@ -62,6 +62,18 @@ uuid_id!(
     EventId,
     "event id"
 );
+impl EventId {
+    /// Names what another machine recorded under an id of its own: the same name each time that it tells it
+    /// (UUID of version 8, RFC 9562 section 5.8).
+    pub fn of_another(machine: &str, id: &str) -> Self {
+        let text = format!("event of another\0{machine}\0{id}");
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.as_ref()[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
 uuid_id!(
     /// Names the events of one request.
     TransactionId,

@@ -15,6 +15,11 @@ pub enum Kind {
     Ckan,
 }
 
+impl Kind {
+    /// As what the log of events itself is granted: its actions are those of a FHIR server.
+    pub const OF_THE_LOG: Self = Self::Fhir;
+}
+
 /// What happens to CKAN's own keys, which were given out before there were any of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,6 +2,7 @@
 //!
 //! Whoever reads the log is recorded in it first; where that cannot be done, nothing is shown.
 
+mod export;
 mod feeds;
 mod reading;
 mod report;
@@ -38,6 +39,7 @@ pub(super) enum Audit {
     Report(report::Report),
     /// List the places that events are sent to, and how far each has them; exit status 1 where one of them fails.
     Feeds,
+    Export(export::Export),
     /// Count requests, bytes and persons, for reports; nobody is named.
     ///
     /// A request counts once, in the month in which its answer ended. A line that counts few persons
@@ -98,6 +100,7 @@ impl Audit {
     pub(super) fn knows(&self, format: AskedFormat) -> bool {
         match self {
             Self::Report(_) => matches!(format, AskedFormat::Csv | AskedFormat::Html),
+            Self::Export(_) => matches!(format, AskedFormat::Csv | AskedFormat::FhirBundle),
             Self::Search(_)
             | Self::Show { .. }
             | Self::Feeds
@@ -114,6 +117,7 @@ impl Audit {
             Self::Usage(usage) => usage.run(context, out),
             Self::Report(report) => report.run(context, out),
             Self::Feeds => feeds::run(context, out),
+            Self::Export(export) => export.run(context, out),
             Self::Show { name, from } => show(name, from, context, out),
             Self::Expire(expire) => expire.run(context, out),
             Self::Erase(erase) => erase.run(context, out),

@@ -156,9 +156,9 @@ fn extent(row: &GrantRow) -> String {
 
 impl Create {
     fn rule(&self, config: &Config) -> anyhow::Result<Rule> {
-        let service = config.service.iter().find(|service| service.name() == self.service);
-        let service =
-            service.with_context(|| format!("there is no service {} in the configuration", self.service))?;
+        let kind = config.kind_of(&self.service);
+        let kind =
+            kind.with_context(|| format!("there is no service {} in the configuration", self.service))?;
         let Whom { group, mail, mail_domain, user, node, oidc } = self.whom.clone();
         let oidc = oidc.and_then(|oidc| <[String; 2]>::try_from(oidc).ok()).map(Into::into);
         let subject = Subject::one_of(policy::Whom { group, mail, mail_domain, user, node, oidc })?;
@@ -168,6 +168,6 @@ impl Create {
             resources: self.resources.clone(),
             own: self.own,
         };
-        Ok(Rule::new(subject, self.service.clone(), service.kind, extent)?)
+        Ok(Rule::new(subject, self.service.clone(), kind, extent)?)
     }
 }

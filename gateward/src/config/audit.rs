@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub use self::feed::{Feed, Target};
 use super::Tls;
 use crate::base::host::HostName;
+use crate::base::kind::Kind;
+use crate::base::name::{ServiceName, UrlPath};
 use crate::base::period::Period;
 
 /// What is done with the log besides keeping it.
@@ -20,11 +22,16 @@ pub struct Audit {
     pub name: Option<HostName>,
     /// How long the log is kept; for ever unless named.
     pub keep: Option<Period>,
+    /// Where nodes with a grant on [`AUDIT`] read the log and send events of their own, on the public listener.
+    pub fhir: Option<UrlPath>,
     /// Where events are sent as well, each place by itself.
     pub feed: Vec<Feed>,
     /// Where audit messages of others are received (IHE ITI-20).
     pub syslog: Option<SyslogReceiver>,
 }
+
+/// What grants on the log itself name as their service.
+pub const AUDIT: &str = "audit";
 
 /// Where audit messages of others are received.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,6 +58,11 @@ impl Audit {
             }
         }
         Ok(())
+    }
+
+    /// The kind of the service that grants on the log name, where it stands somewhere.
+    pub(super) fn kind_of(&self, service: &ServiceName) -> Option<Kind> {
+        (self.fhir.is_some() && service.as_str() == AUDIT).then_some(Kind::OF_THE_LOG)
     }
 
     pub(super) fn anchor(&mut self, folder: &Path) {

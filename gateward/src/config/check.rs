@@ -1,5 +1,6 @@
 //! Whether what stands in a file goes together: what each part says alone, its own type looked at.
 
+use super::AUDIT;
 use super::{Config, Listen, Oidc, ServiceConfig, Wrong, listen, nodes};
 use crate::base::name::UrlPath;
 
@@ -92,6 +93,13 @@ impl Config {
     }
 
     fn check_services(&self, text: &str) -> Result<(), Wrong> {
+        if let Some(service) = self.service.iter().find(|service| service.name().as_str() == AUDIT)
+            && self.audit.fhir.is_some()
+        {
+            let reason =
+                "audit is what grants on the log itself name: give this service another name".to_owned();
+            return Err(Wrong::at(text, service.name().as_str(), reason));
+        }
         if let Some(service) = twice(&self.service, ServiceConfig::name) {
             let name = service.name();
             return Err(Wrong::at(text, name.as_str(), format!("there are two services {name}")));
@@ -152,7 +160,7 @@ impl Config {
         for grant in &self.grant {
             let service = grant.service.as_str();
             grant.check().map_err(|reason| Wrong::at(text, service, reason))?;
-            if self.service.iter().all(|service| service.name() != grant.service) {
+            if self.kind_of(&grant.service).is_none() {
                 return Err(Wrong::at(text, service, format!("there is no service {service}")));
             }
         }

@@ -47,10 +47,11 @@ use std::path::{Path, PathBuf};
 use backup_manifest::VerifierKey;
 use serde::Deserialize;
 
-use crate::base::name::UrlPath;
+use crate::base::kind::Kind;
+use crate::base::name::{ServiceName, UrlPath};
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
-pub use audit::Audit;
+pub use audit::{AUDIT, Audit};
 pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use grant::{Grant, OidcPerson};
@@ -304,15 +305,25 @@ impl Config {
         self.listen.as_ref().zip(self.admin.as_ref())
     }
 
+    /// The kind of a service that grants can name; `None` where there is no such service.
+    pub fn kind_of(&self, service: &ServiceName) -> Option<Kind> {
+        let found = self.service.iter().find(|one| one.name() == *service);
+        found.map(|one| one.kind).or_else(|| self.audit.kind_of(service))
+    }
+
     /// What of the public listener's paths is ours, and no service's, with all that is below.
-    pub fn own_places(&self) -> [(UrlPath, &'static str); 4] {
+    pub fn own_places(&self) -> Vec<(UrlPath, &'static str)> {
         let ours = |path: &str| UrlPath::try_from(path.to_owned()).expect("it is a path");
+        let log = self.audit.fhir.clone().map(|path| (path, "the place where nodes read the log"));
         [
             (self.exchange.path.clone(), "the exchange"),
             (ours(LOGIN_PAGE), "our login page"),
             (ours(VERSION), "the place where our version stands"),
             (ours(VERIFY), "the place where proxies ask"),
         ]
+        .into_iter()
+        .chain(log)
+        .collect()
     }
 
     /// Takes relative paths from the file's own folder, wherever the program was started.

@@ -84,6 +84,7 @@ struct Key {
     login: hmac::Key,
     seal: LessSafeKey,
     pseudonym: hmac::Key,
+    index: hmac::Key,
     nonce: Zeroizing<[u8; 32]>,
     manifest: Signer,
 }
@@ -162,6 +163,7 @@ impl Key {
             login: hmac_key("temporary logins"),
             seal: LessSafeKey::new(seal),
             pseudonym: hmac_key("pseudonyms"),
+            index: hmac_key("audit index"),
             nonce: derive(&secret, "nonces"),
             manifest: Signer::from_seed(MANIFEST_SIGNER, &derive(&secret, "backup manifest"))
                 .expect("a word is a name"),
@@ -226,6 +228,18 @@ impl Keyring {
         context.update(b"\0");
         context.update(mail.as_bytes());
         HEXLOWER.encode(&context.sign().as_ref()[..16])
+    }
+
+    /// Makes what stands in the index of the log for a parameter and its value: worth nothing without the
+    /// keyring. The oldest key makes it, so that rotation leaves the index as it is.
+    pub fn index_term(&self, parameter: &str, value: &str) -> i64 {
+        let mut context = hmac::Context::with_key(&self.keys[0].index);
+        context.update(parameter.as_bytes());
+        context.update(b"\0");
+        context.update(value.as_bytes());
+        let tag = context.sign();
+        let first = tag.as_ref().first_chunk().expect("a hash of SHA-256 has 32 bytes");
+        i64::from_be_bytes(*first)
     }
 
     /// Seals `plain` for `place` with the active key (AES-256-GCM): key id, nonce, ciphertext.

@@ -122,6 +122,31 @@ impl Recorder {
         Ok(())
     }
 
+    /// Commits what is made from the log, behind it. What fails is no gap: nobody was refused anything.
+    ///
+    /// # Errors
+    ///
+    /// See [`CommitError`].
+    pub async fn index(&self, change: Change) -> Result<(), CommitError> {
+        self.writer.commit(Proposal { decided_under: None, changes: vec![change], events: Vec::new() }).await
+    }
+
+    /// Commits what others told, under ids that say so; decided under `decided_under`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CommitError`].
+    pub async fn keep(
+        &self,
+        decided_under: Option<Revision>,
+        told: &[(EventId, Happened)],
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let event = |(id, happened): &(EventId, Happened)| NewEvent { id: *id, ..self.event(happened, now) };
+        let events = told.iter().map(event).collect();
+        self.writer.commit(Proposal { decided_under, changes: Vec::new(), events }).await
+    }
+
     /// Counts something that was refused because it could not be recorded.
     pub fn note_failure(&self, at: Timestamp, reason: &str) {
         let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);

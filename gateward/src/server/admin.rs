@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -11,8 +11,11 @@ use serde_json::json;
 use super::accept::prefers_json;
 use super::answer::{self, Answered, Problem, SERVICE_VERSION};
 use super::connection::CameFrom;
-use super::gate::Gate;
+use super::fhir_api;
+use super::gate::{Gate, Opened};
 use super::listener::Answer;
+use super::request_body::{self, LargeBodies};
+use super::settle::Undone;
 use crate::base::address::ClientAddress;
 use crate::flows::authenticate::basic;
 use crate::flows::clean_up::clean_up;
@@ -24,12 +27,16 @@ use crate::flows::placement::{Pending, sweep};
 #[derive(Debug)]
 pub struct Admin {
     gate: Arc<Gate>,
+    large: LargeBodies,
 }
+
+/// Where auditors read the log as FHIR AuditEvents.
+const FHIR: &str = "/fhir";
 
 impl Admin {
     /// Answers for `gate`.
     pub fn new(gate: Arc<Gate>) -> Self {
-        Self { gate }
+        Self { gate, large: LargeBodies::default() }
     }
 }
 
@@ -39,7 +46,7 @@ impl Answer for Admin {
         request: Request<Incoming>,
         CameFrom { address, .. }: CameFrom,
     ) -> Answered {
-        let (head, _) = request.into_parts();
+        let (head, body) = request.into_parts();
         match head.uri.path() {
             "/healthz" => answer::text(StatusCode::OK, "alive\n"),
             "/readyz" => match self.gate.ready() {
@@ -48,7 +55,7 @@ impl Answer for Admin {
                     answer::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n"))
                 }
             },
-            _ => self.for_operators(&head, address).await,
+            _ => self.for_operators(&head, body, address).await,
         }
     }
 
@@ -58,7 +65,12 @@ impl Answer for Admin {
 }
 
 impl Admin {
-    async fn for_operators(&self, head: &http::request::Parts, address: ClientAddress) -> Answered {
+    async fn for_operators(
+        &self,
+        head: &http::request::Parts,
+        body: Incoming,
+        address: ClientAddress,
+    ) -> Answered {
         let opened = match self.gate.opened() {
             Ok(opened) => opened,
             Err(reason) => return Problem::shut(&reason).answer(),
@@ -82,12 +94,53 @@ impl Admin {
                 answer::text(StatusCode::OK, format!("{SERVICE_VERSION}: logged in as {}\n", operator.name()))
             }
             "/cleanup" => answer_cleanup(&opened.door, head, &operator, now).await,
+            path if path == FHIR || path.starts_with("/fhir/") => {
+                self.answer_log(&opened, head, body, &operator, (address, now)).await
+            }
             _ => Problem::new(StatusCode::NOT_FOUND, "no-page", "There is no page at this path.").answer(),
         };
         let (method, path, status) = (head.method.as_str(), head.uri.path(), answered.status().as_u16());
         match operate::record(&opened.door, &operator, Asked { method, path, status, address }, now).await {
             Ok(()) => answered,
             Err(error) => answer::shut(&error).answer(),
+        }
+    }
+}
+
+impl Admin {
+    /// Answers who reads the log: auditors and administrators.
+    async fn answer_log(
+        &self,
+        opened: &Opened,
+        head: &http::request::Parts,
+        body: Incoming,
+        operator: &Operator,
+        (address, now): (ClientAddress, Timestamp),
+    ) -> Answered {
+        let held = match request_body::read(body, fhir_api::MOST, &self.large).await {
+            Ok(held) => held,
+            Err(problem) => return answer::closing(fhir_api::refused(problem)),
+        };
+        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let asked = fhir_api::Asked {
+            method: &head.method,
+            rest: &head.uri.path()[FHIR.len()..],
+            query: head.uri.query(),
+            fields: &head.headers,
+            body: &held.bytes,
+            base: &format!("https://{host}{FHIR}"),
+        };
+        let asker = fhir_api::Asker {
+            who: operator.name(),
+            address,
+            decided_under: None,
+            may_read: operator.role().may_read_the_log(),
+            may_send: None,
+        };
+        match fhir_api::answer(opened, &asked, &asker, now).await {
+            Ok(answered) => answered,
+            Err(Undone::Said(problem)) => fhir_api::refused(problem),
+            Err(Undone::Again(error)) => fhir_api::refused(answer::shut(&error)),
         }
     }
 }

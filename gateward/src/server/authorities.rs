@@ -97,6 +97,6 @@ pub fn files(config: &Config) -> impl Iterator<Item = &Path> {
 pub fn are_asked_for(config: &Config) -> bool {
     use crate::config::service::Requirement::{Either, Node};
     let wants = |required: &[_]| required.iter().any(|required| matches!(required, Node | Either));
-    let by_anybody = !config.node_ca.is_empty() || config.verify.is_some();
+    let by_anybody = !config.node_ca.is_empty() || config.verify.is_some() || config.audit.fhir.is_some();
     by_anybody || config.service.iter().any(|service| wants(&service.require))
 }

@@ -17,11 +17,12 @@ pub use self::files::{issuers, keyring, keyring_text, read, secret_text};
 pub use self::needs::{Need, check_digests, check_keys_in_use, keys_in_use};
 use super::oidc;
 use crate::base::id::InstanceId;
+use crate::base::kind::Kind;
 use crate::base::postgres_url::PostgresUrl;
 use crate::base::random::Random;
 use crate::base::sha256::Sha256;
 use crate::base::time::Clock;
-use crate::config::{self, Config, Grant, Mode, ServiceConfig, StatusStyle, SystemUser};
+use crate::config::{self, Config, Grant, Mode, StatusStyle, SystemUser};
 use crate::flows::admit::Doubtful;
 use crate::flows::api_tokens::Proven;
 use crate::flows::door::{Door, WithoutGroup};
@@ -42,7 +43,7 @@ use crate::store::resif::Resif;
 ///
 /// [`NotARule`].
 pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
-    let rule = |service: &ServiceConfig, grant: &Grant| {
+    let rule = |kind: Kind, grant: &Grant| {
         let whom = Whom {
             group: grant.group.as_ref().map(|group| group.0.clone()),
             mail: grant.mail.as_ref().map(|mail| mail.0.clone()),
@@ -57,13 +58,11 @@ pub fn rules(config: &Config) -> Result<Vec<Rule>, NotARule> {
             resources: grant.resources.clone(),
             own: grant.own,
         };
-        Rule::new(Subject::one_of(whom)?, service.name(), service.kind, extent)
+        Rule::new(Subject::one_of(whom)?, grant.service.clone(), kind, extent)
     };
     // A grant of a service that is not there did not pass the configuration.
-    let services = || config.service.iter();
-    let granted = config.grant.iter().filter_map(|grant| {
-        services().find(|service| service.name() == grant.service).map(|service| rule(service, grant))
-    });
+    let granted =
+        config.grant.iter().filter_map(|grant| config.kind_of(&grant.service).map(|kind| rule(kind, grant)));
     granted.collect()
 }
 

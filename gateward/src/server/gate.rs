@@ -11,7 +11,9 @@ use super::handshake::Failing;
 use super::htdigest::Htdigest;
 use super::services::Protected;
 use super::watch::Seen;
+use crate::base::name::UrlPath;
 use crate::base::time::{Clock, Unbelieved};
+use crate::flows::audit::Observer;
 use crate::flows::door::Door;
 
 /// Everything that requests need, once it is there.
@@ -27,6 +29,10 @@ pub struct Opened {
     pub verify_uids: Vec<u32>,
     /// Proxies say which certificate their clients showed.
     pub verify_certificates: bool,
+    /// What this installation is called where events of many are gathered.
+    pub observer: Observer,
+    /// Where nodes read the log, on the public listener.
+    pub audit_path: Option<UrlPath>,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.

@@ -15,6 +15,7 @@ use super::connection::CameFrom;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
 use super::login_page::{LOGIN, LOGOUT};
+use super::node_log;
 use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
 use super::route::{is_misdirected, route};
@@ -77,6 +78,9 @@ impl Answer for Public {
             let question = Question { opened: &opened, head: &head, from: &from, trusted };
             let answered = question.answer().await;
             return dropping(body, Unwanted::of(&head), answered).await;
+        }
+        if let Some(rest) = opened.audit_path.as_ref().and_then(|path| path.strip(head.uri.path())) {
+            return node_log::answer(&opened, &rest, (&head, body), &from, &self.large).await;
         }
         let services = Arc::clone(&opened.services);
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());

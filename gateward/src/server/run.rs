@@ -24,6 +24,7 @@ use super::housekeeping::{keep_house, lease};
 use super::htdigest::{self, Htdigest};
 use super::inventory;
 use super::listener::{Listener, listen};
+use super::log_index;
 use super::oidc;
 use super::openhim;
 use super::peer::Proxies;
@@ -34,6 +35,7 @@ use super::retention;
 use super::services;
 use super::socket::Socket;
 use super::syslog;
+use super::system;
 use super::tls::{self, Shown, strictness};
 use super::watch::Seen;
 use crate::base::random::Random;
@@ -264,6 +266,8 @@ async fn try_open(
         services,
         verify_uids: boot::verify_uids(config)?,
         verify_certificates: config.verify.as_ref().is_some_and(|verify| verify.client_certificate),
+        observer: system::observer(config),
+        audit_path: config.audit.fhir.clone(),
         clock: clock.clone(),
         seen,
         running: running.clone(),
@@ -341,6 +345,7 @@ fn run_beside(
     let file = config.store.file().map(Path::to_owned);
     let mut tasks = vec![
         tokio::spawn(keep_house(theirs(), now)).abort_handle(),
+        tokio::spawn(log_index::keep(theirs())).abort_handle(),
         tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
         tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
         tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use crate::base::random::Random;
 use crate::base::steady::SteadyClock;
 use crate::base::time::Clock;
+use crate::config::Config;
+use crate::flows::audit::Observer;
 
 /// Reads the wall clock.
 #[expect(clippy::disallowed_methods, reason = "here the time comes in; everywhere else it is an argument")]
@@ -34,6 +36,15 @@ fn locked(steady: &Mutex<SteadyClock>) -> MutexGuard<'_, SteadyClock> {
 pub fn host_name() -> String {
     nix::unistd::gethostname()
         .map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Names this installation, as the configuration does.
+pub fn observer(config: &Config) -> Observer {
+    config
+        .audit
+        .name
+        .as_ref()
+        .map_or_else(|| Observer::new(host_name()), |name| Observer::new(name.to_string()))
 }
 
 /// Makes the random source of a program: the operating system's.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::reader::Query;
 use super::sql::{Row, Statement, Unfit, values};
-use super::{Error, Reader};
+use super::{Error, Reader, audit_term};
 use crate::base::id::ErasureId;
 
 const TABLE: &str = "erasure";
@@ -191,6 +191,7 @@ impl Step {
                      transaction_id = NULL, reference = NULL WHERE position BETWEEN ?1 AND ?2",
                     values![first, last],
                 ),
+                audit_term::forget(first, last),
             ]
         });
         let personal = self.personal.iter().flat_map(|(first, last)| {
@@ -204,6 +205,7 @@ impl Step {
                     "UPDATE event SET personal_salt = NULL, personal = NULL WHERE position BETWEEN ?1 AND ?2",
                     values![first, last],
                 ),
+                audit_term::forget(first, last),
             ]
         });
         std::iter::once(moved).chain(whole).chain(personal).collect()

@@ -198,6 +198,11 @@ impl Search {
         Ok(Self { reader: reader.clone(), filter, next, end })
     }
 
+    /// How many events it looks at; all of them come where the filter names only times.
+    pub fn positions(&self) -> usize {
+        usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(0)
+    }
+
     /// Returns the next events; none when there are no more.
     ///
     /// # Errors
@@ -307,6 +312,22 @@ pub async fn from(reader: &Reader, position: u64, most: u32) -> Result<Vec<Recor
     let position = i64::try_from(position).unwrap_or(i64::MAX);
     let sql = format!("SELECT {COLUMNS} FROM event WHERE position >= ?1 ORDER BY position LIMIT ?2");
     reader.all(Query::of("event", &sql, values![position, most]), recorded).await
+}
+
+/// Returns the events at `positions`, in the order of the log.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn at_positions(reader: &Reader, positions: &[i64]) -> Result<Vec<Recorded>, Error> {
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<_> = (1..=positions.len()).map(|place| format!("?{place}")).collect();
+    let sql =
+        format!("SELECT {COLUMNS} FROM event WHERE position IN ({}) ORDER BY position", places.join(", "));
+    let values = positions.iter().map(|position| Value::from(*position)).collect();
+    reader.all(Query::of("event", &sql, values), recorded).await
 }
 
 /// Returns the events that `name` (an event's id, a transaction's id or a reference) stands for,

@@ -7,6 +7,7 @@
 pub mod access_token;
 pub mod api_token;
 pub mod audit_hold;
+pub mod audit_term;
 pub mod copy;
 pub mod dumped;
 pub mod erasure;

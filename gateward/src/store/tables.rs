@@ -1,7 +1,7 @@
 //! Every table with its columns, for what carries all of them; and pages of their rows.
 //!
-//! Both engines have these tables. Besides them each has `schema_state`, and PostgreSQL `log_head`,
-//! which is made from `event`.
+//! Both engines have these tables. Besides them each has `schema_state`, `audit_index` and `audit_term`, and
+//! PostgreSQL `log_head`, which are made from `event`.
 
 use super::Error;
 use super::sql::{Row, Unfit};

@@ -18,9 +18,9 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, api_token, audit_hold, erasure, existing_key, feed, fhir_creation, file_policy, grant,
-    instance, issuer, node, opaque_key, placement, postgres, revocation, session, sqlite, temporary_login,
-    token_block, user, user_digest,
+    access_token, api_token, audit_hold, audit_term, erasure, existing_key, feed, fhir_creation, file_policy,
+    grant, instance, issuer, node, opaque_key, placement, postgres, revocation, session, sqlite,
+    temporary_login, token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -110,6 +110,7 @@ pub enum Change {
     FinishErasure(erasure::Finish),
     CreateHold(Box<audit_hold::Create>),
     ReleaseHold(audit_hold::Release),
+    AddAuditTerms(audit_term::Add),
 }
 
 impl Change {
@@ -180,6 +181,7 @@ impl Change {
             Self::FinishErasure(change) => vec![change.statement()],
             Self::CreateHold(change) => vec![change.statement()],
             Self::ReleaseHold(change) => vec![change.statement()],
+            Self::AddAuditTerms(change) => change.statements(),
         }
     }
 }

@@ -65,3 +65,26 @@ async fn a_report_on_a_person_has_a_line_for_each_request_in_every_form() {
     assert!(!door.command(&["login", "list", "--format", "csv"]).1);
     assert!(!door.command(&["audit", "search", "--format", "html"]).1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_exported_is_recorded_first_and_whole_in_each_form() {
+    let door = Installation::open().await;
+    let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    let before = door.events().len();
+    let file = door.path("log.csv");
+    let out = file.to_str().unwrap();
+    assert!(door.command(&["audit", "export", "--format", "csv", "--out", out]).1);
+    let csv = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(csv.lines().count(), before + 1);
+    assert!(!door.command(&["audit", "export", "--format", "csv", "--out", out]).1, "what is there stays");
+    let (bundle, _) = door.command(&["audit", "export", "--format", "fhir-bundle"]);
+    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let read = door.bodies("log_read");
+    assert_eq!(read.len(), 2, "what was not made was not recorded either");
+    assert!(read.iter().all(|read| read["how"] == "export"));
+    assert_eq!(read[0]["events"], before);
+    assert_eq!(bundle["entry"].as_array().unwrap().len(), before + 1);
+    let (none, _) = door.command(&["audit", "export", "--format", "fhir-bundle", "--until", "2020-01-01"]);
+    assert!(serde_json::from_str::<Value>(&none).unwrap()["entry"].is_null());
+}

@@ -65,8 +65,11 @@ fn every_kind_of_event_is_described_once() {
         let words = std::fs::read_to_string(root().join("gateward/src/flows/record").join(file)).unwrap();
         words.split(head).nth(1).unwrap().split("\n}").next().unwrap().to_owned()
     };
-    let mut all = variants("words.rs", "pub enum What {").replace("\n    Backup(BackupWhat),", "");
+    let mut all = variants("words.rs", "pub enum What {")
+        .replace("\n    Backup(BackupWhat),", "")
+        .replace("\n    Syslog(SyslogWhat),", "");
     all.push_str(&variants("backup.rs", "pub enum BackupWhat {"));
+    all.push_str(&variants("syslog.rs", "pub enum SyslogWhat {"));
     let formats = std::fs::read_to_string(root().join("docs/formats.md")).unwrap();
     let table = formats.split("| kind | what happened |").nth(1).unwrap().split("\n\n").next().unwrap();
     let first_cells: Vec<&str> = table.lines().filter_map(|row| row.split('|').nth(1)).collect();

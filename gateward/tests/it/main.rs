@@ -9,6 +9,7 @@
 mod access_tokens;
 mod api_tokens;
 mod architecture;
+mod audit_fhir;
 mod audit_reading;
 mod documents;
 mod grants;

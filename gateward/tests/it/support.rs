@@ -143,6 +143,16 @@ impl Installation {
         Client::trusting(&ca).unwrap().connect(public).await.unwrap()
     }
 
+    /// Asks the listener for operators, as the first of them.
+    pub async fn operators(&self, path: &str) -> Answer {
+        let ca = std::fs::read_to_string(self.path("ca.pem")).unwrap();
+        let admin = self.running.as_ref().unwrap().bound.admin;
+        let mut connection = Client::trusting(&ca).unwrap().connect(admin).await.unwrap();
+        let operator = std::fs::read_to_string(self.path("operator.txt")).unwrap();
+        let basic = format!("Basic {}", data_encoding::BASE64.encode(operator.trim_end().as_bytes()));
+        connection.get(path, Some(basic)).await.unwrap()
+    }
+
     /// Signs a token for one person, good for `life` from now.
     pub fn token(&self, mail: &str, groups: &str, life: SignedDuration) -> String {
         let secret = std::fs::read(self.path("issuer-secret.asc")).unwrap();

@@ -62,7 +62,7 @@ impl Reading {
             who: &self.access.by,
             address: None,
         };
-        block_on(record_reading(&door.recorder, reading, now))?.context(
+        block_on(record_reading(&door.recorder, reading, None, now))?.context(
             "that somebody reads the log is recorded first, and cannot be; on a standby, name it with --read-from",
         )
     }

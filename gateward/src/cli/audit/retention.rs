@@ -92,7 +92,7 @@ impl Erase {
             let events = preview.whole + preview.personal + preview.held;
             let asked = format!("erase --dry-run --person {}", self.person);
             let reading = Reading { how: LogReading::Search, asked: &asked, events, who: by, address: None };
-            block_on(record_reading(&door.recorder, reading, *now))??;
+            block_on(record_reading(&door.recorder, reading, None, *now))??;
             let text = format!(
                 "{} events would lose everything, {} their personal part; {} would stay because they are held\n\
                  the log also calls them: {}",

@@ -4,9 +4,10 @@ use super::{Below, certificate};
 use crate::config::Audit;
 use crate::config::audit::{Feed, SyslogReceiver};
 
-pub(super) fn list(Audit { name, keep, feed, syslog }: &Audit, list: &mut Below<'_>) {
+pub(super) fn list(Audit { name, keep, fhir, feed, syslog }: &Audit, list: &mut Below<'_>) {
     list.optional("name", name.as_ref(), "the machine's name");
     list.optional("keep", keep.as_ref(), "for ever");
+    list.optional("fhir", fhir.as_ref(), "nodes neither read the log nor send events");
     list.each("feed", feed, list_feed);
     match syslog {
         Some(SyslogReceiver { listen, udp, tls }) => {

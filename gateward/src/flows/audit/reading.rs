@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::base::address::ClientAddress;
 use crate::flows::record::{Happened, LogReading, Personal, Recorder, What};
 use crate::store::CommitError;
+use crate::store::revocation::Revision;
 
 /// What somebody is about to be shown.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,8 @@ pub struct Reading<'a> {
 /// How much of a question is recorded, in characters.
 const RECORDED: usize = 2048;
 
-/// Records that somebody reads the log (DICOM 110101); what they read is shown once this returns.
+/// Records that somebody reads the log (DICOM 110101); what they read is shown once this returns. `decided_under`
+/// is the revocation counter that they were let in under, where that was decided before.
 ///
 /// # Errors
 ///
@@ -32,6 +34,7 @@ const RECORDED: usize = 2048;
 pub async fn record_reading(
     recorder: &Recorder,
     reading: Reading<'_>,
+    decided_under: Option<Revision>,
     now: Timestamp,
 ) -> Result<(), CommitError> {
     let Reading { how, asked, events, who, address } = reading;
@@ -43,5 +46,5 @@ pub async fn record_reading(
     let what = What::LogRead { how, events };
     let happened = Happened { who: Some(who.to_owned()), personal, ..Happened::done(what) };
     // A crash before: nothing was shown. After it: recorded, whether or not it still was.
-    recorder.commit(None, Vec::new(), &[happened], now).await
+    recorder.commit(decided_under, Vec::new(), &[happened], now).await
 }

@@ -268,6 +268,14 @@ pub enum What {
         path: String,
         status: u16,
     },
+    /// A machine sent an event of its own.
+    EventReceived {
+        node: NodeName,
+        /// What it calls it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        received_id: Option<String>,
+        sha256: String,
+    },
     /// Somebody read the log; what they asked for stands in the personal part.
     LogRead {
         how: LogReading,
@@ -535,6 +543,9 @@ pub struct Personal {
     /// Whom a hold is about, by whatever was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// What another machine sent, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
 }
 
 impl Personal {

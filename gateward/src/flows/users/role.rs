@@ -49,6 +49,11 @@ pub struct HeldRole {
 }
 
 impl HeldRole {
+    /// Whether they may read the log of all services.
+    pub fn may_read_the_log(&self) -> bool {
+        self.service.is_none() && matches!(self.role, Role::Auditor | Role::Admin)
+    }
+
     /// Whether they may change anything about all services: what is about one service is only part of it.
     pub fn may_change_everything(&self) -> bool {
         self.service.is_none() && self.role != Role::Auditor

@@ -54,8 +54,7 @@ struct Place {
 
 /// Begins to send to each place that the configuration names.
 pub fn keep(config: &Config, opened: &Arc<Opened>) -> Vec<AbortHandle> {
-    let own_name = config.audit.name.as_ref().map(ToString::to_string);
-    let observer = Observer::new(own_name.unwrap_or_else(system::host_name));
+    let observer = system::observer(config);
     let place = |feed: &Feed| Place {
         opened: Arc::clone(opened),
         feed: feed.clone(),

@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0005.sql"),
     include_str!("../migrations/sqlite/0006.sql"),
     include_str!("../migrations/sqlite/0007.sql"),
+    include_str!("../migrations/sqlite/0008.sql"),
 ];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.
@@ -186,6 +187,9 @@ mod tests {
         let mut listed: Vec<(String, String)> =
             listed.map(|table| (table.name.to_owned(), table.column_names().replace(", ", ","))).collect();
         listed.push(("schema_state".into(), "one,version,oldest_binary".into()));
+        // These are made from the log, there anew.
+        listed.push(("audit_index".into(), "one,next_position".into()));
+        listed.push(("audit_term".into(), "term,at_us,position,part".into()));
         listed.sort();
         assert_eq!(fresh_schema(), listed);
     }

@@ -9,8 +9,8 @@ mod table;
 
 use audit_event::kinds::{self, Actor, Told};
 use audit_event::{
-    Agent, Coded, Detail, Entity, Event, Id, Identifier, Octets, Outcome, Period, Reference, Source, Text,
-    Uri, codes,
+    Action, Agent, Coded, Detail, Entity, Event, Id, Identifier, Octets, Outcome, Period, Reference, Source,
+    Text, Uri, codes,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -82,6 +82,7 @@ impl<'a> Telling<'a> {
             Pattern::Disclosed => self.disclosed(),
             Pattern::Created => self.created(),
             Pattern::Refused => self.refused(),
+            Pattern::Message => self.message(),
             other => vec![self.single(other)],
         };
         for event in &mut events {
@@ -140,10 +141,22 @@ impl<'a> Telling<'a> {
                 event
             }
             Pattern::LogExpired => kinds::log_expired(told, who, log, self.own_fields()),
+            Pattern::Received => {
+                let sent =
+                    self.personal_text("resource").map(|text| audit_event::fhir::read(text.as_bytes()));
+                match sent {
+                    Some(Ok(read)) => read.event,
+                    _ => kinds::data_received(told, Action::Create, who, self.things()),
+                }
+            }
             Pattern::BackedUp => kinds::backed_up(told, who, self.things()),
             Pattern::Restored => kinds::restored(told, who, self.things()),
             // These are told elsewhere: they can be several.
-            Pattern::Request | Pattern::Disclosed | Pattern::Created | Pattern::Refused => self.gone(),
+            Pattern::Request
+            | Pattern::Disclosed
+            | Pattern::Created
+            | Pattern::Refused
+            | Pattern::Message => self.gone(),
         }
     }
 

@@ -57,6 +57,15 @@ impl Telling<'_> {
         })
     }
 
+    /// A message of somebody else, which can name several patients.
+    pub(super) fn message(&self) -> Vec<Event> {
+        self.for_each(&self.list("patients"), |telling, patient| {
+            let about = telling.things().into_iter().chain(patient.map(rest::patient));
+            let (told, who) = (telling.told(), telling.actor());
+            kinds::data_received(told, Action::Create, who, about.collect())
+        })
+    }
+
     fn for_each(&self, patients: &[&str], event: impl Fn(&Self, Option<Reference>) -> Event) -> Vec<Event> {
         if patients.is_empty() {
             return vec![event(self, None)];

@@ -38,6 +38,10 @@ pub(super) enum Pattern {
     LogRead,
     /// The log forgot something.
     LogExpired,
+    /// Another machine told us something, as FHIR has it.
+    Received,
+    /// Somebody told us something by syslog: an event for each patient whom it names.
+    Message,
     /// A backup was made, or not.
     BackedUp,
     /// A backup was written out.
@@ -87,13 +91,15 @@ pub(super) fn pattern(word: &str) -> Option<Pattern> {
         "access_token_activated" | "access_token_renewed" => Pattern::Changed(Users, Update),
         "access_token_opened" => Pattern::Changed(Users, Read),
         "access_token_revoked" | "access_token_ended" => Pattern::Changed(Users, Delete),
-        "key_rotated" | "backup_recipient_imported" => Pattern::Changed(Trust, Create),
+        "key_rotated" | "log_key_added" | "backup_recipient_imported" => Pattern::Changed(Trust, Create),
         "key_retired" | "backup_recipient_removed" => Pattern::Changed(Trust, Delete),
         "operator_request" | "backups_pruned" | "backup_held" | "backup_released" | "backup_verified"
-        | "backup_drilled" | "message_received" => Pattern::Activity,
+        | "backup_drilled" => Pattern::Activity,
         "backup_made" | "backup_failed" => Pattern::BackedUp,
         "backup_restored" => Pattern::Restored,
         "store_copied" => Pattern::Changed(Software, Update),
+        "event_received" => Pattern::Received,
+        "message_received" => Pattern::Message,
         "log_read" => Pattern::LogRead,
         "log_expired" | "person_erased" => Pattern::LogExpired,
         "hold_created" | "hold_released" => Pattern::Changed(Configuration, Update),

@@ -1,0 +1,62 @@
+//! The index of the FHIR interface: made behind the log, page by page, by whichever server comes first.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::terms::{self, Key};
+use super::{Observer, resources};
+use crate::flows::door::Door;
+use crate::flows::keyring::Keyring;
+use crate::store::audit_term::{self, Place, Term};
+use crate::store::event::{self, Recorded};
+use crate::store::{Change, CommitError, Failed};
+
+/// How many events are indexed with one commit: the door waits no longer for it than for some of its own.
+const PAGE: u32 = 64;
+
+/// Indexes the next events; returns whether there may be more.
+///
+/// # Errors
+///
+/// [`Failed`]: what was indexed stays, and the rest comes later.
+pub async fn index_next(door: &Door, observer: &Observer) -> Result<bool, Failed> {
+    let reader = &door.store.reader;
+    let from = audit_term::end(reader).await?;
+    let page = event::from(reader, u64::try_from(from).unwrap_or(0), PAGE).await?;
+    let Some(last) = page.last() else { return Ok(false) };
+    let to = position(last) + 1;
+    let terms = page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
+    let add = Change::AddAuditTerms(audit_term::Add { from, to, terms });
+    // A crash before: the page is indexed again. Another server was faster: so it is.
+    match door.recorder.index(add).await {
+        Ok(()) | Err(CommitError::Precondition) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn position(recorded: &Recorded) -> i64 {
+    i64::try_from(recorded.position).unwrap_or(i64::MAX)
+}
+
+/// The terms of one event of ours: of each AuditEvent that it is told as.
+fn terms_of(keyring: &Keyring, recorded: &Recorded, observer: &Observer) -> Vec<Term> {
+    let told = resources(recorded, observer);
+    let parts = told.iter().zip(0i64..);
+    parts
+        .flat_map(|(resource, part)| {
+            let place = Place { at_us: at_us(resource), position: position(recorded), part };
+            terms::keys(resource).into_iter().map(move |key| Term { term: term(keyring, &key), place })
+        })
+        .collect()
+}
+
+/// When a resource says that it was recorded, in microseconds.
+fn at_us(resource: &Value) -> i64 {
+    let recorded = resource["recorded"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    recorded.map_or(0, Timestamp::as_microsecond)
+}
+
+/// What stands in the index for a parameter and its value.
+pub(super) fn term(keyring: &Keyring, (parameter, value): &Key) -> i64 {
+    keyring.index_term(parameter, value)
+}

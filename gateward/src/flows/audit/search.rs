@@ -1,0 +1,152 @@
+//! Searching the log as a FHIR client does, and reading one event of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::index::term;
+use super::question::{Cursor, Question};
+use super::{Observer, resources};
+use crate::flows::door::Door;
+use crate::store::audit_term::{self, Find, Place};
+use crate::store::{self, event};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's, who comes back: so much was recorded lately that the index is behind.
+    #[error("the index of the log is behind: try again in a few seconds")]
+    Behind,
+    /// The caller's, who asks for less.
+    #[error("too many events would have to be looked at to count these: name a shorter time")]
+    TooMuch,
+    /// The operator's; the caller may come back.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// A page of what was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The resources, in order.
+    pub resources: Vec<Value>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+    /// How many there are, where that was asked.
+    pub total: Option<u64>,
+}
+
+/// How long a search waits for the index to come as far as the log was when it began.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// How many are counted at most.
+const COUNTED: u32 = 1_000_000;
+
+/// How many candidates one search looks at, where the index knows only how texts begin.
+const LOOKED_AT: usize = 20_000;
+
+/// Answers `question`.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Result<Found, Error> {
+    let reader = &door.store.reader;
+    let mut find = range(door, question).await?;
+    if question.only_count && question.is_exact() {
+        let total = Some(audit_term::count(reader, &find, COUNTED).await?);
+        return Ok(Found { resources: Vec::new(), next: None, total });
+    }
+    let wanted = if question.only_count { LOOKED_AT } else { question.count as usize };
+    let mut found: Vec<(Place, Value)> = Vec::new();
+    let mut looked_at = 0;
+    let batch = question.count + 1;
+    loop {
+        let places = audit_term::find(reader, &find, batch).await?;
+        let Some(last) = places.last().copied() else { break };
+        looked_at += places.len();
+        let told = read(door, observer, &places).await?;
+        found.extend(told.into_iter().filter(|(_, resource)| question.holds(resource)));
+        find.after = Some(last);
+        if found.len() > wanted || places.len() < batch as usize {
+            break;
+        }
+        if looked_at >= LOOKED_AT {
+            return Err(Error::TooMuch);
+        }
+    }
+    if question.only_count {
+        return Ok(Found { resources: Vec::new(), next: None, total: Some(found.len() as u64) });
+    }
+    let more = found.len() > wanted;
+    found.truncate(wanted);
+    let next = found.last().filter(|_| more).map(|(place, _)| Cursor { after: *place, end: find.end });
+    Ok(Found { resources: found.into_iter().map(|(_, resource)| resource).collect(), next, total: None })
+}
+
+/// Waits until the index has come as far as the log, and says what is looked for there.
+async fn range(door: &Door, question: &Question) -> Result<Find, Error> {
+    let reader = &door.store.reader;
+    let now = event::length(reader).await?.map_or(0, |length| as_position(length.events));
+    let end = question.cursor.map_or(now, |cursor| cursor.end.min(now));
+    let waiting = async {
+        while audit_term::end(reader).await? < end {
+            tokio::time::sleep(EVERY).await;
+        }
+        Ok::<(), store::Error>(())
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| Error::Behind)??;
+    let written = |at| event::first_at(reader, at);
+    let first = as_position(written(question.written_since).await?);
+    let until = as_position(written(question.written_until).await?);
+    let groups = question.groups();
+    let groups = groups.iter().map(|group| group.iter().map(|key| term(&door.keyring, key)).collect());
+    Ok(Find {
+        groups: groups.collect(),
+        since_us: question.since.as_microsecond(),
+        until_us: question.until.as_microsecond(),
+        first,
+        end: end.min(until),
+        after: question.cursor.map(|cursor| cursor.after),
+        newest_first: question.newest_first,
+    })
+}
+
+fn as_position(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads what stands at `places`, in their order.
+async fn read(door: &Door, observer: &Observer, places: &[Place]) -> Result<Vec<(Place, Value)>, Error> {
+    let mut positions: Vec<i64> = places.iter().map(|place| place.position).collect();
+    positions.dedup();
+    let events = event::at_positions(&door.store.reader, &positions).await?;
+    let told = |recorded| resources(recorded, observer);
+    let told: BTreeMap<i64, Vec<Value>> =
+        events.iter().map(|recorded| (as_position(recorded.position), told(recorded))).collect();
+    let resource = |place: &Place| {
+        let part = usize::try_from(place.part).ok()?;
+        Some((*place, told.get(&place.position)?.get(part)?.clone()))
+    };
+    Ok(places.iter().filter_map(resource).collect())
+}
+
+/// Reads one event by the id that its resource has; `None` if there is none.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub async fn read_one(door: &Door, observer: &Observer, id: &str) -> Result<Option<Value>, Error> {
+    // An id of ours, and which of its parts.
+    const UUID: usize = 36;
+    let Some(own) = id.get(..UUID).filter(|own| own.parse::<crate::base::id::EventId>().is_ok()) else {
+        return Ok(None);
+    };
+    let events = event::show(&door.store.reader, own).await?;
+    let Some(recorded) = events.iter().find(|event| event.id == own) else { return Ok(None) };
+    Ok(resources(recorded, observer).into_iter().find(|resource| resource["id"] == id))
+}

@@ -1,0 +1,149 @@
+//! The log as a FHIR repository of AuditEvents (IHE ITI-81 and the feed), on both stores.
+
+use gateward::base::address::ClientAddress;
+use gateward::flows::audit::receive::{keep, look_at};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::Installation;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+async fn asked(door: &Installation, path: &str) -> (u16, Value) {
+    let answer = door.operators(path).await;
+    let text = answer.text();
+    let resource = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+    (answer.status.as_u16(), resource)
+}
+
+async fn found(door: &Installation, query: &str) -> Vec<Value> {
+    let (status, bundle) = asked(door, &format!("/fhir/AuditEvent?date=ge2020&{query}")).await;
+    assert_eq!(status, 200, "{query}: {bundle}");
+    assert_eq!((&bundle["resourceType"], &bundle["type"]), (&"Bundle".into(), &"searchset".into()));
+    bundle["entry"].as_array().into_iter().flatten().map(|entry| entry["resource"].clone()).collect()
+}
+
+fn kind(resource: &Value) -> &str {
+    resource["subtype"].as_array().unwrap().last().unwrap()["code"].as_str().unwrap()
+}
+
+async fn with_events() -> (Installation, String) {
+    let door = Installation::open().await;
+    let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    let other = door.exchange(&door.token("b@example.org", "/epos/other", DAY)).await;
+    assert_eq!(door.fetch(&other).await.status, 403);
+    (door, login.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_parameter_finds_what_it_should_and_nothing_else() {
+    let (door, login) = with_events().await;
+    for (query, kinds) in [
+        (format!("agent.identifier={login}&_sort=date"), &["exchanged", "released"][..]),
+        (format!("agent.identifier=urn:x-gateward:login%7C{login}&type=110106"), &["released"]),
+        (format!("agent.identifier=urn:x-gateward:user%7C{login}"), &[]),
+        (
+            "type=http://dicom.nema.org/resources/ontology/DCM%7C110113&subtype=110132".into(),
+            &["request_refused"],
+        ),
+        ("outcome=4".into(), &["request_refused"]),
+        ("outcome=4,8,12&action=E".into(), &["request_refused"]),
+        (
+            "subtype=released,exchanged&_sort=date".into(),
+            &["exchanged", "released", "exchanged", "released", "exchanged"],
+        ),
+        ("subtype=released&agent-name=nobody".into(), &[]),
+        ("subtype=released&address=127.0.".into(), &["released", "released"]),
+        ("subtype=released&address=127.0.0.".into(), &["released", "released"]),
+        ("subtype=released&address=127.0.1".into(), &[]),
+        ("subtype=released&entity-role=4&entity-type=2".into(), &["released", "released"]),
+        ("subtype=released&patient=Patient/1".into(), &[]),
+        ("subtype=started&agent-role=110151".into(), &["started", "started"]),
+        ("subtype=released&unheard-of=x".into(), &["released", "released"]),
+    ] {
+        let found = found(&door, &query).await;
+        assert_eq!(found.iter().map(kind).collect::<Vec<_>>(), kinds, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_stable_links_while_the_log_grows() {
+    let (door, _) = with_events().await;
+    let (_, all) = asked(&door, "/fhir/AuditEvent?date=ge2020&_summary=count").await;
+    let (total, mut ids) = (all["total"].as_u64().unwrap() + 1, Vec::new());
+    assert!(all["entry"].is_null());
+    let mut path = "/fhir/AuditEvent?date=ge2020&_count=3&color=red".to_owned();
+    loop {
+        let (status, bundle) = asked(&door, &path).await;
+        assert_eq!(status, 200, "{bundle}");
+        let links = bundle["link"].as_array().unwrap();
+        assert!(!links[0]["url"].as_str().unwrap().contains("color"), "{links:?}");
+        let entries = bundle["entry"].as_array().unwrap();
+        assert!((1..=3).contains(&entries.len()));
+        ids.extend(entries.iter().map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()));
+        let Some(next) = links.iter().find(|link| link["relation"] == "next") else { break };
+        let url = next["url"].as_str().unwrap();
+        path = url[url.find("/fhir/").unwrap()..].to_owned();
+    }
+    // Each page was recorded, and the request for it: none of that came among the pages of the first.
+    assert_eq!(ids.len() as u64, total + 1, "the count and its own record stand there, too");
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len());
+    let read = door.bodies("log_read");
+    assert!(read.iter().all(|read| read["how"] == "fhir" && read["who"] == "operator"), "{read:?}");
+    assert_eq!(read.last().unwrap()["events"], ids.len() as u64 % 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_event_is_read_by_its_id_and_nothing_changes_it() {
+    let (door, _) = with_events().await;
+    let first = found(&door, "subtype=released").await.remove(0);
+    let (status, read) = asked(&door, &format!("/fhir/AuditEvent/{}", first["id"].as_str().unwrap())).await;
+    assert_eq!((status, read), (200, first));
+    for (path, status) in [
+        ("/fhir/AuditEvent", 400),
+        ("/fhir/AuditEvent?type=rest", 400),
+        ("/fhir/AuditEvent?date=yesterday", 400),
+        ("/fhir/AuditEvent?date=2026&agent:missing=true", 400),
+        ("/fhir/AuditEvent?date=2026&_sort=type", 400),
+        ("/fhir/AuditEvent?date=2026&_cursor=1", 400),
+        ("/fhir/AuditEvent/nothing", 404),
+        ("/fhir/AuditEvent/00000000-0000-7000-8000-000000000000", 404),
+        ("/fhir/Patient/1", 404),
+        ("/fhir/AuditEvent/_search", 405),
+    ] {
+        let (answered, outcome) = asked(&door, path).await;
+        assert_eq!(answered, status, "{path}: {outcome}");
+        assert_eq!(outcome["resourceType"], "OperationOutcome", "{path}");
+    }
+    let (_, statement) = asked(&door, "/fhir/metadata").await;
+    let parameters = statement["rest"][0]["resource"][0]["searchParam"].as_array().unwrap();
+    assert_eq!(parameters.len(), 24, "{parameters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_machine_sent_is_kept_once_and_found_as_it_came() {
+    let door = Installation::open().await;
+    let flow = door.door().await;
+    let sent = json!({
+        "resourceType": "AuditEvent", "id": "theirs-1", "recorded": "2026-01-05T10:00:00Z", "action": "R",
+        "type": {"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "110110"},
+        "agent": [{"who": {"display": "Dr. Ö"}, "requestor": true}], "source": {"observer": {"display": "lab"}},
+        "entity": [{"what": {"reference": "Patient/77"}}],
+    });
+    let lab = "lab".parse().unwrap();
+    let address = ClientAddress::new([127, 0, 0, 1].into());
+    for again in [false, true] {
+        let looked_at = look_at(&sent).unwrap();
+        let kept = keep(&flow, &lab, &[looked_at], address, None, door.now()).await.unwrap();
+        assert_eq!(kept[0].again, again);
+    }
+    let received = door.bodies("event_received");
+    assert_eq!(received.len(), 1);
+    assert_eq!((&received[0]["who"], &received[0]["received_id"]), (&"node:lab".into(), &"theirs-1".into()));
+    let (_, bundle) = asked(&door, "/fhir/AuditEvent?date=2026-01-05&patient=77").await;
+    let mut kept = bundle["entry"][0]["resource"].clone();
+    assert_ne!(kept["id"], "theirs-1", "the id is ours: another machine may have the same");
+    kept["id"] = "theirs-1".into();
+    assert_eq!(kept, sent);
+}
