@@ -165,10 +165,12 @@ fn rsyslog_has_every_event_byte_for_byte_though_it_is_killed_and_restarted_meanw
 
 #[test]
 fn what_a_target_refuses_by_our_certificate_counts_as_sent_nowhere() {
-    for driver in ["ossl", "gtls"] {
+    // Debian's rsyslog takes every name of an authority that it believes where OpenSSL speaks for it.
+    for (driver, believed) in [("gtls", true), ("gtls", false), ("ossl", false)] {
         let authority = Authority::new("Node CA");
         let target = Target::new(&authority, driver);
-        let site = target.fed_by(authority, "stranger");
+        let own = if believed { authority } else { Authority::new("Another CA") };
+        let site = target.fed_by(own, "stranger");
         let first = beginning(&site);
         let _rsyslog = target.start();
         happen(&site.server.config(), 10);
@@ -192,10 +194,19 @@ fn datagrams_carry_the_same_messages() {
     );
     let first = beginning(&site);
     happen(&site.server.config(), 20);
-    let mut piece = [0; 65_535];
+    let (mut piece, mut is_first) = (vec![0; 65_535], true);
     for expected in expected(&site.server.config(), first) {
-        let length = socket.recv(&mut piece).unwrap();
-        assert_eq!(std::str::from_utf8(&piece[..length]).unwrap(), expected);
+        let mut receive = || {
+            let length = socket.recv(&mut piece).unwrap();
+            std::str::from_utf8(&piece[..length]).unwrap().to_owned()
+        };
+        let mut received = receive();
+        // What came before the list was looked at.
+        while is_first && received != expected {
+            received = receive();
+        }
+        is_first = false;
+        assert_eq!(received, expected);
     }
     until("it is noted", &site, || feed(&site).unwrap()["waiting"] == 0);
 }
