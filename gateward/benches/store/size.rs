@@ -84,11 +84,12 @@ fn fill(raw: &mut Raw, source: &Source, log: Log) -> Outcome<usize> {
 
 /// Does what the writer and the server's own housekeeping would have done meanwhile.
 async fn settle(engine: &Engine, raw: &Raw, log: Log) -> Outcome<()> {
+    let (next, newest) = (log.events, stored(log.at(log.events - 1)));
+    // The tree is made from the events when the store is opened, or migrated.
+    raw.run(&format!("UPDATE log_head SET next_position = {next}, recorded_at = '{newest}'")).await?;
     match engine {
         Engine::Sqlite(_) => raw.run("PRAGMA wal_checkpoint(TRUNCATE)").await,
         Engine::Postgres(_) => {
-            let (next, newest) = (log.events, stored(log.at(log.events - 1)));
-            raw.run(&format!("UPDATE log_head SET next_position = {next}, recorded_at = '{newest}'")).await?;
             raw.run("VACUUM ANALYZE event").await?;
             raw.run("VACUUM ANALYZE search").await
         }

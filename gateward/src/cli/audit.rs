@@ -2,12 +2,14 @@
 //!
 //! Whoever reads the log is recorded in it first; where that cannot be done, nothing is shown.
 
+mod checkpoint;
 mod export;
 mod feeds;
 mod reading;
 mod report;
 mod retention;
 mod usage;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -49,6 +51,18 @@ pub(super) enum Audit {
     Erase(retention::Erase),
     #[command(subcommand)]
     Hold(retention::Hold),
+    /// Print the newest checkpoint of the log, signed now if it has grown since the last.
+    ///
+    /// Kept where nobody who can change the log can change it, it shows later whether somebody did.
+    Checkpoint,
+    Verify(verify::Verify),
+    /// Print the proof that an event is in the log, up to a checkpoint signed now.
+    Prove {
+        /// The event's id.
+        id: String,
+    },
+    /// Print the public key that the log's checkpoints are believed by.
+    Key,
 }
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +121,11 @@ impl Audit {
             | Self::Usage(_)
             | Self::Expire(_)
             | Self::Erase(_)
-            | Self::Hold(_) => false,
+            | Self::Hold(_)
+            | Self::Checkpoint
+            | Self::Key
+            | Self::Verify(_)
+            | Self::Prove { .. } => false,
         }
     }
 
@@ -122,6 +140,10 @@ impl Audit {
             Self::Expire(expire) => expire.run(context, out),
             Self::Erase(erase) => erase.run(context, out),
             Self::Hold(hold) => hold.run(context, out),
+            Self::Checkpoint => checkpoint::checkpoint(context, out),
+            Self::Key => checkpoint::key(context, out),
+            Self::Verify(verify) => verify.run(context, out),
+            Self::Prove { id } => verify::prove(id, context, out),
         }
     }
 }

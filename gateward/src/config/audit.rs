@@ -1,5 +1,6 @@
 //! The log of events: what else is written to it, and where it is sent as well.
 
+mod checkpoint;
 mod feed;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub use self::checkpoint::CheckpointEvery;
 pub use self::feed::{Feed, Target};
 use super::Tls;
 use crate::base::host::HostName;
@@ -24,6 +26,8 @@ pub struct Audit {
     pub keep: Option<Period>,
     /// Where nodes with a grant on [`AUDIT`] read the log and send events of their own, on the public listener.
     pub fhir: Option<UrlPath>,
+    /// How long lies between two checkpoints of a log that grows.
+    pub checkpoint: CheckpointEvery,
     /// Where events are sent as well, each place by itself.
     pub feed: Vec<Feed>,
     /// Where audit messages of others are received (IHE ITI-20).

@@ -14,6 +14,7 @@ use super::connection::CameFrom;
 use super::fhir_api;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
+use super::log;
 use super::request_body::{self, LargeBodies};
 use super::settle::Undone;
 use crate::base::address::ClientAddress;
@@ -55,6 +56,11 @@ impl Answer for Admin {
                     answer::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n"))
                 }
             },
+            // Says nothing of anybody: whoever watches the log shall not need an account.
+            "/checkpoint" if matches!(head.method, Method::GET | Method::HEAD) => match self.gate.opened() {
+                Ok(opened) => log::checkpoint(&opened.door.store.reader).await,
+                Err(reason) => Problem::shut(&reason).answer(),
+            },
             _ => self.for_operators(&head, body, address).await,
         }
     }
@@ -92,6 +98,10 @@ impl Admin {
         let answered = match head.uri.path() {
             "/" => {
                 answer::text(StatusCode::OK, format!("{SERVICE_VERSION}: logged in as {}\n", operator.name()))
+            }
+            // A mirror of the log asks for thousands, and nobody is in them: not recorded one by one.
+            path if path.starts_with("/tile/") && head.method == Method::GET => {
+                return log::tile(&opened.door.store.reader, path).await;
             }
             "/cleanup" => answer_cleanup(&opened.door, head, &operator, now).await,
             path if path == FHIR || path.starts_with("/fhir/") => {

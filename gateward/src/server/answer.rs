@@ -42,6 +42,15 @@ pub fn text(status: StatusCode, said: impl Into<String>) -> Answered {
     answered
 }
 
+/// Makes bytes whose content never changes, for whoever was let in.
+pub fn for_ever(bytes: Vec<u8>) -> Answered {
+    let mut answered = Response::new(AnswerBody::whole(bytes));
+    let fields = answered.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=604800, immutable"));
+    answered
+}
+
 /// Makes a document for programs; `media_type` says which kind of JSON it is.
 pub fn json(status: StatusCode, media_type: &'static str, document: &serde_json::Value) -> Answered {
     let mut answered = text(status, format!("{document}\n"));

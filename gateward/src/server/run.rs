@@ -15,6 +15,7 @@ use super::authorities;
 use super::backup::recording;
 use super::backup::spool::Spool;
 use super::boot;
+use super::checkpoints;
 use super::ckan::Known;
 use super::connection::Protocol;
 use super::elsewhere;
@@ -346,6 +347,7 @@ fn run_beside(
     let mut tasks = vec![
         tokio::spawn(keep_house(theirs(), now)).abort_handle(),
         tokio::spawn(log_index::keep(theirs())).abort_handle(),
+        tokio::spawn(checkpoints::keep(theirs(), config.audit.checkpoint.0.unsigned_abs())).abort_handle(),
         tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
         tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
         tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),

@@ -1,8 +1,11 @@
 //! Carries a whole store to another: every row, with the positions and entries that events have.
 //!
 //! Nobody writes meanwhile: both sides are held as a writer holds them, from beginning to end. On
-//! the way each event's entry is made anew and compared. All of it is one transaction of the other
-//! store, which is empty until it commits.
+//! the way each event's entry is made anew and compared, the tree is grown from the entries, and every
+//! checkpoint is held against it. All of it is one transaction of the other store, which is empty until
+//! it commits.
+
+use std::collections::VecDeque;
 
 use audit_log::{Event, PersonalHash, SALT_LENGTH};
 use jiff::Timestamp;
@@ -10,7 +13,8 @@ use jiff::Timestamp;
 use super::event::{NewEvent, Row};
 use super::held::Held;
 use super::sql::Value;
-use super::tables::{EVENT, OTHERS, PAGE, Page, Table};
+use super::tables::{CHECKPOINT, EVENT, OTHERS, PAGE, Page, Table};
+use super::tree::Growing;
 use super::writer::{ClockBehindLog, Head};
 use crate::base::store_address::StoreAddress;
 use crate::base::time::{Clock, stored};
@@ -113,12 +117,19 @@ pub async fn copy(
 
     let mut log = Log::of(from);
     let mut pages = Pages::of(&EVENT);
+    let mut signed = Pages::of(&CHECKPOINT);
     while let Some(page) = pages.next(&mut source).await? {
+        while !log.has_checkpoints_for(&page)
+            && let Some(more) = signed.next(&mut source).await?
+        {
+            log.expect(&more)?;
+        }
         log.follow(&page)?;
         target.insert(&EVENT, &page).await?;
+        target.grow(&mut log.tree).await?;
         progress(Progress { events: log.next.unsigned_abs(), of: extent.events });
     }
-    log.ends_at(head)?;
+    log.ends_at(head, &source.tree()?)?;
     for table in OTHERS {
         if table.has_first_row {
             target.clear(table).await?;
@@ -128,7 +139,7 @@ pub async fn copy(
             target.insert(table, &page).await?;
         }
     }
-    target.append(&Row::new(head.next_position, &recorded_at, &last(extent))).await?;
+    target.append(&Row::new(head.next_position, &recorded_at, &last(extent)), &mut log.tree).await?;
     // A crash before this leaves an empty store, after it one that has everything and says so.
     let unknown = |reason| Error::Unknown { store: to.to_string(), reason };
     target.commit().await.map_err(unknown)?;
@@ -186,11 +197,34 @@ struct Log<'a> {
     store: &'a StoreAddress,
     next: i64,
     recorded_at: String,
+    tree: Growing,
+    /// The checkpoints that come, smallest first.
+    signed: VecDeque<(i64, [u8; 32])>,
 }
 
 impl<'a> Log<'a> {
     fn of(store: &'a StoreAddress) -> Self {
-        Self { store, next: Head::EMPTY.next_position, recorded_at: String::new() }
+        let (next, tree) = (Head::EMPTY.next_position, Growing::empty());
+        Self { store, next, recorded_at: String::new(), tree, signed: VecDeque::new() }
+    }
+
+    /// Whether all checkpoints are known that the events of `page` lead to.
+    fn has_checkpoints_for(&self, page: &Page) -> bool {
+        let end = self.next + i64::try_from(page.rows).unwrap_or(i64::MAX);
+        self.signed.back().is_some_and(|(size, _)| *size > end)
+    }
+
+    /// Takes in checkpoints that come.
+    fn expect(&mut self, page: &Page) -> Result<(), Error> {
+        for row in 0..page.rows {
+            let column = |name| CHECKPOINT.column(name);
+            let size = column("size").and_then(|column| page.integer(column, row));
+            let root = column("root").and_then(|column| page.bytes(column, row)?.try_into().ok());
+            let (size, root) =
+                size.zip(root).ok_or_else(|| self.damaged("a checkpoint has no size or no root"))?;
+            self.signed.push_back((size, root));
+        }
+        Ok(())
     }
 
     fn damaged(&self, why: &'static str) -> Error {
@@ -213,16 +247,32 @@ impl<'a> Log<'a> {
                 return Err(self.damaged("it is not what its entry was made from"));
             }
             event.event.recorded_at.clone_into(&mut self.recorded_at);
+            let entry = event.entry.try_into().map_err(|_| self.damaged("its entry has not 32 bytes"))?;
+            self.tree.append(entry);
+            if let Some((size, root)) = self.signed.front()
+                && *size == self.next + 1
+            {
+                if *root != self.tree.root().0 {
+                    return Err(self.damaged("with it, the log is not what a checkpoint says that it was"));
+                }
+                self.signed.pop_front();
+            }
             self.next += 1;
         }
         Ok(())
     }
 
     /// Checks that the log ends where its store says.
-    fn ends_at(&self, head: Head) -> Result<(), Error> {
+    fn ends_at(&self, head: Head, tree: &Growing) -> Result<(), Error> {
         let newest = if self.next == 0 { "" } else { &stored(head.recorded_at) };
         if self.next != head.next_position || self.recorded_at != newest {
             return Err(self.damaged("the log does not end where its head says"));
+        }
+        if self.tree.root() != tree.root() {
+            return Err(self.damaged("the tree that is stored is not the tree of these events"));
+        }
+        if !self.signed.is_empty() {
+            return Err(self.damaged("the log is shorter than a checkpoint says that it was"));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::event::Row;
 use super::sql::Value;
 use super::tables::{Page, Table};
+use super::tree::Growing;
 use super::writer::Head;
 use super::{Error, postgres, sqlite};
 use crate::base::store_address::StoreAddress;
@@ -75,11 +76,27 @@ impl Held {
         }
     }
 
-    /// Appends the event that comes next, and moves the head behind it.
-    pub async fn append(&mut self, row: &Row<'_>) -> Result<(), Error> {
+    /// Returns the tree of the log as it is stored.
+    pub fn tree(&self) -> Result<Growing, Error> {
         match self {
-            Self::Sqlite(held) => held.append(row),
-            Self::Postgres(held) => held.append(row).await,
+            Self::Sqlite(held) => held.tree(),
+            Self::Postgres(held) => held.tree(),
+        }
+    }
+
+    /// Stores what of `tree` is finished.
+    pub async fn grow(&mut self, tree: &mut Growing) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(held) => held.grow(tree),
+            Self::Postgres(held) => held.grow(tree).await,
+        }
+    }
+
+    /// Appends the event that comes next, to the log and its `tree`, and moves the head behind it.
+    pub async fn append(&mut self, row: &Row<'_>, tree: &mut Growing) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(held) => held.append(row, tree),
+            Self::Postgres(held) => held.append(row, tree).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Every table with its columns, for what carries all of them; and pages of their rows.
 //!
-//! Both engines have these tables. Besides them each has `schema_state`, `audit_index` and `audit_term`, and
-//! PostgreSQL `log_head`, which are made from `event`.
+//! Both engines have these tables. Besides them each has `schema_state`, and `log_head`, `log_node`, `audit_index` and
+//! `audit_term`, which are made from `event`.
 
 use super::Error;
 use super::sql::{Row, Unfit};
@@ -63,8 +63,29 @@ pub(super) const EVENT: Table = Table {
     has_first_row: false,
 };
 
+/// What was signed about the log; [`checkpoint`](super::checkpoint) knows what its columns mean.
+pub(super) const CHECKPOINT: Table = Table {
+    name: "checkpoint",
+    columns: &[integer("size"), bytes("root"), text("origin"), text("note"), text("signed_at")],
+    has_first_row: false,
+};
+
 /// All tables but the log.
 pub(super) const OTHERS: &[Table] = &[
+    CHECKPOINT,
+    Table {
+        name: "log",
+        columns: &[
+            integer("number"),
+            text("origin"),
+            text("began_at"),
+            integer("took_over"),
+            text("old_origin"),
+            integer("old_size"),
+            bytes("old_root"),
+        ],
+        has_first_row: false,
+    },
     Table {
         name: "search",
         columns: &[

@@ -18,9 +18,9 @@ use super::event::NewEvent;
 use super::revocation::Revision;
 use super::sql::Statement;
 use super::{
-    access_token, api_token, audit_hold, audit_term, erasure, existing_key, feed, fhir_creation, file_policy,
-    grant, instance, issuer, node, opaque_key, placement, postgres, revocation, session, sqlite,
-    temporary_login, token_block, user, user_digest,
+    access_token, api_token, audit_hold, audit_term, checkpoint, erasure, existing_key, feed, fhir_creation,
+    file_policy, grant, instance, issuer, log, node, opaque_key, placement, postgres, revocation, session,
+    sqlite, temporary_login, token_block, user, user_digest,
 };
 use crate::base::id::EventId;
 
@@ -111,6 +111,8 @@ pub enum Change {
     CreateHold(Box<audit_hold::Create>),
     ReleaseHold(audit_hold::Release),
     AddAuditTerms(audit_term::Add),
+    BeginLog(Box<log::Begin>),
+    KeepCheckpoint(Box<checkpoint::Keep>),
 }
 
 impl Change {
@@ -182,6 +184,8 @@ impl Change {
             Self::CreateHold(change) => vec![change.statement()],
             Self::ReleaseHold(change) => vec![change.statement()],
             Self::AddAuditTerms(change) => change.statements(),
+            Self::BeginLog(change) => vec![change.statement()],
+            Self::KeepCheckpoint(change) => vec![change.statement()],
         }
     }
 }

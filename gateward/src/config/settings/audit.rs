@@ -1,13 +1,14 @@
 //! The options of `[audit]`.
 
-use super::{Below, certificate};
+use super::{Below, certificate, duration};
 use crate::config::Audit;
 use crate::config::audit::{Feed, SyslogReceiver};
 
-pub(super) fn list(Audit { name, keep, fhir, feed, syslog }: &Audit, list: &mut Below<'_>) {
+pub(super) fn list(Audit { name, keep, fhir, checkpoint, feed, syslog }: &Audit, list: &mut Below<'_>) {
     list.optional("name", name.as_ref(), "the machine's name");
     list.optional("keep", keep.as_ref(), "for ever");
     list.optional("fhir", fhir.as_ref(), "nodes neither read the log nor send events");
+    list.text("checkpoint", duration(checkpoint.0));
     list.each("feed", feed, list_feed);
     match syslog {
         Some(SyslogReceiver { listen, udp, tls }) => {

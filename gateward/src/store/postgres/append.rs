@@ -1,10 +1,11 @@
 //! Appending to the log in PostgreSQL: all rows of a batch in one statement a table.
 
-use futures_util::future::join3;
+use futures_util::future::join4;
 use tokio_postgres::{Client, Error, Statement};
 
 use super::connect::Connection;
 use crate::store::event::Row;
+use crate::store::tree::Growing;
 
 const APPEND: &str = "INSERT INTO event (position, id, format_version, instance, occurred_at, recorded_at, salt, \
      body, personal_salt, personal, personal_hash, entry) \
@@ -16,13 +17,17 @@ const APPEND_SEARCH: &str = "INSERT INTO search (position, recorded_at, kind, ou
      SELECT * FROM unnest(?1::bigint[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], \
      ?8::text[])";
 
-const MOVE_HEAD: &str = "UPDATE log_head SET next_position = ?1, recorded_at = ?2";
+const MOVE_HEAD: &str = "UPDATE log_head SET next_position = ?1, recorded_at = ?2, edge = ?3";
+
+const GROW: &str = "INSERT INTO log_node (level, number, hash) \
+     SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bytea[])";
 
 /// The statements that append, prepared.
 pub(super) struct Append {
     events: Statement,
     search: Statement,
     head: Statement,
+    grow: Statement,
 }
 
 impl Append {
@@ -32,27 +37,46 @@ impl Append {
             events: connection.prepare(APPEND).await?,
             search: connection.prepare(APPEND_SEARCH).await?,
             head: connection.prepare(MOVE_HEAD).await?,
+            grow: connection.prepare(GROW).await?,
         })
     }
 
-    /// Appends `rows`, which follow the head, and moves it to their end. Sends everything when it is
-    /// polled first, and waits then.
+    /// Appends `rows`, which follow the head, and moves it to their end; `tree` has grown by them. Sends
+    /// everything when it is polled first, and waits then.
     ///
     /// # Errors
     ///
     /// What PostgreSQL says; the transaction is good for nothing then.
-    pub async fn send(&self, client: &Client, rows: &[Row<'_>]) -> Result<(), Error> {
+    pub async fn send(&self, client: &Client, rows: &[Row<'_>], tree: &mut Growing) -> Result<(), Error> {
         let Some(last) = rows.last() else { return Ok(()) };
         let columns = Columns::of(rows);
         let (events, search) = (columns.event(), columns.search());
-        let (end, newest) = (last.position + 1, last.recorded_at);
-        let (events, search, head) = join3(
+        let (end, newest, edge) = (last.position + 1, last.recorded_at, tree.edge());
+        let (events, search, head, grown) = join4(
             client.execute(&self.events, &events),
             client.execute(&self.search, &search),
-            client.execute(&self.head, &[&end, &newest]),
+            client.execute(&self.head, &[&end, &newest, &edge]),
+            self.grow(client, tree),
         )
         .await;
-        events.and(search).and(head).map(drop)
+        events.and(search).and(head)?;
+        grown
+    }
+
+    /// Stores what of the tree is finished.
+    ///
+    /// # Errors
+    ///
+    /// As [`Append::send`].
+    pub async fn grow(&self, client: &Client, tree: &mut Growing) -> Result<(), Error> {
+        let finished = tree.take_finished();
+        if finished.is_empty() {
+            return Ok(());
+        }
+        let level: Vec<i64> = finished.iter().map(|node| node.level).collect();
+        let number: Vec<i64> = finished.iter().map(|node| node.number).collect();
+        let hash: Vec<&[u8]> = finished.iter().map(|node| node.hash.as_slice()).collect();
+        client.execute(&self.grow, &[&level, &number, &hash]).await.map(drop)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::base::time::{from_stored, stored};
 use crate::store::event::Row;
 use crate::store::revocation::Revision;
 use crate::store::sql::Statement;
+use crate::store::tree::Growing;
 use crate::store::writer::{Attempt, Batch, CommitError, Head, Proposal};
 
 /// What the writing session asks of the server. No statement timeout: one that struck during COMMIT
@@ -46,10 +47,14 @@ const COMMITTED_WITHIN: Duration = Duration::from_secs(2);
 /// How long lies between two looks for what a commit of unknown end left.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-pub(super) const HEAD: &str = "SELECT next_position, recorded_at FROM log_head FOR UPDATE";
+pub(super) const HEAD: &str = "SELECT next_position, recorded_at, edge FROM log_head FOR UPDATE";
 
 /// After the head is ours: what stands here, no other machine changes until we are done.
-const STATE: &str = concat!("SELECT counter, gateward_now(), ", durability!(), " FROM revocation");
+const STATE: &str = concat!(
+    "SELECT counter, gateward_now(), (SELECT max(position) FROM event), ",
+    durability!(),
+    " FROM revocation"
+);
 
 const FOUND: &str = "SELECT id FROM event WHERE id = ANY(?1)";
 
@@ -159,11 +164,11 @@ impl Engine {
         // been told anything yet.
         // Whoever waits waits also while it is looked for what a silent COMMIT left.
         let for_commit = left(batch).saturating_sub(PATIENCE).max(COMMITTED_WITHIN);
-        timeout(for_commit, commit(&mut connection, &prepared))
+        let answers = timeout(for_commit, commit(&mut connection, prepared))
             .await
             .unwrap_or_else(|_| Err(Trouble::Unknown("COMMIT has not answered".into())))?;
         self.connection = Some(connection);
-        Ok(prepared.answers)
+        Ok(answers)
     }
 
     /// Tells which of the events `ids` a commit of unknown end left; tries until `deadline`, and long
@@ -233,6 +238,7 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 struct Prepared<'a> {
     answers: Vec<Result<(), CommitError>>,
     head: Head,
+    tree: Growing,
     recorded_at: String,
     accepted: Vec<&'a Proposal>,
 }
@@ -263,7 +269,7 @@ async fn try_prepare<'a>(
     batch: Batch<'a>,
     refused: &mut [bool],
 ) -> Result<Option<Prepared<'a>>, Trouble> {
-    let (head, revision, now) = take_head(connection, clock).await.map_err(Trouble::of_all)?;
+    let Taken { head, tree, revision, now } = take_head(connection, clock).await.map_err(Trouble::of_all)?;
     let recorded_at = stored(head.next_time(now).map_err(|behind| Trouble::Failed(behind.to_string()))?);
     let mut answers: Vec<Result<(), CommitError>> = Vec::with_capacity(batch.len());
     let mut statements: Vec<Vec<Statement<'a>>> = Vec::with_capacity(batch.len());
@@ -300,14 +306,19 @@ async fn try_prepare<'a>(
     let accepted =
         batch.proposals().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(proposal, _)| proposal);
     let accepted = accepted.collect();
-    Ok(Some(Prepared { answers, head, recorded_at, accepted }))
+    Ok(Some(Prepared { answers, head, tree, recorded_at, accepted }))
+}
+
+/// What stands while the head of the log is ours.
+struct Taken {
+    head: Head,
+    tree: Growing,
+    revision: Revision,
+    now: jiff::Timestamp,
 }
 
 /// Begins a transaction and locks the head of the log.
-async fn take_head(
-    connection: &mut Connection,
-    clock: &DatabaseClock,
-) -> Result<(Head, Revision, jiff::Timestamp), Trouble> {
+async fn take_head(connection: &mut Connection, clock: &DatabaseClock) -> Result<Taken, Trouble> {
     let head = connection.prepare(HEAD).await?;
     let state = connection.prepare(STATE).await?;
     let client = &connection.client;
@@ -321,8 +332,11 @@ async fn take_head(
     let time = |text: &str| from_stored(text).map_err(|error| Trouble::Failed(error.to_string()));
     let now = time(state.get(1))?;
     clock.check(now).map_err(|error| Trouble::Failed(error.to_string()))?;
-    let head = Head { next_position: head.get(0), recorded_at: time(head.get(1))? };
-    Ok((head, Revision(state.get(0)), now))
+    let (next, edge) = (head.get(0), head.get(2));
+    let tree =
+        Growing::of_head(edge, next, state.get(2)).map_err(|error| Trouble::Failed(error.to_string()))?;
+    let head = Head { next_position: next, recorded_at: time(head.get(1))? };
+    Ok(Taken { head, tree, revision: Revision(state.get(0)), now })
 }
 
 /// Sends every statement, then waits; returns how many rows each touched.
@@ -366,20 +380,28 @@ async fn in_order<T>(requests: impl Iterator<Item = impl Future<Output = T>>) ->
     answers
 }
 
-/// Appends the events and commits.
-async fn commit(connection: &mut Connection, prepared: &Prepared<'_>) -> Result<(), Trouble> {
-    let Prepared { head, recorded_at, accepted, .. } = prepared;
+/// Appends the events and commits; returns what each proposal is answered.
+async fn commit(
+    connection: &mut Connection,
+    prepared: Prepared<'_>,
+) -> Result<Vec<Result<(), CommitError>>, Trouble> {
+    let Prepared { answers, head, mut tree, recorded_at, accepted } = prepared;
     let events = accepted.iter().flat_map(|proposal| &proposal.events);
     let rows: Vec<Row<'_>> = events
         .zip(head.next_position..)
-        .map(|(new, position)| Row::new(position, recorded_at, new))
+        .map(|(new, position)| Row::new(position, &recorded_at, new))
         .collect();
+    for row in &rows {
+        tree.append(row.entry);
+    }
     let append = Append::prepare(connection).await?;
-    let (appended, committed) = join(append.send(&connection.client, &rows), connection.commit()).await;
+    let appended = append.send(&connection.client, &rows, &mut tree);
+    let (appended, committed) = join(appended, connection.commit()).await;
     // What the server refuses, its COMMIT takes back; what it did not answer, it may have committed.
     appended.map_err(|error| match error.as_db_error() {
         Some(_) => Trouble::from(error),
         None => Trouble::Unknown(described(&error)),
     })?;
-    committed.map_err(Trouble::Unknown)
+    committed.map_err(Trouble::Unknown)?;
+    Ok(answers)
 }

@@ -12,6 +12,7 @@ use crate::store::Error;
 use crate::store::event;
 use crate::store::sql::{Row, Value};
 use crate::store::tables::{Cells, Column, Kind, Page, Table};
+use crate::store::tree::Growing;
 use crate::store::writer::Head;
 
 /// A database in one transaction that has the head of the log: whoever writes waits for it.
@@ -19,6 +20,7 @@ pub(in crate::store) struct Held {
     url: PostgresUrl,
     connection: Connection,
     head: Head,
+    edge: Vec<u8>,
 }
 
 /// Unlike a server's: what is held here takes as long as it takes.
@@ -39,12 +41,13 @@ impl Held {
         schema::check(url).await?;
         let connect = async { Server::new(url, SETTINGS)?.connect().await };
         let connection = connect.await.map_err(|error: ConnectError| unreachable(url, error))?;
-        let mut held = Self { url: url.clone(), connection, head: Head::EMPTY };
+        let mut held = Self { url: url.clone(), connection, head: Head::EMPTY, edge: Vec::new() };
         held.execute(engine::BEGIN).await?;
         let rows = held.query(engine::HEAD).await?;
         let row = rows.first().ok_or_else(|| held.damaged("log_head", "it has no row"))?;
         let recorded_at = from_stored(row.get(1)).map_err(|error| held.damaged("log_head", error))?;
         held.head = Head { next_position: row.get(0), recorded_at };
+        held.edge = row.get(2);
         Ok(held)
     }
 
@@ -118,13 +121,24 @@ impl Held {
         self.execute(&format!("DELETE FROM {}", table.name)).await
     }
 
-    pub async fn append(&mut self, row: &event::Row<'_>) -> Result<(), Error> {
-        let append = Append::prepare(&mut self.connection).await;
-        let appended = match append {
-            Ok(append) => append.send(&self.connection.client, std::slice::from_ref(row)).await,
-            Err(error) => Err(error),
+    pub fn tree(&self) -> Result<Growing, Error> {
+        let tree = Growing::of(&self.edge, self.head.next_position);
+        tree.map_err(|mismatch| self.damaged("log_head", mismatch))
+    }
+
+    pub async fn grow(&mut self, tree: &mut Growing) -> Result<(), Error> {
+        let grown =
+            async { Append::prepare(&mut self.connection).await?.grow(&self.connection.client, tree).await };
+        grown.await.map_err(|error| unreachable(&self.url, described(&error)))
+    }
+
+    pub async fn append(&mut self, row: &event::Row<'_>, tree: &mut Growing) -> Result<(), Error> {
+        tree.append(row.entry);
+        let appended = async {
+            let append = Append::prepare(&mut self.connection).await?;
+            append.send(&self.connection.client, std::slice::from_ref(row), tree).await
         };
-        appended.map_err(|error| unreachable(&self.url, described(&error)))
+        appended.await.map_err(|error| unreachable(&self.url, described(&error)))
     }
 
     pub async fn commit(self) -> Result<(), String> {

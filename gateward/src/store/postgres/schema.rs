@@ -1,10 +1,12 @@
 //! The schema of the store on PostgreSQL: migrated by command only, so that many machines are
 //! brought up to date one by one.
 
+use super::append::Append;
 use super::connect::{Connection, Error as ConnectError, Server, described};
 use super::durability::{durability, switched_off};
 use super::unreachable;
 use crate::base::postgres_url::PostgresUrl;
+use crate::store::tree::Growing;
 use crate::store::{Error, Schema};
 
 /// The migrations, oldest first; the schema's version is how many ran.
@@ -16,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0005.sql"),
     include_str!("../migrations/postgres/0006.sql"),
     include_str!("../migrations/postgres/0007.sql"),
+    include_str!("../migrations/postgres/0008.sql"),
 ];
 
 /// Two who migrate at once wait for each other by this lock.
@@ -62,7 +65,7 @@ pub(in crate::store) async fn check(url: &PostgresUrl) -> Result<(), Error> {
 ///
 /// [`Error`].
 pub(in crate::store) async fn migrate(url: &PostgresUrl) -> Result<Schema, Error> {
-    let connection = connected(url).await?;
+    let mut connection = connected(url).await?;
     let client = &connection.client;
     let failed = |error: tokio_postgres::Error| unreachable(url, described(&error));
     client.batch_execute("BEGIN").await.map_err(failed)?;
@@ -74,8 +77,37 @@ pub(in crate::store) async fn migrate(url: &PostgresUrl) -> Result<Schema, Error
     for migration in MIGRATIONS.iter().skip(usize::try_from(before.version).unwrap_or(usize::MAX)) {
         client.batch_execute(migration).await.map_err(failed)?;
     }
-    client.batch_execute("COMMIT").await.map_err(failed)?;
+    make_tree(&mut connection).await.map_err(failed)?;
+    connection.client.batch_execute("COMMIT").await.map_err(failed)?;
     Ok(before)
+}
+
+/// How many entries are read at once.
+const PAGE: i64 = 10_000;
+
+/// Makes the tree of all events that are there, in constant memory, where there is none.
+async fn make_tree(connection: &mut Connection) -> Result<(), tokio_postgres::Error> {
+    let append = Append::prepare(connection).await?;
+    let entries = "SELECT entry FROM event WHERE position >= ?1 ORDER BY position LIMIT ?2";
+    let entries = connection.prepare(entries).await?;
+    let client = &connection.client;
+    if client.query("SELECT 1 FROM log_head WHERE edge = '' AND next_position > 0", &[]).await?.is_empty() {
+        return Ok(());
+    }
+    let (mut tree, mut next) = (Growing::empty(), 0_i64);
+    loop {
+        let page = client.query(&entries, &[&next, &PAGE]).await?;
+        for row in &page {
+            let entry: &[u8] = row.get(0);
+            tree.append(entry.try_into().expect("the schema says that entries have 32 bytes"));
+            next += 1;
+        }
+        append.grow(client, &mut tree).await?;
+        if page.is_empty() {
+            break;
+        }
+    }
+    client.execute("UPDATE log_head SET edge = $1", &[&tree.edge()]).await.map(drop)
 }
 
 /// Returns what state the schema of the database at `url` is in.

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params, params_from_iter,
-};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params, params_from_iter};
 
 use super::open;
 use crate::base::id::EventId;
@@ -13,6 +11,7 @@ use crate::base::time::{Clock, from_stored, stored};
 use crate::store::event::Row;
 use crate::store::revocation::Revision;
 use crate::store::sql::{Statement, Value};
+use crate::store::tree::{Growing, Mismatch};
 use crate::store::writer::{Attempt, Batch, ClockBehindLog, CommitError, Head};
 
 /// The writing side of one SQLite file.
@@ -28,6 +27,7 @@ pub(in crate::store) struct Engine {
 enum Trouble {
     Sql(rusqlite::Error),
     Clock(ClockBehindLog),
+    Tree(Mismatch),
 }
 
 impl From<rusqlite::Error> for Trouble {
@@ -75,6 +75,7 @@ impl Engine {
             Err(Trouble::Sql(error)) if is_refusal(&error) => return Attempt::Refused(error.to_string()),
             Err(Trouble::Sql(error)) => return Attempt::Failed(error.to_string()),
             Err(Trouble::Clock(behind)) => return Attempt::Failed(behind.to_string()),
+            Err(Trouble::Tree(mismatch)) => return Attempt::Failed(mismatch.to_string()),
         };
         // A crash before this line leaves nothing of the batch; after it, all of it. Nobody has been
         // told anything yet.
@@ -110,10 +111,8 @@ impl Engine {
                 });
             }
             // A write of our own that must reach the disk: what lies before it has then, too, and what
-            // the failed commit left behind the end of the write-ahead log is overwritten. The value
-            // must change, or SQLite writes nothing.
-            let turn: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            transaction.pragma_update(None, "user_version", turn.wrapping_add(1))?;
+            // the failed commit left behind the end of the write-ahead log is overwritten.
+            transaction.execute("UPDATE log_head SET turn = turn + 1", [])?;
             transaction.commit()?;
             Ok(found)
         });
@@ -137,15 +136,62 @@ fn is_refusal(error: &rusqlite::Error) -> bool {
 }
 
 pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
-    let newest = connection
-        .prepare_cached("SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
-        .optional()?;
-    let Some((position, recorded_at)) = newest else { return Ok(Head::EMPTY) };
-    let recorded_at = from_stored(&recorded_at).map_err(|error| {
+    connection.prepare_cached("SELECT next_position, recorded_at FROM log_head")?.query_row([], read_head)
+}
+
+fn read_head(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
+    let recorded_at = from_stored(row.get_ref(1)?.as_str()?).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
     })?;
-    Ok(Head { next_position: position + 1, recorded_at })
+    Ok(Head { next_position: row.get(0)?, recorded_at })
+}
+
+/// Returns the head of the log with its tree, for whoever appends.
+fn end(connection: &Connection) -> Result<(Head, Growing), Trouble> {
+    let sql = "SELECT next_position, recorded_at, edge, (SELECT max(position) FROM event) FROM log_head";
+    let mut statement = connection.prepare_cached(sql)?;
+    let (head, tree) = statement.query_row([], |row| {
+        let head = read_head(row)?;
+        Ok((head, Growing::of_head(row.get_ref(2)?.as_blob()?, head.next_position, row.get(3)?)))
+    })?;
+    Ok((head, tree.map_err(Trouble::Tree)?))
+}
+
+/// Moves the head of the log, and its tree, behind what was appended.
+pub(super) fn move_head(
+    connection: &Connection,
+    next_position: i64,
+    recorded_at: &str,
+    tree: &mut Growing,
+) -> rusqlite::Result<()> {
+    grow(connection, tree)?;
+    connection
+        .prepare_cached("UPDATE log_head SET next_position = ?1, recorded_at = ?2, edge = ?3")?
+        .execute(params![next_position, recorded_at, tree.edge()])?;
+    Ok(())
+}
+
+/// Stores what of the tree is finished.
+pub(super) fn grow(connection: &Connection, tree: &mut Growing) -> rusqlite::Result<()> {
+    for node in tree.take_finished() {
+        connection
+            .prepare_cached("INSERT INTO log_node (level, number, hash) VALUES (?1, ?2, ?3)")?
+            .execute(params![node.level, node.number, node.hash])?;
+    }
+    Ok(())
+}
+
+/// Makes the tree of all events that are there, in constant memory.
+pub(super) fn make_tree(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tree = Growing::empty();
+    let mut entries = connection.prepare("SELECT entry FROM event ORDER BY position")?;
+    let mut entries = entries.query([])?;
+    while let Some(row) = entries.next()? {
+        tree.append(row.get(0)?);
+        grow(connection, &mut tree)?;
+    }
+    connection.execute("UPDATE log_head SET edge = ?1", [tree.edge()])?;
+    Ok(())
 }
 
 fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
@@ -157,7 +203,7 @@ fn write_all(
     batch: Batch<'_>,
     now: Timestamp,
 ) -> Result<Vec<Result<(), CommitError>>, Trouble> {
-    let head = head(connection)?;
+    let (head, mut tree) = end(connection)?;
     let recorded_at = stored(head.next_time(now).map_err(Trouble::Clock)?);
     let mut position = head.next_position;
     let mut revision = revision(connection)?;
@@ -174,13 +220,18 @@ fn write_all(
             continue;
         }
         for new in &proposal.events {
-            append(connection, &Row::new(position, &recorded_at, new))?;
+            let row = Row::new(position, &recorded_at, new);
+            append(connection, &row)?;
+            tree.append(row.entry);
             position += 1;
         }
         if proposal.advances_revocation() {
             revision = self::revision(connection)?;
         }
         answers.push(Ok(()));
+    }
+    if position > head.next_position {
+        move_head(connection, position, &recorded_at, &mut tree)?;
     }
     Ok(answers)
 }

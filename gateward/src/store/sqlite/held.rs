@@ -12,6 +12,7 @@ use crate::store::Error;
 use crate::store::event;
 use crate::store::sql::{Row, Value};
 use crate::store::tables::{Cells, Page, Table};
+use crate::store::tree::Growing;
 use crate::store::writer::Head;
 
 /// A SQLite file in one immediate transaction, with the lock that a server would have.
@@ -84,8 +85,24 @@ impl Held {
         cleared.map(|_| ()).map_err(|error| self.unreachable(error))
     }
 
-    pub fn append(&self, row: &event::Row<'_>) -> Result<(), Error> {
-        engine::append(&self.connection, row).map_err(|error| self.unreachable(error))
+    pub fn tree(&self) -> Result<Growing, Error> {
+        let sql = "SELECT edge, next_position FROM log_head";
+        let tree = self.connection.query_row(sql, [], |row| {
+            Ok(Growing::of(row.get_ref(0)?.as_blob()?, row.get(1)?).map_err(|mismatch| mismatch.to_string()))
+        });
+        let damaged = |reason| Error::Damaged { table: "log_head", reason };
+        tree.map_err(|error| self.unreachable(error))?.map_err(damaged)
+    }
+
+    pub fn grow(&self, tree: &mut Growing) -> Result<(), Error> {
+        engine::grow(&self.connection, tree).map_err(|error| self.unreachable(error))
+    }
+
+    pub fn append(&self, row: &event::Row<'_>, tree: &mut Growing) -> Result<(), Error> {
+        tree.append(row.entry);
+        engine::append(&self.connection, row)
+            .and_then(|()| engine::move_head(&self.connection, row.position + 1, row.recorded_at, tree))
+            .map_err(|error| self.unreachable(error))
     }
 
     pub fn commit(self) -> Result<(), String> {

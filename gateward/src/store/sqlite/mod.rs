@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0006.sql"),
     include_str!("../migrations/sqlite/0007.sql"),
     include_str!("../migrations/sqlite/0008.sql"),
+    include_str!("../migrations/sqlite/0009.sql"),
 ];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.
@@ -72,10 +73,12 @@ pub(super) fn migrate(path: &Path) -> Result<Schema, Error> {
         let store = path.display().to_string();
         return Err(Error::TooNew { store, version: before.version, known: before.known });
     }
-    if before.version >= before.known {
+    let unreachable = |error| unreachable(path, error);
+    if before.version >= before.known
+        && !lacks_tree(&open_to_read(path).map_err(unreachable)?).map_err(unreachable)?
+    {
         return Ok(before);
     }
-    let unreachable = |error| unreachable(path, error);
     let mut connection = open(path).map_err(unreachable)?;
     for (index, sql) in MIGRATIONS.iter().enumerate() {
         let step = connection
@@ -87,7 +90,20 @@ pub(super) fn migrate(path: &Path) -> Result<Schema, Error> {
             step.execute_batch(sql).and_then(|()| step.commit()).map_err(unreachable)?;
         }
     }
+    // A crash before this: whoever opens the store next makes the tree. No program writes without it.
+    let step = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(unreachable)?;
+    if lacks_tree(&step).map_err(unreachable)? {
+        engine::make_tree(&step).and_then(|()| step.commit()).map_err(unreachable)?;
+    }
     Ok(before)
+}
+
+/// Whether the tree over the log has to be made from the events.
+fn lacks_tree(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM log_head WHERE edge = x'' AND next_position > 0";
+    connection.query_row(sql, [], |row| row.get::<_, i64>(0).map(|count| count > 0))
 }
 
 /// Returns what state the schema is in.
@@ -190,6 +206,9 @@ mod tests {
         // These are made from the log, there anew.
         listed.push(("audit_index".into(), "one,next_position".into()));
         listed.push(("audit_term".into(), "term,at_us,position,part".into()));
+        // Made from the events.
+        listed.push(("log_head".into(), "one,next_position,recorded_at,turn,edge".into()));
+        listed.push(("log_node".into(), "level,number,hash".into()));
         listed.sort();
         assert_eq!(fresh_schema(), listed);
     }

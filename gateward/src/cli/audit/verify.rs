@@ -1,0 +1,223 @@
+//! `gateward audit verify` and `gateward audit prove`: whether the log is what it was, and how others know.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use audit_log::{Checkpoint, LogProof, Plan, VerifierKey, verify_export};
+use serde_json::json;
+
+use crate::cli::access::{Access, block_on};
+use crate::cli::{Context, Format, YES, no};
+use crate::flows::checkpoint;
+use crate::flows::verify_log::{Found, verify_log};
+use crate::store::{evidence, log, tree};
+
+/// Check that nobody changed the log.
+///
+/// Without a checkpoint that was kept elsewhere it finds damage and mistakes: whoever owns the store and the keyring can
+/// make both say anything.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Verify {
+    /// A checkpoint that was kept elsewhere; of a file of many, the last one. Several may be named.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// Believe the events that this checkpoint covers, and look only at those behind it.
+    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    since: Option<PathBuf>,
+    /// The public key of the log, as `gateward audit key` printed it, instead of the keyring's.
+    #[arg(long, value_name = "KEY")]
+    key: Vec<VerifierKey>,
+    /// Look at what `gateward audit export` wrote, and not at the store.
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+}
+
+impl Verify {
+    pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        match &self.export {
+            Some(export) => self.of_export(export, context, out),
+            None => self.of_store(context, out),
+        }
+    }
+
+    fn of_store(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let access = context.access()?;
+        let known = if self.key.is_empty() { own_keys(&access)? } else { self.key.clone() };
+        let Some(kept) = self.kept(&known, context, out)? else { return Ok(no()) };
+        let since = match &self.since {
+            Some(file) => match opened(file, &known)? {
+                Ok(since) => Some(since),
+                Err(why) => return wrong(context, out, &format!("{}: {why}", file.display())),
+            },
+            None => None,
+        };
+        let shown = std::io::stderr().is_terminal();
+        let progress = |done: u64, of: u64| {
+            if shown && (done == of || done.is_multiple_of(evidence::PAGE * 16)) {
+                eprint!("\r{done} of {of} events");
+                if done == of {
+                    eprintln!();
+                }
+            }
+        };
+        let (reader, keyring) = (&access.door.store.reader, &access.door.keyring);
+        match block_on(verify_log(reader, keyring, since.as_ref(), &kept, progress))? {
+            Ok(found) => {
+                let largest = kept.iter().chain(&since).map(Checkpoint::size).max();
+                good(context, out, &found, largest)
+            }
+            Err(error) if error.is_a_finding() => wrong(context, out, &error.to_string()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn of_export(&self, export: &Path, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let Some(kept) = self.kept(&self.key, context, out)? else { return Ok(no()) };
+        if kept.is_empty() && self.key.is_empty() {
+            bail!(
+                "an export proves nothing alone: name the log's --key, and a --checkpoint that was kept elsewhere"
+            );
+        }
+        let file = std::fs::File::open(export).with_context(|| export.display().to_string())?;
+        match verify_export(file, &kept, &self.key) {
+            Ok(exported) => {
+                let signed = exported.checkpoint.as_ref().map(Checkpoint::size);
+                let largest = kept.iter().map(Checkpoint::size).chain(signed).max();
+                let found = Found { first: exported.first, verified: exported.verified, checkpoints: 0 };
+                good(context, out, &found, largest)
+            }
+            Err(error) if error.is_a_finding() => {
+                wrong(context, out, &format!("{}: {error}", export.display()))
+            }
+            Err(error) => Err(error).with_context(|| export.display().to_string()),
+        }
+    }
+
+    /// Opens the checkpoints that were kept; `None` once it was said that one of them is not the log's.
+    fn kept(
+        &self,
+        known: &[VerifierKey],
+        context: &Context,
+        out: &mut impl Write,
+    ) -> anyhow::Result<Option<Vec<Checkpoint>>> {
+        let mut kept = Vec::new();
+        for file in &self.checkpoint {
+            match opened(file, known)? {
+                Ok(checkpoint) => kept.push(checkpoint),
+                Err(why) => {
+                    wrong(context, out, &format!("{}: {why}", file.display()))?;
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(kept))
+    }
+}
+
+/// The keys of all logs that this store had; they differ in the name alone.
+fn own_keys(access: &Access) -> anyhow::Result<Vec<VerifierKey>> {
+    let logs = block_on(log::all(&access.door.store.reader))??;
+    let mut keys = Vec::new();
+    for log in logs {
+        let signer = access.door.keyring.log_signer(&log.origin)?;
+        keys.extend(signer.map(|signer| signer.verifier_key().clone()));
+    }
+    Ok(keys)
+}
+
+/// Reads the last checkpoint in a file, and says why it is not to be believed.
+fn opened(file: &Path, known: &[VerifierKey]) -> anyhow::Result<Result<Checkpoint, String>> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    if known.is_empty() {
+        bail!("no key says whether {} is the log's: name the log's --key", file.display());
+    }
+    Ok(Checkpoint::open(last_note(&text).as_bytes(), known).map_err(|error| error.to_string()))
+}
+
+/// Takes the last note out of a file of notes, with an empty line between any two.
+pub(super) fn last_note(text: &str) -> &str {
+    // A note has an empty line itself, before its signatures: what begins behind the last but one is the last note.
+    let text = text.strip_suffix("\n\n").map_or(text, |rest| &text[..=rest.len()]);
+    let signatures = text.rfind("\n\n").unwrap_or(0);
+    text[..signatures].rfind("\n\n").map_or(text, |at| &text[at + 2..])
+}
+
+fn wrong(context: &Context, out: &mut impl Write, said: &str) -> anyhow::Result<ExitCode> {
+    context.print(out, &format!("WRONG: {said}"), &json!({ "wrong": said }))?;
+    Ok(no())
+}
+
+fn good(
+    context: &Context,
+    out: &mut impl Write,
+    found: &Found,
+    kept: Option<u64>,
+) -> anyhow::Result<ExitCode> {
+    let size = found.verified.edge.size();
+    let looked = size - found.first;
+    let bound = match kept {
+        Some(kept) if kept >= size => "all of them are bound by a checkpoint that was kept".to_owned(),
+        Some(kept) => format!(
+            "the first {kept} of the log are bound by a checkpoint that was kept, those after it by nothing outside"
+        ),
+        None => "nothing outside binds them: name a --checkpoint that was kept elsewhere".to_owned(),
+    };
+    let (without_personal, erased) = (found.verified.without_personal, found.verified.erased);
+    let gone = match (without_personal, erased) {
+        (0, 0) => String::new(),
+        _ => {
+            format!("; {without_personal} have lost what names a person, {erased} everything but their place")
+        }
+    };
+    let text = format!("good: {looked} events, {} checkpoints{gone}; {bound}", found.checkpoints);
+    let json = json!({
+        "first": found.first, "events": looked, "size": size, "root": found.verified.edge.root().to_string(),
+        "checkpoints": found.checkpoints, "without_personal": without_personal, "erased": erased, "kept": kept,
+    });
+    context.print(out, &text, &json)?;
+    Ok(YES)
+}
+
+/// Prints the proof that an event is in the log: a file that needs nothing else than the log's key.
+pub(super) fn prove(id: &str, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let access = context.access_to_change()?;
+    let reader = &access.door.store.reader;
+    let Some((index, entry)) = block_on(evidence::entry(reader, id))?? else {
+        eprintln!("gateward: no event has the id {id}");
+        return Ok(no());
+    };
+    let signed = block_on(checkpoint::sign(&access.door, access.now))??;
+    let signed = signed.context("the log has events and no checkpoint")?;
+    let size = signed.size.unsigned_abs();
+    let hashes = block_on(tree::proof(reader, &Plan::inclusion(index, size)?, size))??;
+    let proof = LogProof { index, hashes, checkpoint: signed.note };
+    match context.format {
+        // Byte for byte, as c2sp.org/tlog-proof has it.
+        Format::Text => write!(out, "{proof}")?,
+        Format::Json => {
+            let entry = data_encoding::HEXLOWER.encode(&entry.0);
+            writeln!(
+                out,
+                "{}",
+                json!({ "id": id, "index": index, "entry": entry, "proof": proof.to_string() })
+            )?;
+        }
+    }
+    Ok(YES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_note;
+
+    #[test]
+    fn of_a_file_of_checkpoints_the_last_one_counts() {
+        let (first, second) = ("a\n1\nx\n\n— a b\n", "a\n2\ny\n\n— a c\n");
+        for end in ["", "\n"] {
+            assert_eq!(last_note(&format!("{first}{end}")), first);
+            assert_eq!(last_note(&format!("{first}\n{second}{end}")), second);
+        }
+    }
+}

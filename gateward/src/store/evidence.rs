@@ -1,0 +1,90 @@
+//! Events with everything that they commit to, for whoever verifies the log.
+
+use audit_log::{Entry, PersonalHash, SALT_LENGTH};
+
+use super::reader::Query;
+use super::sql::{Row, Unfit, values};
+use super::{Error, Reader};
+
+/// An event as it stands in the store, whole or what is left of it.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Its place in the log.
+    pub position: u64,
+    /// Its id.
+    pub id: String,
+    /// Which definition of an entry it was made by.
+    pub format_version: u32,
+    /// The run of the program that wrote it.
+    pub instance: String,
+    /// When it happened.
+    pub occurred_at: String,
+    /// When it was written.
+    pub recorded_at: String,
+    /// Salt and text of the body; `None` once it is gone.
+    pub body: Option<([u8; SALT_LENGTH], String)>,
+    /// Salt and text of the personal part; `None` once it is gone.
+    pub personal: Option<([u8; SALT_LENGTH], String)>,
+    /// What stays of the personal part.
+    pub personal_hash: PersonalHash,
+    /// What the event commits to.
+    pub entry: Entry,
+    /// The erasure that took what is missing.
+    pub erasure: Option<String>,
+}
+
+/// How many are read at once: eight tiles' worth.
+pub const PAGE: u64 = 2048;
+
+fn part(row: &Row<'_>, salt: usize, text: usize) -> Result<Option<([u8; SALT_LENGTH], String)>, Unfit> {
+    match (row.bytes_if_any(salt)?.is_some(), row.text_if_any(text)?) {
+        (true, Some(found)) => Ok(Some((row.array(salt)?, found.to_owned()))),
+        _ => Ok(None),
+    }
+}
+
+fn evidence(row: &Row<'_>) -> Result<Evidence, Unfit> {
+    Ok(Evidence {
+        position: row.integer(0)?.unsigned_abs(),
+        id: row.string(1)?,
+        // One that no program ever wrote is none that this one knows.
+        format_version: u32::try_from(row.integer(2)?).unwrap_or(u32::MAX),
+        instance: row.string(3)?,
+        occurred_at: row.string(4)?,
+        recorded_at: row.string(5)?,
+        body: part(row, 6, 7)?,
+        personal: part(row, 8, 9)?,
+        personal_hash: PersonalHash(row.array(10)?),
+        entry: Entry(row.array(11)?),
+        erasure: row.text_if_any(12)?.map(str::to_owned),
+    })
+}
+
+/// Returns the events from position `first` to before `end`, in their order, [`PAGE`] of them at most.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`], [`Error::Damaged`].
+pub async fn page(reader: &Reader, first: u64, end: u64) -> Result<Vec<Evidence>, Error> {
+    let sql = "SELECT position, id, format_version, instance, occurred_at, recorded_at, salt, body, personal_salt, \
+               personal, personal_hash, entry, CASE \
+               WHEN body IS NULL THEN (SELECT CASE WHEN last_position >= event.position THEN erasure END FROM erased_whole \
+                 WHERE first_position <= event.position ORDER BY first_position DESC LIMIT 1) \
+               WHEN personal IS NULL THEN (SELECT CASE WHEN last_position >= event.position THEN erasure END \
+                 FROM erased_personal WHERE first_position <= event.position ORDER BY first_position DESC LIMIT 1) \
+               END FROM event WHERE position >= ?1 AND position < ?2 ORDER BY position LIMIT ?3";
+    let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
+    let [first, end] = [first, end].map(|position| i64::try_from(position).unwrap_or(i64::MAX));
+    reader.all(Query::of("event", sql, values![first, end, limit]), evidence).await
+}
+
+/// Finds where the event `id` stands and what it commits to.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`], [`Error::Damaged`].
+pub async fn entry(reader: &Reader, id: &str) -> Result<Option<(u64, Entry)>, Error> {
+    let sql = "SELECT position, entry FROM event WHERE id = ?1";
+    let found = |row: &Row<'_>| Ok((row.integer(0)?.unsigned_abs(), Entry(row.array(1)?)));
+    reader.first(Query::of("event", sql, values![id]), found).await
+}
