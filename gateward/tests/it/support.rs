@@ -11,7 +11,7 @@ use gateward::base::time::{Clock, stored};
 use gateward::cli::demo::client::{Answer, Client, Connection};
 use gateward::config::{Config, Listen};
 use gateward::flows::door::Door;
-use gateward::server::{self, Gate, Running, Stop, boot, system};
+use gateward::server::{self, Bound, Gate, Running, Stop, boot, system};
 use gateward::store::Store;
 use gateward::store::event::{Filter, Recorded};
 use jiff::{SignedDuration, Timestamp};
@@ -151,6 +151,11 @@ impl Installation {
         let operator = std::fs::read_to_string(self.path("operator.txt")).unwrap();
         let basic = format!("Basic {}", data_encoding::BASE64.encode(operator.trim_end().as_bytes()));
         connection.get(path, Some(basic)).await.unwrap()
+    }
+
+    /// Where it listens.
+    pub fn bound(&self) -> &Bound {
+        &self.running.as_ref().unwrap().bound
     }
 
     /// Signs a token for one person, good for `life` from now.
