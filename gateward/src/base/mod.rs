@@ -10,6 +10,7 @@ pub mod ckan;
 pub mod ckan_url;
 pub mod fhir;
 pub mod host;
+pub mod html;
 pub mod id;
 pub mod identity;
 pub mod issuer_url;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::accept::prefers_json;
 use super::answer::{self, Answered, Problem, SERVICE_VERSION};
 use super::connection::CameFrom;
+use super::console::{self, CONSOLE, Onlooker};
 use super::fhir_api;
 use super::gate::{Gate, Opened};
 use super::listener::Answer;
@@ -96,6 +97,10 @@ impl Admin {
             Err(error) => return answer::no_operator(&error),
         };
         let answered = match head.uri.path() {
+            "/" if wants_pages(head) => console::way_there(),
+            path if path == CONSOLE || path.starts_with("/console/") => {
+                console::answer(&opened, head, &Onlooker { operator: &operator, address, now }).await
+            }
             "/" => {
                 answer::text(StatusCode::OK, format!("{SERVICE_VERSION}: logged in as {}\n", operator.name()))
             }
@@ -153,6 +158,12 @@ impl Admin {
             Err(Undone::Again(error)) => fhir_api::refused(answer::shut(&error)),
         }
     }
+}
+
+/// Whether it is a browser that asks.
+fn wants_pages(head: &http::request::Parts) -> bool {
+    let accepted = head.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// Deletes what has expired, here and where our logins are written to; recorded with its names.

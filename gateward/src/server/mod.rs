@@ -13,6 +13,7 @@ mod carry;
 mod checkpoints;
 pub mod ckan;
 mod connection;
+mod console;
 mod cutter;
 mod elsewhere;
 mod exchange;

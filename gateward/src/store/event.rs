@@ -183,18 +183,7 @@ impl Search {
     ///
     /// [`Error::Unreachable`].
     pub async fn begin(reader: &Reader, filter: Filter) -> Result<Self, Error> {
-        let end = position(reader, NEXT, Vec::new()).await?.unwrap_or(0);
-        let first_at = |at: Option<Timestamp>| async move {
-            match at {
-                // Times never run back along the positions.
-                Some(at) => {
-                    position(reader, FIRST_AT, values![at]).await.map(|first| Some(first.unwrap_or(end)))
-                }
-                None => Ok(None),
-            }
-        };
-        let next = first_at(filter.since).await?.unwrap_or(0);
-        let end = first_at(filter.until).await?.map_or(end, |until| until.min(end));
+        let (next, end) = bounds(reader, &filter).await?;
         Ok(Self { reader: reader.clone(), filter, next, end })
     }
 
@@ -212,7 +201,7 @@ impl Search {
         let stretch = if self.filter.who.is_some() { STRETCH_OF_ONE } else { STRETCH };
         while self.next < self.end {
             let until = self.end.min(self.next.saturating_add(stretch));
-            let (sql, values) = page(&self.filter, self.next, until);
+            let (sql, values) = page(&self.filter, (self.next, until), "ASC", PAGE);
             let page = self.reader.all(Query::of("event", &sql, values), recorded).await?;
             let full = page.len() >= PAGE as usize;
             self.next = match page.last() {
@@ -254,6 +243,47 @@ pub async fn first_at(reader: &Reader, at: Timestamp) -> Result<u64, Error> {
     }
 }
 
+/// Returns at most `most` events that a filter lets through, the newest first: of those before position `before` where
+/// that is given, so that one page follows another however the log grows.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`], [`Error::Damaged`].
+pub async fn newest(
+    reader: &Reader,
+    filter: Filter,
+    before: Option<u64>,
+    most: u32,
+) -> Result<Vec<Recorded>, Error> {
+    let (first, end) = bounds(reader, &filter).await?;
+    let stretch = if filter.who.is_some() { STRETCH_OF_ONE } else { STRETCH };
+    let before = before.map_or(end, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let (mut end, mut found) = (end.min(before), Vec::new());
+    while first < end && found.len() < most as usize {
+        let from = first.max(end.saturating_sub(stretch));
+        let left = most.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        let (sql, values) = page(&filter, (from, end), "DESC", left);
+        found.extend(reader.all(Query::of("event", &sql, values), recorded).await?);
+        end = from;
+    }
+    Ok(found)
+}
+
+/// Returns between which positions, the second not included, the times of a filter lie.
+async fn bounds(reader: &Reader, filter: &Filter) -> Result<(i64, i64), Error> {
+    let end = position(reader, NEXT, Vec::new()).await?.unwrap_or(0);
+    let first_at = |at: Option<Timestamp>| async move {
+        match at {
+            // Times never run back along the positions.
+            Some(at) => position(reader, FIRST_AT, values![at]).await.map(|first| Some(first.unwrap_or(end))),
+            None => Ok(None),
+        }
+    };
+    let first = first_at(filter.since).await?.unwrap_or(0);
+    let end = first_at(filter.until).await?.map_or(end, |until| until.min(end));
+    Ok((first, end))
+}
+
 const NEXT: &str = "SELECT position + 1 FROM event ORDER BY position DESC LIMIT 1";
 const FIRST_AT: &str =
     "SELECT position FROM search WHERE recorded_at >= ?1 ORDER BY recorded_at, position LIMIT 1";
@@ -283,11 +313,16 @@ async fn position(reader: &Reader, sql: &str, values: Vec<Value<'_>>) -> Result<
     reader.first(Query::of("event", sql, values), |row| row.integer(0)).await
 }
 
-/// Makes the query of one page: only what the filter names stands in it, so that each engine can
-/// use the index that serves it.
-fn page(filter: &Filter, next: i64, end: i64) -> (String, Vec<Value<'_>>) {
+/// Makes the query of one page between two positions, the second not included: only what the filter names stands in
+/// it, so that each engine can use the index that serves it.
+fn page<'a>(
+    filter: &'a Filter,
+    (first, end): (i64, i64),
+    order: &str,
+    most: u32,
+) -> (String, Vec<Value<'a>>) {
     let mut wanted = vec!["search.position >= ?1 AND search.position < ?2".to_owned()];
-    let mut values = values![next, end, PAGE];
+    let mut values = values![first, end, most];
     for (column, value) in [("service", &filter.service), ("outcome", &filter.outcome), ("who", &filter.who)]
     {
         if let Some(value) = value {
@@ -297,7 +332,7 @@ fn page(filter: &Filter, next: i64, end: i64) -> (String, Vec<Value<'_>>) {
     }
     let sql = format!(
         "SELECT {COLUMNS} FROM search JOIN event ON event.position = search.position \
-         WHERE {} ORDER BY search.position LIMIT ?3",
+         WHERE {} ORDER BY search.position {order} LIMIT ?3",
         wanted.join(" AND ")
     );
     (sql, values)
@@ -379,8 +414,11 @@ mod tests {
     async fn on_sqlite_a_search_follows_indexes_however_long_the_log_is() {
         let who = Filter { who: Some("a".into()), ..Filter::default() };
         let all = Filter { service: Some("b".into()), outcome: Some("c".into()), ..who.clone() };
-        for filter in [Filter::default(), who, all] {
-            let (sql, values) = page(&filter, 0, 1);
+        for (filter, order) in [Filter::default(), who, all]
+            .into_iter()
+            .flat_map(|filter| [(filter.clone(), "ASC"), (filter, "DESC")])
+        {
+            let (sql, values) = page(&filter, (0, 1), order, PAGE);
             let steps = steps(&sql, values).await;
             let index = if filter.who.is_some() { "search_by_who" } else { "PRIMARY KEY" };
             assert!(steps[0].starts_with("SEARCH search") && steps[0].contains(index), "{steps:#?}");

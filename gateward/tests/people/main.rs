@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod browser;
+mod console;
 mod digest;
 mod import;
 mod oidc;

@@ -29,6 +29,7 @@ use super::public::Public;
 use super::request_body::{self, Unwanted, dropping};
 use super::services::Protected;
 use crate::base::address::ClientAddress;
+use crate::base::html::escaped;
 use crate::base::sha256::Sha256;
 use crate::flows::authenticate::Challenge;
 use crate::flows::failures::Entrance;
@@ -242,22 +243,9 @@ fn set(answered: &mut Answered, cookie: &str) {
     answered.headers_mut().append(SET_COOKIE, cookie);
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_is_shown_becomes_markup() {
-        assert_eq!(escaped("<a href=\"'\">&"), "&lt;a href=&quot;&#39;&quot;&gt;&amp;");
-    }
 
     #[test]
     fn the_page_needs_nothing_from_elsewhere_and_runs_nothing() {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::base::html::escaped;
 use crate::flows::audit::report::{Entry, Whom};
 
 /// What the page says of itself.
@@ -70,25 +71,6 @@ fn row(entry: &Entry) -> String {
         why = line("because:", &entry.why),
         reference = line("reference", &entry.reference),
     )
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            // What would turn the reading direction, or is seen by nobody.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\0'..='\u{1f}' | '\u{7f}' => {
-                out.push('\u{fffd}');
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 const STYLE: &str = "
