@@ -14,86 +14,24 @@
 
 #![expect(clippy::cast_precision_loss, reason = "counts and seconds, printed with three digits")]
 
-use gateward::base::store_address::StoreAddress;
-use gateward::store::Store;
-
-use crate::cluster::Cluster;
+use crate::engine::Engine;
 use crate::events::Source;
 use crate::measuring::{argument, number, wanted};
-use crate::raw::Raw;
 
 #[path = "../../tests/shared/cluster/mod.rs"]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark without its server may stop there")]
 mod cluster;
+mod engine;
 mod events;
 #[path = "../fdsn/measuring.rs"]
 mod measuring;
 mod raw;
+mod row;
 mod size;
 mod speed;
 
 /// What a benchmark's step comes to.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Where databases are made.
-enum Engine {
-    Sqlite(tempfile::TempDir),
-    Postgres(Box<Cluster>),
-}
-
-impl Engine {
-    fn named(name: &str) -> Outcome<Self> {
-        match name {
-            "sqlite" => Ok(Self::Sqlite(tempfile::tempdir()?)),
-            // As an operator gives a database of this size on a machine of this size.
-            "postgres" => Ok(Self::Postgres(Box::new(Cluster::with_settings(&[
-                ("shared_buffers", "1GB"),
-                ("max_wal_size", "2GB"),
-            ])))),
-            name => Err(format!("there is no engine {name}").into()),
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "SQLite",
-            Self::Postgres(_) => "PostgreSQL",
-        }
-    }
-
-    /// Makes an empty store.
-    async fn database(&self, name: &str) -> Outcome<Database> {
-        let (address, raw) = match self {
-            Self::Sqlite(dir) => {
-                let path = dir.path().join(name);
-                (StoreAddress::Sqlite(path.clone()), raw::Place::Sqlite(path))
-            }
-            Self::Postgres(cluster) => {
-                let database = cluster.database(name);
-                let address = cluster.socket_url(&database).parse()?;
-                (address, raw::Place::Postgres(Box::new(raw::config(cluster, &database))))
-            }
-        };
-        drop(Store::create(&address, gateward::server::system::clock()).await?);
-        Ok(Database { address, raw })
-    }
-}
-
-/// A store of our own schema, and how to reach past our code into it.
-struct Database {
-    address: StoreAddress,
-    raw: raw::Place,
-}
-
-impl Database {
-    async fn open(&self) -> Outcome<Store> {
-        Ok(Store::open(&self.address, gateward::server::system::clock()).await?)
-    }
-
-    async fn raw(&self) -> Outcome<Raw> {
-        Raw::open(&self.raw).await
-    }
-}
 
 fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

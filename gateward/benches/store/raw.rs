@@ -1,14 +1,17 @@
 //! The same rows by hand: nothing but prepared statements, one transaction after the other.
+//!
+//! Another benchmark takes it in with `#[path = "../store/raw.rs"] mod raw;`, with `row.rs` and the tests' cluster.
+#![allow(dead_code, reason = "shared: no benchmark uses all of it")]
 
 use std::path::PathBuf;
 
-use futures_util::future::try_join4;
+use futures_util::future::{try_join, try_join3};
 use rusqlite::params;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use crate::Outcome;
 use crate::cluster::{Cluster, ROLE};
-use crate::events::Row;
+use crate::row::Row;
 
 /// Where the tables are.
 pub enum Place {
@@ -96,43 +99,70 @@ impl Raw {
 
 fn in_sqlite(connection: &mut rusqlite::Connection, rows: &[Row]) -> Outcome<()> {
     let transaction = connection.transaction()?;
-    {
-        let values = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-        let mut event = transaction.prepare_cached(&format!("{EVENT} {values}"))?;
-        let values = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let mut search = transaction.prepare_cached(&format!("{SEARCH} {values}"))?;
-        for row in rows {
-            let new = &row.event;
-            event.execute(params![
-                row.position,
-                row.id,
-                1,
-                row.instance,
-                row.occurred_at,
-                row.recorded_at,
-                new.salt,
-                new.body,
-                new.personal_salt,
-                new.personal,
-                row.personal_hash,
-                row.entry
-            ])?;
-            search.execute(params![
-                row.position,
-                row.recorded_at,
-                new.search.kind,
-                new.search.outcome,
-                new.search.service,
-                new.search.who,
-                row.transaction,
-                row.reference
-            ])?;
-        }
-    }
+    insert_in_sqlite(&transaction, rows)?;
     Ok(transaction.commit()?)
 }
 
+/// Inserts `rows` in whatever transaction is open.
+pub fn insert_in_sqlite(connection: &rusqlite::Connection, rows: &[Row]) -> Outcome<()> {
+    let values = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let mut event = connection.prepare_cached(&format!("{EVENT} {values}"))?;
+    let values = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let mut search = connection.prepare_cached(&format!("{SEARCH} {values}"))?;
+    for row in rows {
+        let new = &row.event;
+        event.execute(params![
+            row.position,
+            row.id,
+            1,
+            row.instance,
+            row.occurred_at,
+            row.recorded_at,
+            new.salt,
+            new.body,
+            new.personal_salt,
+            new.personal,
+            row.personal_hash,
+            row.entry
+        ])?;
+        search.execute(params![
+            row.position,
+            row.recorded_at,
+            new.search.kind,
+            new.search.outcome,
+            new.search.service,
+            new.search.who,
+            row.transaction,
+            row.reference
+        ])?;
+    }
+    Ok(())
+}
+
 async fn in_postgres(client: &Client, event: &Statement, search: &Statement, rows: &[Row]) -> Outcome<()> {
+    // All four are on their way before the first is answered.
+    let inserted = insert_in_postgres(client, event, search, rows);
+    try_join3(begin(client), inserted, end(client)).await?;
+    Ok(())
+}
+
+/// Begins a transaction.
+pub async fn begin(client: &Client) -> Outcome<()> {
+    Ok(client.batch_execute("BEGIN").await?)
+}
+
+/// Commits it.
+pub async fn end(client: &Client) -> Outcome<()> {
+    Ok(client.batch_execute("COMMIT").await?)
+}
+
+/// Inserts `rows` in whatever transaction is open, both statements on their way before the first is answered.
+pub async fn insert_in_postgres(
+    client: &Client,
+    event: &Statement,
+    search: &Statement,
+    rows: &[Row],
+) -> Outcome<()> {
     /// One column of all rows.
     macro_rules! column {
         ($row:ident, $value:expr) => {
@@ -141,9 +171,7 @@ async fn in_postgres(client: &Client, event: &Statement, search: &Statement, row
     }
     let positions = column!(row, row.position);
     let recorded_at = column!(row, row.recorded_at.as_str());
-    // All four are on their way before the first is answered.
-    try_join4(
-        client.batch_execute("BEGIN"),
+    try_join(
         client.execute(
             event,
             &[
@@ -174,7 +202,6 @@ async fn in_postgres(client: &Client, event: &Statement, search: &Statement, row
                 &column!(row, row.reference.as_deref()),
             ],
         ),
-        client.batch_execute("COMMIT"),
     )
     .await?;
     Ok(())

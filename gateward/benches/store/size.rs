@@ -9,10 +9,12 @@ use gateward::store::Reader;
 use gateward::store::event::{Filter, Search, show};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::events::{EACH, Row, Source, login};
+use crate::engine::Engine;
+use crate::events::{EACH, Source, login};
 use crate::measuring::median;
 use crate::raw::Raw;
-use crate::{Engine, Outcome, speed};
+use crate::row::Row;
+use crate::{Outcome, speed};
 
 /// How many rows are filled in with one commit.
 const FILL: u64 = 5000;

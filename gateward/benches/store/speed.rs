@@ -6,10 +6,12 @@ use gateward::server::system::wall_clock;
 use gateward::store::event::NewEvent;
 use gateward::store::{Proposal, Store};
 
-use crate::events::{Row, Source};
+use crate::Outcome;
+use crate::engine::Engine;
+use crate::events::Source;
 use crate::measuring::median;
 use crate::raw::Raw;
-use crate::{Engine, Outcome};
+use crate::row::Row;
 
 /// How many rows the raw way puts into one commit; the ratio is to the first.
 const RAW_BATCHES: [usize; 2] = [256, 512];
