@@ -38,8 +38,8 @@ fn position(recorded: &Recorded) -> i64 {
     i64::try_from(recorded.position).unwrap_or(i64::MAX)
 }
 
-/// The terms of one event of ours: of each AuditEvent that it is told as.
-fn terms_of(keyring: &Keyring, recorded: &Recorded, observer: &Observer) -> Vec<Term> {
+/// Returns the terms of one event of ours: of each AuditEvent that it is told as.
+pub fn terms_of(keyring: &Keyring, recorded: &Recorded, observer: &Observer) -> Vec<Term> {
     let told = resources(recorded, observer);
     let parts = told.iter().zip(0i64..);
     parts
