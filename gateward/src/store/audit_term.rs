@@ -35,6 +35,9 @@ pub struct Add {
     pub from: i64,
     /// Where it ends afterwards.
     pub to: i64,
+    /// How many bodies and personal parts these events had when their terms were made: where one was erased
+    /// meanwhile, nothing is added, or the index would still know what the log has forgotten.
+    pub parts: i64,
     /// The terms.
     pub terms: Vec<Term>,
 }
@@ -45,8 +48,9 @@ const ROWS: usize = 16;
 impl Add {
     pub(super) fn statements(&self) -> Vec<Statement<'_>> {
         let moved = Statement::one(
-            "UPDATE audit_index SET next_position = ?2 WHERE one = 1 AND next_position = ?1",
-            values![self.from, self.to],
+            "UPDATE audit_index SET next_position = ?2 WHERE one = 1 AND next_position = ?1 \
+             AND (SELECT count(body) + count(personal) FROM event WHERE position >= ?1 AND position < ?2) = ?3",
+            values![self.from, self.to, self.parts],
         );
         [moved].into_iter().chain(self.terms.chunks(ROWS).map(insert)).collect()
     }

@@ -2,6 +2,9 @@
 
 use gateward::base::address::ClientAddress;
 use gateward::flows::audit::receive::{keep, look_at};
+use gateward::flows::retention;
+use gateward::store::audit_term::{self, Place, Term};
+use gateward::store::{Change, CommitError, event};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -119,6 +122,25 @@ async fn one_event_is_read_by_its_id_and_nothing_changes_it() {
     let (_, statement) = asked(&door, "/fhir/metadata").await;
     let parameters = statement["rest"][0]["resource"][0]["searchParam"].as_array().unwrap();
     assert_eq!(parameters.len(), 24, "{parameters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_erased_while_it_was_indexed_stays_out_of_the_index() {
+    let (door, _) = with_events().await;
+    let flow = door.door().await;
+    let reader = &flow.store.reader;
+    let from = audit_term::end(reader).await.unwrap();
+    let page = event::from(reader, from.unsigned_abs(), 100).await.unwrap();
+    let (to, last) = (from + i64::try_from(page.len()).unwrap(), page.last().unwrap().position);
+    let parts =
+        page.iter().map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some()));
+    let place = Place { at_us: 0, position: last.cast_signed(), part: 0 };
+    let terms = vec![Term { term: 1, place }];
+    let add = audit_term::Add { from, to, parts: parts.sum(), terms };
+    retention::erase(&flow, "a@example.org", "os:karl", door.now()).await.unwrap();
+    let added = flow.recorder.index(Change::AddAuditTerms(add)).await;
+    assert!(matches!(added, Err(CommitError::Precondition)), "{added:?}");
+    assert_eq!(audit_term::end(reader).await.unwrap(), from);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,8 +26,10 @@ pub async fn index_next(door: &Door, observer: &Observer) -> Result<bool, Failed
     let Some(last) = page.last() else { return Ok(false) };
     let to = position(last) + 1;
     let terms = page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
-    let add = Change::AddAuditTerms(audit_term::Add { from, to, terms });
-    // A crash before: the page is indexed again. Another server was faster: so it is.
+    let parts =
+        page.iter().map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some()));
+    let add = Change::AddAuditTerms(audit_term::Add { from, to, parts: parts.sum(), terms });
+    // A crash before: the page is indexed again. Another server was faster, or some of it was erased: look anew.
     match door.recorder.index(add).await {
         Ok(()) | Err(CommitError::Precondition) => Ok(true),
         Err(error) => Err(error.into()),
