@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
 
 mod kinds;
+mod ours;
 mod validators;
 
 #[path = "../shared/mod.rs"]

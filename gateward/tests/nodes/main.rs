@@ -12,6 +12,7 @@ mod handshakes;
 mod hosts;
 mod http2;
 mod interference;
+mod log_of_machines;
 mod people;
 mod renewal;
 mod revocation;
