@@ -114,7 +114,9 @@ impl Audit {
     pub(super) fn knows(&self, format: AskedFormat) -> bool {
         match self {
             Self::Report(_) => matches!(format, AskedFormat::Csv | AskedFormat::Html),
-            Self::Export(_) => matches!(format, AskedFormat::Csv | AskedFormat::FhirBundle),
+            Self::Export(_) => {
+                matches!(format, AskedFormat::Ndjson | AskedFormat::Csv | AskedFormat::FhirBundle)
+            }
             Self::Search(_)
             | Self::Show { .. }
             | Self::Feeds

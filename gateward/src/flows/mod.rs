@@ -17,6 +17,7 @@ pub mod close_lapsed;
 pub mod copy_store;
 pub mod door;
 pub mod exchange;
+pub mod export_log;
 pub mod failures;
 pub mod feed;
 pub mod grants;

@@ -7,14 +7,13 @@
 use std::collections::HashMap;
 
 use audit_log::{
-    Checkpoint, CheckpointError, Edge, Hash, NotACheckpoint, Plan, Row, SALT_LENGTH, Salted, Verification,
-    Verified, Wrong,
+    Checkpoint, CheckpointError, Edge, Hash, NotACheckpoint, Plan, Verification, Verified, Wrong,
 };
 use signed_note::NotAName;
 
 use super::keyring::Keyring;
 use crate::store::checkpoint::{self, StoredCheckpoint};
-use crate::store::evidence::{self, Evidence};
+use crate::store::evidence;
 use crate::store::log::{self, Log};
 use crate::store::{self, Reader, tree};
 
@@ -130,7 +129,7 @@ pub async fn verify_log(
         signed.expect(reader, &mut verification, until).await?;
         let nodes = nodes(reader, next, until).await?;
         for evidence in &page {
-            verification.take_beside(&row(evidence), |node| match nodes.get(&node.level) {
+            verification.take_beside(&evidence.row(), |node| match nodes.get(&node.level) {
                 Some(nodes) => nodes.get(&node.index) == Some(&node.hash),
                 None => true,
             })?;
@@ -199,27 +198,6 @@ async fn nodes(reader: &Reader, first: u64, end: u64) -> Result<HashMap<u8, Hash
         }
     }
     Ok(nodes)
-}
-
-fn row(evidence: &Evidence) -> Row<'_> {
-    let Evidence { position, id, format_version, instance, occurred_at, recorded_at, .. } = evidence;
-    Row {
-        position: *position,
-        id,
-        format_version: *format_version,
-        instance,
-        occurred_at,
-        recorded_at,
-        body: salted(evidence.body.as_ref()),
-        personal: salted(evidence.personal.as_ref()),
-        personal_hash: evidence.personal_hash,
-        entry: evidence.entry,
-        erasure: evidence.erasure.as_deref(),
-    }
-}
-
-fn salted(part: Option<&([u8; SALT_LENGTH], String)>) -> Option<Salted<'_>> {
-    part.map(|(salt, text)| Salted { salt: *salt, text })
 }
 
 /// The checkpoints in the store, each looked at before it is believed.

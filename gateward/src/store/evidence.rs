@@ -1,6 +1,6 @@
 //! Events with everything that they commit to, for whoever verifies the log.
 
-use audit_log::{Entry, PersonalHash, SALT_LENGTH};
+use audit_log::{Entry, PersonalHash, Row as Verifiable, SALT_LENGTH, Salted};
 
 use super::reader::Query;
 use super::sql::{Row, Unfit, values};
@@ -31,6 +31,29 @@ pub struct Evidence {
     pub entry: Entry,
     /// The erasure that took what is missing.
     pub erasure: Option<String>,
+}
+
+impl Evidence {
+    /// As a verification takes it.
+    pub fn row(&self) -> Verifiable<'_> {
+        Verifiable {
+            position: self.position,
+            id: &self.id,
+            format_version: self.format_version,
+            instance: &self.instance,
+            occurred_at: &self.occurred_at,
+            recorded_at: &self.recorded_at,
+            body: salted(self.body.as_ref()),
+            personal: salted(self.personal.as_ref()),
+            personal_hash: self.personal_hash,
+            entry: self.entry,
+            erasure: self.erasure.as_deref(),
+        }
+    }
+}
+
+fn salted(part: Option<&([u8; SALT_LENGTH], String)>) -> Option<Salted<'_>> {
+    part.map(|(salt, text)| Salted { salt: *salt, text })
 }
 
 /// How many are read at once: eight tiles' worth.

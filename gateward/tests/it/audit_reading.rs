@@ -67,6 +67,53 @@ async fn a_report_on_a_person_has_a_line_for_each_request_in_every_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_export_with_proof_is_verified_with_the_key_alone_and_not_once_it_was_changed() {
+    let door = Installation::open().await;
+    let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
+    assert_eq!(door.fetch(&login).await.status, 200);
+    let key = door.command(&["audit", "key"]).0;
+    let written = door.command(&["audit", "checkpoint"]).0;
+    let kept = door.path("kept");
+    std::fs::write(&kept, written).unwrap();
+    let verify = |file: &std::path::Path| {
+        let file = file.to_str().unwrap();
+        let (said, good) = door.command(&["audit", "verify", "--export", file, "--key", key.trim()]);
+        let kept = ["--checkpoint", kept.to_str().unwrap()];
+        let by_kept =
+            door.command(&[&["audit", "verify", "--export", file, "--key", key.trim()], &kept[..]].concat());
+        assert_eq!(by_kept.1, good, "{said} {}", by_kept.0);
+        (said, good)
+    };
+    let whole = door.path("whole.ndjson");
+    let before = door.events().len();
+    let (_, made) =
+        door.command(&["audit", "export", "--format", "ndjson", "--out", whole.to_str().unwrap()]);
+    assert!(made);
+    let (said, good) = verify(&whole);
+    assert!(good && said.starts_with(&format!("good: {before} events")), "{said}");
+    let read = door.bodies("log_read");
+    assert_eq!((&read[0]["how"], &read[0]["events"]), (&"export".into(), &before.into()));
+
+    let text = std::fs::read_to_string(&whole).unwrap();
+    let changed = door.path("changed.ndjson");
+    std::fs::write(&changed, text.replacen("\"exchanged\"", "\"exchangen\"", 1)).unwrap();
+    let (said, good) = verify(&changed);
+    assert!(!good && said.contains("WRONG"), "{said}");
+
+    // A stretch, of which a checkpoint that is older says nothing.
+    let middle = &door.events()[3].recorded_at;
+    let (part, made) = door.command(&["audit", "export", "--format", "ndjson", "--since", middle]);
+    assert!(made && part.starts_with("{\"audit_export\":1,"), "{part}");
+    let file = door.path("part.ndjson");
+    std::fs::write(&file, part).unwrap();
+    let file = file.to_str().unwrap();
+    let (said, good) = door.command(&["audit", "verify", "--export", file, "--key", key.trim()]);
+    assert!(good, "{said}");
+    let (none, made) = door.command(&["audit", "export", "--format", "ndjson", "--until", "2020-01-01"]);
+    assert!(made && none.lines().count() == 2, "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_exported_is_recorded_first_and_whole_in_each_form() {
     let door = Installation::open().await;
     let login = door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use audit_log::ExportWriter;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -16,11 +17,16 @@ use super::{as_json, instant};
 use crate::cli::access::block_on;
 use crate::cli::{AskedFormat, Context, YES};
 use crate::flows::audit::{Observer, resources};
+use crate::flows::export_log::{self, Bound};
 use crate::flows::record::LogReading;
 use crate::server::system;
-use crate::store::event::{Filter, Recorded, Search};
+use crate::store::event::{self, Filter, Recorded, Search};
+use crate::store::{Reader, evidence};
 
-/// Carry a stretch of the log away: as CSV, or as FHIR AuditEvents.
+/// Carry a stretch of the log away: whole and with proof, as CSV, or as FHIR AuditEvents.
+///
+/// With proof (ndjson) means that `gateward audit verify --export`, or anybody else's verifier, finds out with the log's
+/// key alone whether each event stands there as it was recorded.
 ///
 /// It is recorded first how many events leave. However long the log is, memory stays small.
 #[derive(Debug, clap::Args)]
@@ -46,13 +52,15 @@ impl Export {
             ("--out", self.out.as_ref().map(|out| out.display().to_string())),
         ]);
         let form = match context.asked_format {
-            AskedFormat::Csv => Form::Csv,
-            AskedFormat::FhirBundle => Form::FhirBundle,
-            AskedFormat::Text | AskedFormat::Json | AskedFormat::Ndjson | AskedFormat::Html => {
-                anyhow::bail!("say in which form: --format csv or fhir-bundle")
+            AskedFormat::Csv => Some(Form::Csv),
+            AskedFormat::FhirBundle => Some(Form::FhirBundle),
+            AskedFormat::Ndjson => None,
+            AskedFormat::Text | AskedFormat::Json | AskedFormat::Html => {
+                anyhow::bail!("say in which form: --format ndjson, csv or fhir-bundle")
             }
         };
         let reading = Reading::open(context, &self.from, LogReading::Export, &asked)?;
+        let Some(form) = form else { return self.with_proof(&reading, out) };
         let filter = Filter { since: self.since, until: self.until, ..Filter::default() };
         let search = block_on(Search::begin(reading.reader(), filter))??;
         // The file first: where it cannot be made, nothing leaves.
@@ -66,6 +74,48 @@ impl Export {
         file.sync_all().context("writing the export")?;
         Ok(YES)
     }
+
+    /// Writes the events as they are stored, with what binds them.
+    fn with_proof(&self, reading: &Reading, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let reader = reading.reader();
+        let at = |time: Timestamp| block_on(event::first_at(reader, time));
+        let end = match self.until {
+            Some(until) => at(until)??,
+            None => block_on(event::length(reader))??.map_or(0, |length| length.events),
+        };
+        let first = self.since.map_or(Ok(Ok(0)), at)??.min(end);
+        let door = &reading.access().door;
+        let bound = block_on(export_log::bind(door, (first, end), reading.access().now))??;
+        let file = self.out.as_deref().map(create).transpose()?;
+        reading.record(usize::try_from(end - first).unwrap_or(usize::MAX))?;
+        let Some(file) = file else {
+            write_bound(reader, (first, end), bound, BufWriter::new(out))?;
+            return Ok(YES);
+        };
+        let file = write_bound(reader, (first, end), bound, BufWriter::new(file))?;
+        file.get_ref().sync_all().context("writing the export")?;
+        Ok(YES)
+    }
+}
+
+/// Writes the events from `first` to before `end`, as they stand there: what is wrong in the log is wrong in its export.
+fn write_bound<W: Write>(
+    reader: &Reader,
+    (first, end): (u64, u64),
+    bound: Bound,
+    out: W,
+) -> anyhow::Result<W> {
+    let mut export = ExportWriter::begin(out, &bound.origin, &bound.edge)?;
+    let mut next = first;
+    loop {
+        let page = block_on(evidence::page(reader, next, end))??;
+        let Some(last) = page.last() else { break };
+        next = last.position + 1;
+        for evidence in &page {
+            export.write(&evidence.row()).with_context(|| format!("event {}", evidence.position))?;
+        }
+    }
+    Ok(export.finish(Some((bound.note, &bound.consistency)))?)
 }
 
 /// Nobody else reads it, and what is there already stays.

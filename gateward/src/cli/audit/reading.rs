@@ -12,7 +12,7 @@ use crate::server::system;
 use crate::store::{self, Reader};
 
 /// Where the log is read.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(in crate::cli) struct ReadFrom {
     /// Read there instead, on a standby for example; that it was read is recorded in the store itself.
     #[arg(long, value_name = "STORE", value_parser = store_address)]

@@ -8,9 +8,11 @@ use anyhow::{Context as _, bail};
 use audit_log::{Checkpoint, LogProof, Plan, VerifierKey, verify_export};
 use serde_json::json;
 
+use super::reading::{ReadFrom, Reading};
 use crate::cli::access::{Access, block_on};
 use crate::cli::{Context, Format, YES, no};
 use crate::flows::checkpoint;
+use crate::flows::record::LogReading;
 use crate::flows::verify_log::{Found, verify_log};
 use crate::store::{evidence, log, tree};
 
@@ -182,9 +184,12 @@ fn good(
 
 /// Prints the proof that an event is in the log: a file that needs nothing else than the log's key.
 pub(super) fn prove(id: &str, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let access = context.access_to_change()?;
+    let reading = Reading::open(context, &ReadFrom::default(), LogReading::Prove, id)?;
+    let access = reading.access();
     let reader = &access.door.store.reader;
-    let Some((index, entry)) = block_on(evidence::entry(reader, id))?? else {
+    let found = block_on(evidence::entry(reader, id))??;
+    reading.record(usize::from(found.is_some()))?;
+    let Some((index, entry)) = found else {
         eprintln!("gateward: no event has the id {id}");
         return Ok(no());
     };
