@@ -278,7 +278,9 @@ fn in_a_line(event: &Value) -> String {
     let own = body.as_object().into_iter().flatten().filter(|(name, _)| !COMMON.contains(&name.as_str()));
     let own: Vec<String> = own.map(|(name, value)| format!("{name}={}", plain(value))).collect();
     let personal = event["personal"].as_object().into_iter().flatten();
-    let personal: Vec<String> = personal.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    let said = |name: &str, value| if is_sealed(event, name) { "(sealed)".into() } else { plain(value) };
+    let personal: Vec<String> =
+        personal.map(|(name, value)| format!("{name}={}", said(name, value))).collect();
     format!(
         "{} {:<7} {:<21} {} {} {} {}",
         event["recorded_at"].as_str().unwrap_or_default(),
@@ -302,12 +304,25 @@ fn in_full(recorded: &Recorded) -> anyhow::Result<String> {
     for part in ["body", "personal"] {
         match event[part].as_object() {
             Some(fields) => {
-                rows.extend(fields.iter().map(|(name, value)| format!("{name:<14} {}", plain(value))));
+                let said = |name: &str, value| match is_sealed(&event, name) && part == "personal" {
+                    true => SEALED.into(),
+                    false => plain(value),
+                };
+                rows.extend(fields.iter().map(|(name, value)| format!("{name:<14} {}", said(name, value))));
             }
             None => rows.push(format!("{part:<14} erased")),
         }
     }
     Ok(rows.join("\n"))
+}
+
+/// What stands for something that is no use to anybody here.
+const SEALED: &str =
+    "sealed, and found by no search; its owner opens it: --format json | jq -r .personal.target | gpg -d";
+
+/// Whether a part of what is personal is sealed to an auditor.
+fn is_sealed(event: &Value, name: &str) -> bool {
+    name == "target" && event["body"]["sealed_to"].is_string()
 }
 
 /// Writes a value for people: text as it is, but nothing that could command a terminal.

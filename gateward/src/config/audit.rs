@@ -4,13 +4,13 @@ mod checkpoint;
 mod feed;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 pub use self::checkpoint::CheckpointEvery;
 pub use self::feed::{Feed, Target};
-use super::Tls;
+use super::{Fingerprint, Tls};
 use crate::base::host::HostName;
 use crate::base::kind::Kind;
 use crate::base::name::{ServiceName, UrlPath};
@@ -28,6 +28,8 @@ pub struct Audit {
     pub fhir: Option<UrlPath>,
     /// How long lies between two checkpoints of a log that grows.
     pub checkpoint: CheckpointEvery,
+    /// Whose key the parameters of requests are sealed to; they stand there in clear unless named.
+    pub seal: Option<Auditor>,
     /// Where events are sent as well, each place by itself.
     pub feed: Vec<Feed>,
     /// Where audit messages of others are received (IHE ITI-20).
@@ -36,6 +38,16 @@ pub struct Audit {
 
 /// What grants on the log itself name as their service.
 pub const AUDIT: &str = "audit";
+
+/// An OpenPGP key whose owner alone reads what is sealed to it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auditor {
+    /// The public key, armored or not.
+    pub key: PathBuf,
+    /// Its full fingerprint; the key must have it.
+    pub fingerprint: Fingerprint,
+}
 
 /// Where audit messages of others are received.
 #[derive(Debug, Clone, Deserialize)]
@@ -74,6 +86,9 @@ impl Audit {
             for path in [&mut tls.certificate, &mut tls.key] {
                 *path = folder.join(&*path);
             }
+        }
+        if let Some(auditor) = &mut self.seal {
+            auditor.key = folder.join(&auditor.key);
         }
         for feed in &mut self.feed {
             feed.anchor(folder);

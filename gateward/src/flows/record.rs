@@ -4,6 +4,7 @@
 
 mod backup;
 mod request;
+mod seal;
 mod syslog;
 mod words;
 
@@ -18,6 +19,7 @@ pub use self::request::{
     About, Access, Asked, Carried, Inspected, Interaction, Lines, Named, NamedPatients, PartAdmitted,
     RecordsSeen,
 };
+pub use self::seal::{NotASeal, Seal};
 pub use self::syslog::{Form, SyslogWhat, Transport};
 pub use self::words::{
     Delivery, Exchanged, Gone, Granted, Happened, KeyEnd, LogReading, MadeAccessToken, NodeChanged, Outcome,
@@ -45,13 +47,29 @@ pub struct Recorder {
     writer: Writer,
     random: Random,
     instance: InstanceId,
+    seal: Option<Seal>,
     gap: Mutex<Option<Gap>>,
 }
 
 impl Recorder {
     /// Records for one run of the program.
     pub fn new(writer: Writer, random: Random, instance: InstanceId) -> Self {
-        Self { writer, random, instance, gap: Mutex::new(None) }
+        Self { writer, random, instance, seal: None, gap: Mutex::new(None) }
+    }
+
+    /// The same, that seals the parameters of requests from now on, where there is a seal.
+    #[must_use]
+    pub fn sealing(self, seal: Option<Seal>) -> Self {
+        Self { seal, ..self }
+    }
+
+    /// Looks whether what has to be sealed can be.
+    ///
+    /// # Errors
+    ///
+    /// [`NotASeal`]: requests with parameters would be refused.
+    pub fn check_seal(&self) -> Result<(), NotASeal> {
+        self.seal.as_ref().map_or(Ok(()), Seal::check)
     }
 
     /// The run of the program that this records for.
@@ -74,8 +92,10 @@ impl Recorder {
         happened: &[Happened],
         now: Timestamp,
     ) -> Result<(), CommitError> {
-        let events = happened.iter().map(|happened| self.event(happened, now)).collect();
-        let committed = self.writer.commit(Proposal { decided_under, changes, events }).await;
+        let committed = match self.make(happened, now) {
+            Ok(events) => self.writer.commit(Proposal { decided_under, changes, events }).await,
+            Err(error) => Err(error),
+        };
         if let Err(CommitError::Unavailable(reason) | CommitError::Unknown(reason)) = &committed {
             self.note_failure(now, reason);
         }
@@ -94,13 +114,17 @@ impl Recorder {
             return Ok(());
         }
         let made =
-            NewEvent { id: earlier.id, occurred_at: earlier.at, ..self.event(&earlier.happened(), now) };
+            NewEvent { id: earlier.id, occurred_at: earlier.at, ..self.event(&earlier.happened(), now)? };
         self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events: vec![made] }).await?;
         Ok(())
     }
 
     /// Makes the events of what `happened`, which [`append`](Self::append) takes however often it is tried.
-    pub fn make(&self, happened: &[Happened], now: Timestamp) -> Vec<NewEvent> {
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Unavailable`]: what has to be sealed cannot be.
+    pub fn make(&self, happened: &[Happened], now: Timestamp) -> Result<Vec<NewEvent>, CommitError> {
         happened.iter().map(|happened| self.event(happened, now)).collect()
     }
 
@@ -142,8 +166,10 @@ impl Recorder {
         told: &[(EventId, Happened)],
         now: Timestamp,
     ) -> Result<(), CommitError> {
-        let event = |(id, happened): &(EventId, Happened)| NewEvent { id: *id, ..self.event(happened, now) };
-        let events = told.iter().map(event).collect();
+        let event = |(id, happened): &(EventId, Happened)| {
+            self.event(happened, now).map(|event| NewEvent { id: *id, ..event })
+        };
+        let events = told.iter().map(event).collect::<Result<_, _>>()?;
         self.writer.commit(Proposal { decided_under, changes: Vec::new(), events }).await
     }
 
@@ -182,7 +208,7 @@ impl Recorder {
                 reason: gap.reason,
             })
         };
-        let events = vec![self.event(&happened, now)];
+        let events = vec![self.event(&happened, now)?];
         self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events }).await?;
         // What failed while this was written stays counted.
         let mut left = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,8 +221,12 @@ impl Recorder {
         Ok(())
     }
 
-    fn event(&self, happened: &Happened, now: Timestamp) -> NewEvent {
-        event(happened, self.instance, &self.random, now)
+    /// Nothing is written in clear where it cannot be sealed.
+    fn event(&self, happened: &Happened, now: Timestamp) -> Result<NewEvent, CommitError> {
+        let cannot = |error: openpgp::SealError| CommitError::Unavailable(format!("[audit] seal: {error}"));
+        let sealed = self.seal.as_ref().map(|seal| seal.apply(happened, &self.random)).transpose();
+        let sealed = sealed.map_err(cannot)?;
+        Ok(event(sealed.as_ref().unwrap_or(happened), self.instance, &self.random, now))
     }
 }
 
@@ -215,6 +245,7 @@ pub fn event(happened: &Happened, instance: InstanceId, random: &Random, now: Ti
     put("who", who.clone());
     put("transaction", transaction.map(|id| id.to_string()));
     put("reference", reference.map(|reference| reference.to_string()));
+    put("sealed_to", personal.sealed_to.map(|key| key.to_string()));
     NewEvent {
         id: EventId::new(now, random),
         instance,

@@ -9,11 +9,11 @@ mod needs;
 use http_digest::Offer;
 use jiff::Timestamp;
 use nix::unistd::User;
-use openpgp::TrustedKeys;
+use openpgp::{Recipient, TrustedKeys};
 
 pub use self::access_tokens::{ckan, letters};
 pub use self::error::Error;
-pub use self::files::{issuers, keyring, keyring_text, read, secret_text};
+pub use self::files::{auditor, issuers, keyring, keyring_text, read, secret_text};
 pub use self::needs::{Need, check_digests, check_keys_in_use, keys_in_use};
 use super::oidc;
 use crate::base::id::InstanceId;
@@ -32,7 +32,7 @@ use crate::flows::nodes::TrustCache;
 use crate::flows::oidc::OidcIssuers;
 use crate::flows::passwords::{Cost, Passwords};
 use crate::flows::policy::{Extent, NotARule, PolicyCache, Rule, Subject, Whom};
-use crate::flows::record::Recorder;
+use crate::flows::record::{Recorder, Seal};
 use crate::flows::replays::Replays;
 use crate::store::Store;
 use crate::store::resif::Resif;
@@ -112,15 +112,21 @@ pub struct Keys {
     keyring: Keyring,
     issuers: TrustedKeys,
     oidc: OidcIssuers,
+    auditor: Option<Recipient>,
 }
 
 /// Reads all keys; after this, whoever runs us may give up the right to.
 ///
 /// # Errors
 ///
-/// [`Error::File`], [`Error::Keyring`], [`Error::Exposed`], [`Error::Issuer`], [`Error::Jwks`].
+/// [`Error::File`], [`Error::Keyring`], [`Error::Exposed`], [`Error::Issuer`], [`Error::Jwks`], [`Error::Seal`].
 pub fn keys(config: &Config) -> Result<Keys, Error> {
-    Ok(Keys { keyring: keyring(&config.keyring)?, issuers: issuers(config)?, oidc: oidc::issuers(config)? })
+    Ok(Keys {
+        keyring: keyring(&config.keyring)?,
+        issuers: issuers(config)?,
+        oidc: oidc::issuers(config)?,
+        auditor: auditor(config)?,
+    })
 }
 
 /// Opens the store and everything that decisions need, for one run of a program.
@@ -129,7 +135,7 @@ pub fn keys(config: &Config) -> Result<Keys, Error> {
 ///
 /// [`Error`]; [`Error::may_pass`] tells whether to wait.
 pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -> Result<Door, Error> {
-    let Keys { keyring, issuers, oidc } = keys;
+    let Keys { keyring, issuers, oidc, auditor } = keys;
     let store = Store::open(&config.store, clock.clone()).await?;
     // For a name alone: what decides or records asks the clock itself.
     let now = store.clock.now().unwrap_or_else(|unbelieved| unbelieved.nearest());
@@ -138,7 +144,8 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         keyring,
         policy: PolicyCache::load(store.reader.clone(), issuers, oidc).await?,
         trust: TrustCache::default(),
-        recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random)),
+        recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random))
+            .sealing(auditor.map(|auditor| Seal::new(auditor, now))),
         doubtful: Doubtful::default(),
         failures: Failures::default(),
         passwords: Passwords::new(cost(config), config.passwords.at_once, random),
@@ -160,6 +167,25 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
 pub fn cost(config: &Config) -> Cost {
     let config::Passwords { memory_mib, passes, at_once: _ } = config.passwords;
     Cost { memory_kib: memory_mib * 1024, passes }
+}
+
+/// Looks whether what has to be sealed can be.
+///
+/// # Errors
+///
+/// [`Error::Seal`]: the key ran out, was revoked, or cannot encrypt.
+pub fn check_seal(config: &Config, door: &Door) -> Result<(), Error> {
+    door.recorder.check_seal().map_err(|why| files::unsealed(config, why))
+}
+
+/// The same for a file that nothing was opened with, at `now`.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Seal`].
+pub fn look_at_seal(config: &Config, now: Timestamp) -> Result<(), Error> {
+    let seal = auditor(config)?.map(|auditor| Seal::new(auditor, now));
+    seal.map_or(Ok(()), |seal| seal.check()).map_err(|why| files::unsealed(config, why))
 }
 
 /// Knows RESIF's databases as the configuration names them.

@@ -296,6 +296,7 @@ async fn look_around(config: &Config, door: &Door, now: Timestamp) -> Result<(),
     }
     boot::check_keys_in_use(config, door).await?;
     boot::check_digests(config, door).await?;
+    boot::check_seal(config, door)?;
     boot::check_resif(door).await?;
     boot::warn(config, &door.policy.current().issuers, now);
     Ok(())

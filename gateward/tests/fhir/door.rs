@@ -21,6 +21,22 @@ pub const ALL: &str = "";
 impl Door {
     /// Stands in front of `upstream`, the base of a FHIR server, and grants `extent` to somebody.
     pub fn before(upstream: &str, extent: &str, issuer: &Issuer<'_>) -> Self {
+        Self::with(upstream, extent, issuer, |_| {})
+    }
+
+    /// The same, which seals parameters of requests to `auditor`.
+    pub fn sealing(upstream: &str, issuer: &Issuer<'_>, auditor: &Issuer<'_>) -> Self {
+        Self::with(upstream, ALL, issuer, |installation| {
+            let key = installation.file("auditor.asc");
+            std::fs::write(&key, &auditor.public).unwrap();
+            installation.append(&format!(
+                "\n[audit]\nseal = {{ key = {key:?}, fingerprint = \"{}\" }}\n",
+                auditor.fingerprint
+            ));
+        })
+    }
+
+    fn with(upstream: &str, extent: &str, issuer: &Issuer<'_>, more: impl FnOnce(&Installation)) -> Self {
         let installation = Installation::believing(issuer);
         let (origin, path) =
             upstream.rsplit_once("/fhir").map_or((upstream, ""), |(origin, _)| (origin, "/fhir"));
@@ -28,6 +44,7 @@ impl Door {
             "\n[[service]]\nname = \"fhir\"\nkind = \"fhir\"\npath = \"/fhir\"\nupstream = \"{origin}{path}\"\n\
              require = [\"login\"]\n\n[[grant]]\ngroup = \"/nurses\"\nservice = \"fhir\"\n{extent}\n"
         ));
+        more(&installation);
         let server = Server::start(installation);
         let token = issuer.sign(&Statement { groups: "/nurses;/epos;/".into(), ..Statement::default() });
         let login = server.exchange(&token);

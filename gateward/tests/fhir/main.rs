@@ -12,6 +12,7 @@ mod changes;
 mod disclosure;
 mod nodes;
 mod requests;
+mod sealed;
 
 #[path = "../shared/mod.rs"]
 mod shared;

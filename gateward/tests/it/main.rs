@@ -22,6 +22,7 @@ mod opaque_keys;
 mod record;
 mod replays;
 mod retention;
+mod sealed;
 mod signed_log;
 mod support;
 mod tampering;

@@ -151,6 +151,7 @@ pub(in crate::cli) fn others(config: &Config) -> Vec<String> {
     findings.extend(boot::verify_uids(config).err().map(|error| error.to_string()));
     findings.extend(services::open(config, &system::random()).err().map(|error| error.to_string()));
     findings.extend(issuers(config));
+    findings.extend(boot::look_at_seal(config, system::wall_clock()).err().map(|error| error.to_string()));
     findings.extend(access_token(config));
     findings.extend(boot::ckan(config, None, &system::random()).err().map(|error| error.to_string()));
     findings.extend(openhim::Api::new(config).err().map(|error| error.to_string()));

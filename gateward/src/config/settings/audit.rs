@@ -2,13 +2,21 @@
 
 use super::{Below, certificate, duration};
 use crate::config::Audit;
-use crate::config::audit::{Feed, SyslogReceiver};
+use crate::config::audit::{Auditor, Feed, SyslogReceiver};
 
-pub(super) fn list(Audit { name, keep, fhir, checkpoint, feed, syslog }: &Audit, list: &mut Below<'_>) {
+pub(super) fn list(Audit { name, keep, fhir, checkpoint, seal, feed, syslog }: &Audit, list: &mut Below<'_>) {
     list.optional("name", name.as_ref(), "the machine's name");
     list.optional("keep", keep.as_ref(), "for ever");
     list.optional("fhir", fhir.as_ref(), "nodes neither read the log nor send events");
     list.text("checkpoint", duration(checkpoint.0));
+    match seal {
+        Some(Auditor { key, fingerprint }) => {
+            let mut list = list.below("seal");
+            list.text("key", key.display());
+            list.text("fingerprint", fingerprint.0);
+        }
+        None => list.unset("seal", "parameters of requests are recorded as they came"),
+    }
     list.each("feed", feed, list_feed);
     match syslog {
         Some(SyslogReceiver { listen, udp, tls }) => {

@@ -153,7 +153,9 @@ impl Said {
 
     fn entry(&self, recorded: &Recorded) -> Entry {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let target = self.personal("target").or(self.text("path"));
+        // What was sealed says nothing to people; the path is there without parameters.
+        let target = self.personal("target").filter(|_| self.text("sealed_to").is_none());
+        let target = target.or(self.text("path"));
         let what = match (self.text("method"), target) {
             (Some(method), Some(target)) => format!("{method} {target}"),
             (None, Some(target)) => target.to_owned(),

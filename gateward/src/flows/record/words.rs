@@ -2,6 +2,7 @@
 //!
 //! What names a person goes into a part of its own that can be erased later.
 
+use openpgp::Fingerprint;
 use serde::Serialize;
 
 use super::backup::BackupWhat;
@@ -528,6 +529,9 @@ pub struct Personal {
     /// What was asked, where that can name somebody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The key that `target` is sealed to; it stands in the body.
+    #[serde(skip)]
+    pub sealed_to: Option<Fingerprint>,
     /// The patients that are named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub patients: Vec<String>,

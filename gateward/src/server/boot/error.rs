@@ -8,6 +8,7 @@ use crate::base::time::Unbelieved;
 use crate::flows::access_token::letter;
 use crate::flows::keyring;
 use crate::flows::policy::NotARule;
+use crate::flows::record::NotASeal;
 use crate::server::ckan::Unready;
 use crate::server::{htdigest, tls, trust};
 use crate::store;
@@ -69,6 +70,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong, and what would mend it.
         reason: String,
+    },
+    /// The operator's: nothing can be sealed to the auditor's key.
+    #[error("[audit] seal {path}: {why}", path = .path.display())]
+    Seal {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong, and what would mend it.
+        why: NotASeal,
     },
     /// The operator's: a file that should hold a login and its password.
     #[error("{path} holds no credential: one line, login:password", path = .0.display())]
@@ -168,6 +177,7 @@ impl Error {
             | Self::KeyMissing { .. }
             | Self::NoLogKey(_)
             | Self::DigestBySha256 { .. }
+            | Self::Seal { .. }
             | Self::Credential(_)
             | Self::Ca(_)
             | Self::Certificate(_)

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use openpgp::{Allowances, Certificate, TrustedKey, TrustedKeys};
+use openpgp::{Allowances, Certificate, Recipient, TrustedKey, TrustedKeys};
 
 use super::Error;
 use crate::base::secret::{Secret, is_open_to_everybody};
 use crate::config::{Config, Mode};
 use crate::flows::keyring::Keyring;
+use crate::flows::record::{NotASeal, Seal};
 use crate::server::tls::NON_PRODUCTION;
 
 /// Reads a file of a moderate size.
@@ -84,4 +85,21 @@ pub fn issuers(config: &Config) -> Result<TrustedKeys, Error> {
         }
     }
     Ok(trusted)
+}
+
+/// Reads the key that the parameters of requests are sealed to, where the configuration names one.
+///
+/// # Errors
+///
+/// [`Error::File`], [`Error::Seal`].
+pub fn auditor(config: &Config) -> Result<Option<Recipient>, Error> {
+    let Some(auditor) = &config.audit.seal else { return Ok(None) };
+    let file = read("[audit] seal", &auditor.key)?;
+    Seal::read(&file, &auditor.fingerprint.0).map(Some).map_err(|why| unsealed(config, why))
+}
+
+/// Says that nothing can be sealed to the key that `config` names.
+pub(super) fn unsealed(config: &Config, why: NotASeal) -> Error {
+    let path = config.audit.seal.as_ref().map(|auditor| auditor.key.clone()).unwrap_or_default();
+    Error::Seal { path, why }
 }

@@ -70,7 +70,7 @@ async fn try_to_keep(
     let recorder = &opened.door.recorder;
     if made.is_none() {
         let now = opened.clock.now().map_err(|unbelieved| unbelieved.to_string())?;
-        *made = Some(recorder.make(happened, now));
+        *made = Some(recorder.make(happened, now).map_err(|error| error.to_string())?);
     }
     let Some(made) = made else { return Ok(()) };
     let appended = recorder.append(&opened.door.store.reader, made, is_again).await;

@@ -46,7 +46,7 @@ struct Telling<'a> {
 }
 
 /// Fields that are told as something else than a detail.
-const COMMON: [&str; 15] = [
+const COMMON: [&str; 16] = [
     "kind",
     "outcome",
     "service",
@@ -62,6 +62,7 @@ const COMMON: [&str; 15] = [
     "resource",
     "openhim_client",
     "how",
+    "sealed_to",
 ];
 
 /// How long a detail may be, in characters; what is longer is cut. The log has all of it.
@@ -128,7 +129,7 @@ impl<'a> Telling<'a> {
             Pattern::Activity => kinds::checked(told, who, self.things()),
             Pattern::NotRecorded => self.with_details(kinds::recording(told, false, self.here(), log)),
             Pattern::LogRead => {
-                let asked = self.personal_text("target").and_then(Octets::some);
+                let asked = self.target().and_then(Octets::some);
                 let mut event = kinds::log_used(told, who, log, asked);
                 if self.text("how") == Some("export") {
                     event.subtypes.push(codes::EXPORT.into());
@@ -168,6 +169,11 @@ impl<'a> Telling<'a> {
         self.personal[name].as_str()
     }
 
+    /// What was asked, unless an auditor alone can read it.
+    fn target(&self) -> Option<&str> {
+        self.personal_text("target").filter(|_| self.text("sealed_to").is_none())
+    }
+
     fn recorded_at(&self) -> Timestamp {
         self.recorded.recorded_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
@@ -199,12 +205,13 @@ impl<'a> Telling<'a> {
 
     fn why(&self) -> Option<Text> {
         let detail = self.text("detail").or(self.personal_text("detail"));
-        let said = match (self.text("reason"), detail, self.text("reference")) {
-            (None, None, None) => return None,
-            (reason, detail, reference) => {
-                [reason, detail, reference].into_iter().flatten().collect::<Vec<_>>()
-            }
-        };
+        let sealed =
+            self.text("sealed_to").map(|key| format!("the parameters are sealed to the OpenPGP key {key}"));
+        let said = [self.text("reason"), detail, self.text("reference"), sealed.as_deref()];
+        let said: Vec<_> = said.into_iter().flatten().collect();
+        if said.is_empty() {
+            return None;
+        }
         Text::some(&said.join(": "))
     }
 

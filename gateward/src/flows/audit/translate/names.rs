@@ -149,7 +149,7 @@ impl Telling<'_> {
 
     /// What somebody asked for and did not get.
     pub(super) fn asked_for(&self) -> Vec<Entity> {
-        let target = self.personal_text("target").or(self.text("path")).and_then(Octets::some);
+        let target = self.target().or(self.text("path")).and_then(Octets::some);
         let query = target.map(|target| Entity {
             kind: Some(codes::SYSTEM_OBJECT.into()),
             role: Some(codes::ROLE_QUERY.into()),

@@ -114,7 +114,7 @@ impl Telling<'_> {
     }
 
     fn interaction(&self) -> Interaction {
-        let target = self.personal_text("target");
+        let target = self.target();
         let path = self.text("path").unwrap_or("/");
         let instance = || self.instance(target);
         let asked = || Octets::some(target.unwrap_or(path)).or_else(|| Octets::some("/"));
@@ -161,7 +161,7 @@ impl Telling<'_> {
     fn data(&self) -> Event {
         let method = self.text("method").unwrap_or("GET");
         let mut about: Vec<Entity> = self.service().into_iter().collect();
-        let target = self.personal_text("target").or(self.text("path"));
+        let target = self.target().or(self.text("path"));
         about.extend(target.map(|target| thing(Reference::called(target), codes::ROLE_RESOURCE)));
         let asked = self.body["asked"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let asked = asked.collect::<Vec<_>>().join("\n");
