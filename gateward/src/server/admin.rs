@@ -132,8 +132,8 @@ impl Admin {
         operator: &Operator,
         (address, now): (ClientAddress, Timestamp),
     ) -> Answered {
-        let held = match request_body::read(body, fhir_api::MOST, &self.large).await {
-            Ok(held) => held,
+        let whole = match request_body::read(body, fhir_api::MOST, &self.large).await {
+            Ok(whole) => whole,
             Err(problem) => return answer::closing(fhir_api::refused(problem)),
         };
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
@@ -142,17 +142,17 @@ impl Admin {
             rest: &head.uri.path()[FHIR.len()..],
             query: head.uri.query(),
             fields: &head.headers,
-            body: &held.bytes,
+            body: &whole.bytes,
             base: &format!("https://{host}{FHIR}"),
         };
-        let asker = fhir_api::Asker {
+        let client = fhir_api::Asker {
             who: operator.name(),
             address,
             decided_under: None,
             may_read: operator.role().may_read_the_log(),
             may_send: None,
         };
-        match fhir_api::answer(opened, &asked, &asker, now).await {
+        match fhir_api::answer(opened, &asked, &client, now).await {
             Ok(answered) => answered,
             Err(Undone::Said(problem)) => fhir_api::refused(problem),
             Err(Undone::Again(error)) => fhir_api::refused(answer::shut(&error)),

@@ -64,7 +64,7 @@ pub struct Asker<'a> {
 pub async fn answer(
     opened: &Opened,
     asked: &Asked<'_>,
-    asker: &Asker<'_>,
+    client: &Asker<'_>,
     now: Timestamp,
 ) -> Result<Answered, Undone> {
     if !takes_json(asked.fields) {
@@ -82,20 +82,20 @@ pub async fn answer(
         }
         ("GET" | "HEAD", "/AuditEvent") => {
             let parameters = pairs(asked.query.unwrap_or_default())?;
-            searched(opened, asked, asker, &parameters, now).await
+            searched(opened, asked, client, &parameters, now).await
         }
         ("POST", "/AuditEvent/_search") => {
             let body = std::str::from_utf8(asked.body).map_err(|_| wrong("The form is no UTF-8."))?;
             let mut parameters = pairs(asked.query.unwrap_or_default())?;
             parameters.extend(pairs(body)?);
-            searched(opened, asked, asker, &parameters, now).await
+            searched(opened, asked, client, &parameters, now).await
         }
-        ("POST", "/AuditEvent" | "") => feed::take(opened, asked, asker, now).await,
+        ("POST", "/AuditEvent" | "") => feed::take(opened, asked, client, now).await,
         (_, "/AuditEvent" | "") => Err(not_so("GET, HEAD, POST").into()),
         (_, "/AuditEvent/_search") => Err(not_so("POST").into()),
         (_, "/metadata") => Err(not_so("GET, HEAD").into()),
         (method, rest) => match rest.strip_prefix("/AuditEvent/").filter(|id| !id.contains('/')) {
-            Some(id) if ["GET", "HEAD"].contains(&method) => one(opened, id, asker, now).await,
+            Some(id) if ["GET", "HEAD"].contains(&method) => one(opened, id, client, now).await,
             // What happened is neither changed nor taken away.
             Some(_) => Err(not_so("GET, HEAD").into()),
             None => {
@@ -114,23 +114,23 @@ pub fn refused(problem: Problem) -> Answered {
 async fn searched(
     opened: &Opened,
     asked: &Asked<'_>,
-    asker: &Asker<'_>,
+    client: &Asker<'_>,
     parameters: &[(String, String)],
     now: Timestamp,
 ) -> Result<Answered, Undone> {
-    may_read(asker)?;
+    may_read(client)?;
     let question = Question::read(parameters).map_err(|unclear| unclear_question(&unclear))?;
     let found = search::search(&opened.door, &opened.observer, &question).await.map_err(not_found_out)?;
     let link = question.link(None);
-    read(opened, asker, &format!("AuditEvent?{link}"), found.resources.len() as u64, now).await?;
+    read(opened, client, &format!("AuditEvent?{link}"), found.resources.len() as u64, now).await?;
     Ok(resource(StatusCode::OK, &bundle(asked.base, &question, found)))
 }
 
-async fn one(opened: &Opened, id: &str, asker: &Asker<'_>, now: Timestamp) -> Result<Answered, Undone> {
-    may_read(asker)?;
+async fn one(opened: &Opened, id: &str, client: &Asker<'_>, now: Timestamp) -> Result<Answered, Undone> {
+    may_read(client)?;
     let found = search::read_one(&opened.door, &opened.observer, id).await.map_err(not_found_out)?;
     let id: String = id.chars().take(64).collect();
-    read(opened, asker, &format!("AuditEvent/{id}"), u64::from(found.is_some()), now).await?;
+    read(opened, client, &format!("AuditEvent/{id}"), u64::from(found.is_some()), now).await?;
     match found {
         Some(found) => Ok(resource(StatusCode::OK, &found)),
         None => {
@@ -142,14 +142,14 @@ async fn one(opened: &Opened, id: &str, asker: &Asker<'_>, now: Timestamp) -> Re
 /// Records that somebody reads the log; what they read leaves once this returns.
 async fn read(
     opened: &Opened,
-    asker: &Asker<'_>,
+    client: &Asker<'_>,
     asked: &str,
     events: u64,
     now: Timestamp,
 ) -> Result<(), Undone> {
-    let (who, address) = (asker.who, Some(asker.address));
+    let (who, address) = (client.who, Some(client.address));
     let reading = audit::Reading { how: LogReading::Fhir, asked, events, who, address };
-    Ok(record_reading(&opened.door.recorder, reading, asker.decided_under, now).await?)
+    Ok(record_reading(&opened.door.recorder, reading, client.decided_under, now).await?)
 }
 
 fn bundle(base: &str, question: &Question, found: Found) -> Value {
@@ -176,8 +176,8 @@ fn resource(status: StatusCode, resource: &Value) -> Answered {
     answer::json(status, ::fhir::JSON, resource)
 }
 
-fn may_read(asker: &Asker<'_>) -> Result<(), Problem> {
-    if asker.may_read {
+fn may_read(client: &Asker<'_>) -> Result<(), Problem> {
+    if client.may_read {
         return Ok(());
     }
     let said =

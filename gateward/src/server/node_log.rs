@@ -25,7 +25,7 @@ pub(super) async fn answer(
     large: &LargeBodies,
 ) -> Answered {
     let mut attempts = Attempts::new(opened);
-    // Nothing is held for somebody who cannot come in.
+    // Nothing is whole for somebody who cannot come in.
     let now = match attempts.begin() {
         Ok(now) => now,
         Err(problem) => return dropping(body, Unwanted::of(head), fhir_api::refused(*problem)).await,
@@ -33,8 +33,8 @@ pub(super) async fn answer(
     if let Err(Undone::Said(problem)) = known(opened, head, from, now).await {
         return dropping(body, Unwanted::of(head), fhir_api::refused(problem)).await;
     }
-    let held = match request_body::read(body, fhir_api::MOST, large).await {
-        Ok(held) => held,
+    let whole = match request_body::read(body, fhir_api::MOST, large).await {
+        Ok(whole) => whole,
         Err(problem) => return answer::closing(fhir_api::refused(problem)),
     };
     let path = head.uri.path();
@@ -45,7 +45,7 @@ pub(super) async fn answer(
         rest,
         query: head.uri.query(),
         fields: &head.headers,
-        body: &held.bytes,
+        body: &whole.bytes,
         base: &base,
     };
     loop {
@@ -71,7 +71,7 @@ async fn decide(
     now: Timestamp,
 ) -> Result<Answered, Undone> {
     let (node, May { read, send }, decided_under) = known(opened, head, from, now).await?;
-    let asker = Asker {
+    let client = Asker {
         who: &format!("node:{node}"),
         address: from.address,
         decided_under: Some(decided_under),
@@ -85,7 +85,7 @@ async fn decide(
         let problem = Problem::new(StatusCode::FORBIDDEN, "not-granted", said).under(reference.await?);
         return Err(problem.into());
     }
-    fhir_api::answer(opened, asked, &asker, now).await
+    fhir_api::answer(opened, asked, &client, now).await
 }
 
 /// Finds out which machine asks, and what it may.

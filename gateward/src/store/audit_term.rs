@@ -119,7 +119,7 @@ pub async fn find(reader: &Reader, find: &Find, limit: u32) -> Result<Vec<Place>
     let order = rarest_first(reader, find).await?;
     let Some((driving, others)) = order.split_first() else { return Ok(Vec::new()) };
     let mut places = Vec::new();
-    for term in driving.iter() {
+    for term in *driving {
         let (sql, values) = places_of(find, *term, others, limit);
         places.extend(reader.all(Query::of("audit_term", &sql, values), place).await?);
     }

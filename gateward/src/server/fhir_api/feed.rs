@@ -14,10 +14,10 @@ use crate::server::settle::Undone;
 pub(super) async fn take(
     opened: &Opened,
     asked: &Asked<'_>,
-    asker: &Asker<'_>,
+    client: &Asker<'_>,
     now: Timestamp,
 ) -> Result<Answered, Undone> {
-    let Some(node) = asker.may_send else {
+    let Some(node) = client.may_send else {
         let said =
             "Nothing grants you to send events: machines do, with the action create of the service audit.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "not-granted", said).into());
@@ -31,7 +31,7 @@ pub(super) async fn take(
     let is_bundle = asked.rest.trim_end_matches('/').is_empty();
     let received =
         if is_bundle { of_bundle(&sent)? } else { vec![look_at(&sent).map_err(|why| unfit(&why, None))?] };
-    let kept = keep(&opened.door, node, &received, asker.address, asker.decided_under, now).await;
+    let kept = keep(&opened.door, node, &received, client.address, client.decided_under, now).await;
     let kept = kept.map_err(|error| match error {
         receive::Error::Store(error) => Undone::Said(answer::shut(&error)),
         receive::Error::Commit(error) => error.into(),
@@ -64,14 +64,15 @@ fn of_bundle(sent: &Value) -> Result<Vec<Received>, Problem> {
     }
     let entries = sent["entry"].as_array().filter(|entries| (1..=ENTRIES).contains(&entries.len()));
     let entries = entries.ok_or_else(|| unfit(&Unfit::Entries, None))?;
-    let read = |(at, entry): (usize, &Value)| {
+    let mut received = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
         let request = &entry["request"];
         if request["method"] != "POST" || request["url"] != "AuditEvent" {
             return Err(wrong(format!("Bundle.entry[{at}].request: each entry is POST AuditEvent.")));
         }
-        look_at(&entry["resource"]).map_err(|why| unfit(&why, Some(at)))
-    };
-    entries.iter().enumerate().map(read).collect()
+        received.push(look_at(&entry["resource"]).map_err(|why| unfit(&why, Some(at)))?);
+    }
+    Ok(received)
 }
 
 fn unfit(why: &Unfit, at: Option<usize>) -> Problem {
