@@ -2,6 +2,7 @@
 //!
 //! Whoever reads the log is recorded in it first; where that cannot be done, nothing is shown.
 
+mod anchors;
 mod checkpoint;
 mod export;
 mod feeds;
@@ -56,6 +57,10 @@ pub(super) enum Audit {
     /// Kept where nobody who can change the log can change it, it shows later whether somebody did.
     Checkpoint,
     Verify(verify::Verify),
+    /// List how far each place outside has seen the log.
+    Anchors,
+    /// Begin a new log after the store has fallen behind what an anchor has seen; its first event names the old one.
+    Recover,
     /// Print the proof that an event is in the log, up to a checkpoint signed now.
     Prove {
         /// The event's id.
@@ -127,6 +132,8 @@ impl Audit {
             | Self::Checkpoint
             | Self::Key
             | Self::Verify(_)
+            | Self::Anchors
+            | Self::Recover
             | Self::Prove { .. } => false,
         }
     }
@@ -144,6 +151,8 @@ impl Audit {
             Self::Hold(hold) => hold.run(context, out),
             Self::Checkpoint => checkpoint::checkpoint(context, out),
             Self::Key => checkpoint::key(context, out),
+            Self::Anchors => anchors::list(context, out),
+            Self::Recover => anchors::recover(context, out),
             Self::Verify(verify) => verify.run(context, out),
             Self::Prove { id } => verify::prove(id, context, out),
         }

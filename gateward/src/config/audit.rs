@@ -1,5 +1,6 @@
 //! The log of events: what else is written to it, and where it is sent as well.
 
+mod anchor;
 mod checkpoint;
 mod feed;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use self::anchor::Anchor;
 pub use self::checkpoint::CheckpointEvery;
 pub use self::feed::{Feed, Target};
 use super::{Fingerprint, Tls};
@@ -28,6 +30,8 @@ pub struct Audit {
     pub fhir: Option<UrlPath>,
     /// How long lies between two checkpoints of a log that grows.
     pub checkpoint: CheckpointEvery,
+    /// Where each checkpoint is kept outside the store; a store that is behind one of them serves nothing.
+    pub anchor: Vec<Anchor>,
     /// Whose key the parameters of requests are sealed to; they stand there in clear unless named.
     pub seal: Option<Auditor>,
     /// Where events are sent as well, each place by itself.
@@ -92,6 +96,9 @@ impl Audit {
         }
         for feed in &mut self.feed {
             feed.anchor(folder);
+        }
+        for anchor in &mut self.anchor {
+            anchor.anchor(folder);
         }
     }
 }

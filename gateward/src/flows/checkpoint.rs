@@ -123,7 +123,7 @@ pub(super) fn fresh_origin(door: &Door) -> String {
     format!("gateward/{}", HEXLOWER.encode(&door.random.bytes::<16>()))
 }
 
-fn size(edge: &Edge) -> i64 {
+pub(super) fn size(edge: &Edge) -> i64 {
     i64::try_from(edge.size()).expect("positions are below 2^63")
 }
 

@@ -5,6 +5,7 @@
 
 pub mod access_token;
 pub mod admit;
+pub mod anchor;
 pub mod api_tokens;
 pub mod audit;
 pub mod authenticate;

@@ -3,6 +3,7 @@
 mod accept;
 mod access_tokens;
 mod admin;
+pub mod anchors;
 mod another_site;
 mod answer;
 pub mod authorities;

@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::access_tokens;
 use super::admin::Admin;
+use super::anchors;
 use super::authorities;
 use super::backup::recording;
 use super::backup::spool::Spool;
@@ -295,6 +296,9 @@ async fn look_around(config: &Config, door: &Door, now: Timestamp) -> Result<(),
         tracing::warn!("{doubt}");
     }
     boot::check_keys_in_use(config, door).await?;
+    if let Some((anchor, _, behind)) = anchors::ahead(config, door).await? {
+        return Err(boot::Error::Behind { anchor, behind });
+    }
     boot::check_digests(config, door).await?;
     boot::check_seal(config, door)?;
     boot::check_resif(door).await?;
@@ -348,7 +352,7 @@ fn run_beside(
     let mut tasks = vec![
         tokio::spawn(keep_house(theirs(), now)).abort_handle(),
         tokio::spawn(log_index::keep(theirs())).abort_handle(),
-        tokio::spawn(checkpoints::keep(theirs(), config.audit.checkpoint.0.unsigned_abs())).abort_handle(),
+        tokio::spawn(checkpoints::keep(theirs(), config.audit.clone())).abort_handle(),
         tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
         tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
         tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),

@@ -4,11 +4,15 @@ use super::{Below, certificate, duration};
 use crate::config::Audit;
 use crate::config::audit::{Auditor, Feed, SyslogReceiver};
 
-pub(super) fn list(Audit { name, keep, fhir, checkpoint, seal, feed, syslog }: &Audit, list: &mut Below<'_>) {
+pub(super) fn list(
+    Audit { name, keep, fhir, checkpoint, anchor, seal, feed, syslog }: &Audit,
+    list: &mut Below<'_>,
+) {
     list.optional("name", name.as_ref(), "the machine's name");
     list.optional("keep", keep.as_ref(), "for ever");
     list.optional("fhir", fhir.as_ref(), "nodes neither read the log nor send events");
     list.text("checkpoint", duration(checkpoint.0));
+    list.set("anchor", anchor.iter().map(ToString::to_string).collect::<Vec<_>>());
     match seal {
         Some(Auditor { key, fingerprint }) => {
             let mut list = list.below("seal");

@@ -264,6 +264,14 @@ pub enum What {
     },
     /// The keyring got what checkpoints of the log are signed with.
     LogKeyAdded,
+    /// The store had fallen behind what others had seen: a new log goes on from what is left of the old one.
+    LogRecovered {
+        origin: String,
+        took_over: u64,
+        old_origin: String,
+        old_size: u64,
+        old_root: String,
+    },
     OperatorRequest {
         method: String,
         path: String,

@@ -34,7 +34,7 @@ const OUR_WORDS: [&str; 12] = [
 ];
 
 /// Kinds whose body says what was done to the log itself: it stays, or nothing would say why the rest is gone.
-const KEPT: [&str; 4] = ["log_expired", "person_erased", "hold_created", "hold_released"];
+const KEPT: [&str; 5] = ["log_expired", "person_erased", "hold_created", "hold_released", "log_recovered"];
 
 /// Why something is no name to find a person by: the operator's to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

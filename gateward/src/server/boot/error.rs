@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::Need;
 use crate::base::name::ServiceName;
 use crate::base::time::Unbelieved;
+use crate::config::Anchor;
 use crate::flows::access_token::letter;
+use crate::flows::anchor::Behind;
 use crate::flows::keyring;
 use crate::flows::policy::NotARule;
 use crate::flows::record::NotASeal;
@@ -54,6 +56,17 @@ pub enum Error {
     /// The operator's: a keyring from before checkpoints were signed.
     #[error("the keyring {path} has no key for the log's checkpoints: `gateward key log` adds it", path = .0.display())]
     NoLogKey(PathBuf),
+    /// The operator's: the store was restored from an older backup, or another one was put in its place.
+    #[error(
+        "the store is not what {anchor} has seen: {behind}; restore a newer backup, or begin a new log with \
+         `gateward audit recover`"
+    )]
+    Behind {
+        /// Who has seen it.
+        anchor: Anchor,
+        /// What is missing.
+        behind: Behind,
+    },
     /// The operator's: Digest verifiers of users are MD5, and good for that alone.
     #[error(
         "{count} users log in by HTTP Digest, which stands for them in MD5 alone: take digest_sha256 = true out, or give \
@@ -176,6 +189,7 @@ impl Error {
             | Self::Exposed(_)
             | Self::KeyMissing { .. }
             | Self::NoLogKey(_)
+            | Self::Behind { .. }
             | Self::DigestBySha256 { .. }
             | Self::Seal { .. }
             | Self::Credential(_)

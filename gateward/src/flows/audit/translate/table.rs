@@ -97,7 +97,7 @@ pub(super) fn pattern(word: &str) -> Option<Pattern> {
         | "backup_drilled" => Pattern::Activity,
         "backup_made" | "backup_failed" => Pattern::BackedUp,
         "backup_restored" => Pattern::Restored,
-        "store_copied" => Pattern::Changed(Software, Update),
+        "store_copied" | "log_recovered" => Pattern::Changed(Software, Update),
         "event_received" => Pattern::Received,
         "message_received" => Pattern::Message,
         "log_read" => Pattern::LogRead,

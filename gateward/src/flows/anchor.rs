@@ -1,0 +1,115 @@
+//! What a place outside has seen of the log, and what follows when the store has fallen behind it.
+//!
+//! A store that was restored from a backup has lost what came after; whoever kept a later checkpoint would find two
+//! histories under one name. So such a store serves nothing until somebody begins a new log, which says what was lost.
+
+use audit_log::{Checkpoint, Edge, Plan};
+use jiff::Timestamp;
+
+use super::checkpoint::{self, fresh_origin};
+use super::door::Door;
+use super::keyring::Keyring;
+use super::record::{Happened, What};
+use crate::store::log::{self, Begin, Log, OldHead};
+use crate::store::{self, Change, CommitError, Failed, Reader, tree};
+
+/// Why the store is not what a place outside has seen; the operator restores a newer backup, or begins a new log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Behind {
+    /// It has fewer events.
+    #[error("{origin} had {size} events, and the store has {has}")]
+    Fewer {
+        /// Which log.
+        origin: String,
+        /// How many it had.
+        size: u64,
+        /// How many are left.
+        has: u64,
+    },
+    /// It has as many, and others.
+    #[error("{origin} had other events when it had {size}")]
+    Others {
+        /// Which log.
+        origin: String,
+        /// How many it had.
+        size: u64,
+    },
+    /// It knows nothing of that log, which was begun later.
+    #[error("the store knows nothing of {origin}, which had {size} events")]
+    Unknown {
+        /// Which log.
+        origin: String,
+        /// How many it had.
+        size: u64,
+    },
+}
+
+/// Finds the newest checkpoint that our key signed in `text`, which holds notes with an empty line between any two.
+///
+/// What was written half, or by somebody else, is passed over.
+pub fn newest(text: &str, keyring: &Keyring) -> Option<Checkpoint> {
+    let parts: Vec<&str> = text.split("\n\n").map(|part| part.trim_start_matches('\n')).collect();
+    parts.windows(2).rev().find_map(|pair| {
+        let (body, signatures) = (pair[0], pair[1].trim_end_matches('\n'));
+        let origin = body.lines().next()?;
+        let known = [keyring.log_signer(origin).ok()??.verifier_key().clone()];
+        Checkpoint::open(format!("{body}\n\n{signatures}\n").as_bytes(), &known).ok()
+    })
+}
+
+/// Finds out whether the store has all that `kept` covers; `None` where it has.
+///
+/// # Errors
+///
+/// [`store::Error`].
+pub async fn behind(reader: &Reader, kept: &Checkpoint) -> Result<Option<Behind>, store::Error> {
+    let (origin, size) = (kept.origin().to_owned(), kept.size());
+    let logs = log::all(reader).await?;
+    if logs.iter().any(|log| log.old.as_ref().is_some_and(|old| old.origin == origin)) {
+        return Ok(None);
+    }
+    if logs.last().is_none_or(|log| log.origin != origin) {
+        return Ok(Some(Behind::Unknown { origin, size }));
+    }
+    let has = tree::edge(reader).await?.size();
+    if has < size {
+        return Ok(Some(Behind::Fewer { origin, size, has }));
+    }
+    let Ok(plan) = Plan::edge(size) else { return Ok(Some(Behind::Others { origin, size })) };
+    let peaks = tree::proof(reader, &plan, size).await?;
+    let same = Edge::new(size, peaks).is_ok_and(|edge| edge.root() == kept.root());
+    Ok(if same { None } else { Some(Behind::Others { origin, size }) })
+}
+
+/// Begins a new log, whose first event names what `kept` says of the old one. Entries and positions stay as they are.
+///
+/// # Errors
+///
+/// [`Failed`]; a crash leaves the old log, or the new one with its event.
+pub async fn recover(door: &Door, kept: &Checkpoint, by: &str, now: Timestamp) -> Result<Log, Failed> {
+    loop {
+        let number = log::all(&door.store.reader).await?.last().map_or(1, |log| log.number + 1);
+        let took_over = checkpoint::size(&tree::edge(&door.store.reader).await?);
+        let old = OldHead {
+            origin: kept.origin().to_owned(),
+            size: i64::try_from(kept.size()).unwrap_or(i64::MAX),
+            root: kept.root(),
+        };
+        let log = Log { number, origin: fresh_origin(door), began_at: now, took_over, old: Some(old) };
+        let what = What::LogRecovered {
+            origin: log.origin.clone(),
+            took_over: took_over.unsigned_abs(),
+            old_origin: kept.origin().to_owned(),
+            old_size: kept.size(),
+            old_root: kept.root().to_string(),
+        };
+        let happened = Happened { who: Some(by.to_owned()), ..Happened::done(what) };
+        let begin = Change::BeginLog(Box::new(Begin { log: log.clone() }));
+        match door.recorder.commit(None, vec![begin], &[happened], now).await {
+            Ok(()) => return Ok(log),
+            // Somebody recorded something in between: how many events it takes over is looked up anew.
+            Err(CommitError::Precondition) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
