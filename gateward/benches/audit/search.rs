@@ -46,10 +46,10 @@ pub fn measure(filled: &Filled) -> Outcome<()> {
         let month = format!("date=ge{}&date=lt{}", stored(at), stored(at + MONTH));
         let mut timed = |parameter: &'static str, question: &str| -> Outcome<()> {
             let target = format!("{BASE}?{month}&{question}");
-            let begun = Instant::now();
+            let start = Instant::now();
             let bundle = auditor.get(&target)?;
             let took = all.entry(parameter).or_default();
-            took.times.push(begun.elapsed().as_secs_f64() * 1e3);
+            took.times.push(start.elapsed().as_secs_f64() * 1e3);
             took.found = took.found.max(bundle["entry"].as_array().map_or(0, Vec::len));
             Ok(())
         };
@@ -83,9 +83,9 @@ fn pages(auditor: &mut Https, filled: &Filled) -> Outcome<Took> {
     let mut next = format!("{BASE}?date=ge{began}&agent.identifier={identifier}&_count={PAGE}");
     let mut pages = Took::default();
     for _ in 0..SEARCHES {
-        let begun = Instant::now();
+        let start = Instant::now();
         let bundle = auditor.get(&next)?;
-        pages.times.push(begun.elapsed().as_secs_f64() * 1e3);
+        pages.times.push(start.elapsed().as_secs_f64() * 1e3);
         pages.found = pages.found.max(bundle["entry"].as_array().map_or(0, Vec::len));
         let links = bundle["link"].as_array().into_iter().flatten();
         let Some(link) = links.clone().find(|link| link["relation"] == "next") else { break };

@@ -313,9 +313,8 @@ fn in_full(recorded: &Recorded) -> anyhow::Result<String> {
     for part in ["body", "personal"] {
         match event[part].as_object() {
             Some(fields) => {
-                let said = |name: &str, value| match is_sealed(&event, name) && part == "personal" {
-                    true => SEALED.into(),
-                    false => plain(value),
+                let said = |name: &str, value| {
+                    if is_sealed(&event, name) && part == "personal" { SEALED.into() } else { plain(value) }
                 };
                 rows.extend(fields.iter().map(|(name, value)| format!("{name:<14} {}", said(name, value))));
             }

@@ -65,13 +65,14 @@ pub struct Problem {
     kind: &'static str,
     detail: String,
     reference: Option<Reference>,
-    fields: HeaderMap,
+    /// Boxed: a refusal is often the error of something small.
+    fields: Box<HeaderMap>,
 }
 
 impl Problem {
     /// Makes one; `kind` becomes its type `/problems/<kind>`.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), reference: None, fields: HeaderMap::new() }
+        Self { status, kind, detail: detail.into(), reference: None, fields: Box::default() }
     }
 
     /// Gives the reference that it is recorded under.

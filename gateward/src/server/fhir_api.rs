@@ -120,7 +120,9 @@ async fn searched(
 ) -> Result<Answered, Undone> {
     may_read(client)?;
     let question = Question::read(parameters).map_err(|unclear| unclear_question(&unclear))?;
-    let found = search::search(&opened.door, &opened.observer, &question).await.map_err(not_found_out)?;
+    let found = search::search(&opened.door, &opened.observer, &question)
+        .await
+        .map_err(|error| not_found_out(&error))?;
     let link = question.link(None);
     read(opened, client, &format!("AuditEvent?{link}"), found.resources.len() as u64, now).await?;
     Ok(resource(StatusCode::OK, &bundle(asked.base, &question, found)))
@@ -128,7 +130,8 @@ async fn searched(
 
 async fn one(opened: &Opened, id: &str, client: &Asker<'_>, now: Timestamp) -> Result<Answered, Undone> {
     may_read(client)?;
-    let found = search::read_one(&opened.door, &opened.observer, id).await.map_err(not_found_out)?;
+    let found =
+        search::read_one(&opened.door, &opened.observer, id).await.map_err(|error| not_found_out(&error))?;
     let id: String = id.chars().take(64).collect();
     read(opened, client, &format!("AuditEvent/{id}"), u64::from(found.is_some()), now).await?;
     match found {
@@ -189,9 +192,9 @@ fn unclear_question(unclear: &Unclear) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "search", format!("{unclear}."))
 }
 
-fn not_found_out(error: search::Error) -> Problem {
+fn not_found_out(error: &search::Error) -> Problem {
     let said = format!("{error}.");
-    match &error {
+    match error {
         search::Error::Behind => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "behind", said).with(RETRY_AFTER, 5)
         }

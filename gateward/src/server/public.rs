@@ -80,7 +80,7 @@ impl Answer for Public {
             return dropping(body, Unwanted::of(&head), answered).await;
         }
         if let Some(rest) = opened.audit_path.as_ref().and_then(|path| path.strip(head.uri.path())) {
-            return node_log::answer(&opened, &rest, (&head, body), &from, &self.large).await;
+            return node_log::answer(&opened, rest, (&head, body), &from, &self.large).await;
         }
         let services = Arc::clone(&opened.services);
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());

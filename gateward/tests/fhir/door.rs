@@ -30,7 +30,8 @@ impl Door {
             let key = installation.file("auditor.asc");
             std::fs::write(&key, &auditor.public).unwrap();
             installation.append(&format!(
-                "\n[audit]\nseal = {{ key = {key:?}, fingerprint = \"{}\" }}\n",
+                "\n[audit]\nseal = {{ key = \"{}\", fingerprint = \"{}\" }}\n",
+                key.display(),
                 auditor.fingerprint
             ));
         })

@@ -176,7 +176,7 @@ async fn a_jwt_at_the_exchange_becomes_the_one_login_of_its_person() {
     let ann = door.exchange(&issuer.token(&door, "ann", &json!({}))).await;
     assert_eq!(door.fetch(&ann).await.status, 403);
     let log = door.events();
-    let bodies: Vec<_> = log.iter().map(|event| event.body()).collect();
+    let bodies: Vec<_> = log.iter().map(gateward::store::event::Recorded::body).collect();
     assert!(!bodies.iter().any(|body| body.contains("\"jo\"")), "what names a person stands apart");
 }
 

@@ -126,10 +126,10 @@ async fn what_was_begun_and_not_finished_is_finished_by_whoever_comes_next() {
         at: door.now(),
         by: Some("os:ann".into()),
     };
-    let begun = |begin| vec![Change::BeginErasure(begin)];
+    let decided = |erasure| vec![Change::BeginErasure(erasure)];
     // As a crash leaves it right after the decision.
-    open.recorder.commit(None, begun(begin(door.now())), &[], door.now()).await.unwrap();
-    let second = open.recorder.commit(None, begun(begin(door.now())), &[], door.now()).await;
+    open.recorder.commit(None, decided(begin(door.now())), &[], door.now()).await.unwrap();
+    let second = open.recorder.commit(None, decided(begin(door.now())), &[], door.now()).await;
     assert!(matches!(second, Err(CommitError::Precondition)), "one at a time: {second:?}");
     let done = retention::finish(&open, door.now()).await.unwrap();
     assert_eq!(done, Some(Done { events: 2, held: 0 }));

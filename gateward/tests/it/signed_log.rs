@@ -143,7 +143,7 @@ async fn what_is_said_of_the_log_is_not_changed_by_mistake() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_behind_its_anchor_serves_nothing_until_a_new_log_says_what_was_lost() {
     let mut door = Installation::with("\n[audit]\nanchor = [\"file:anchor\"]\n").await;
-    let crate::store_under_test::StoreUnderTest::Sqlite(path) = door.database() else { return };
+    let StoreUnderTest::Sqlite(path) = door.database() else { return };
     door.stop().await;
     let older = std::fs::read(&path).unwrap();
     door.start().await;

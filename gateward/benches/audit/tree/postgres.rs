@@ -47,7 +47,7 @@ impl Statements {
         let inserted = raw::insert_in_postgres(client, event, search, rows);
         let Some(grow) = &self.grow else {
             let moved = async { Ok(client.execute(&self.move_head, &[&end, &newest]).await?) };
-            return Ok(try_join3(inserted, moved, raw::end(client)).await.map(drop)?);
+            return try_join3(inserted, moved, raw::end(client)).await.map(drop);
         };
         let (edge, finished) = grown(head.get(2), rows)?;
         let moved = async { Ok(client.execute(&self.move_head, &[&end, &newest, &edge]).await?) };

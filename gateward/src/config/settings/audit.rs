@@ -21,7 +21,6 @@ pub(super) fn list(
         }
         None => list.unset("seal", "parameters of requests are recorded as they came"),
     }
-    list.each("feed", feed, list_feed);
     match syslog {
         Some(SyslogReceiver { listen, udp, tls }) => {
             let mut list = list.below("syslog");
@@ -34,6 +33,8 @@ pub(super) fn list(
         }
         None => list.unset("syslog", "no messages of others are received"),
     }
+    // Tables of their own: nothing of the table above can follow them.
+    list.each("feed", feed, list_feed);
 }
 
 fn list_feed(Feed { to, ca, certificate, key }: &Feed, list: &mut Below<'_>) {

@@ -61,7 +61,7 @@ impl Problem {
             document["reference"] = reference.to_string().into();
         }
         let mut answered = json(self.status, "application/problem+json", &document);
-        answered.headers_mut().extend(self.fields);
+        answered.headers_mut().extend(*self.fields);
         answered
     }
 
@@ -75,7 +75,7 @@ impl Problem {
             format!(" If it should not be, ask the operator about {reference}.")
         });
         let mut answered = page(status, &format!("{detail}{reference}"));
-        answered.headers_mut().extend(fields);
+        answered.headers_mut().extend(*fields);
         answered
     }
 
@@ -92,7 +92,7 @@ impl Problem {
              Request:\n{path}\n\nRequest Submitted:\n{at:.0}\n\nService version:\n{SERVICE_VERSION}\n"
         );
         let mut answered = text(status, body);
-        answered.headers_mut().extend(fields);
+        answered.headers_mut().extend(*fields);
         answered
     }
 
@@ -117,7 +117,7 @@ impl Problem {
         let reference = reference.map_or(String::new(), |reference| format!(" Reference: {reference}."));
         let mut answered = text(status, ::fhir::outcome(issue, &format!("{detail}{reference}")));
         answered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(::fhir::JSON));
-        answered.headers_mut().extend(fields);
+        answered.headers_mut().extend(*fields);
         answered
     }
 
@@ -135,7 +135,7 @@ impl Problem {
         }
         let document = serde_json::json!({ "success": false, "error": error });
         let mut answered = json(status, "application/json", &document);
-        answered.headers_mut().extend(fields);
+        answered.headers_mut().extend(*fields);
         answered
     }
 }
