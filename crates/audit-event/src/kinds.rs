@@ -1,4 +1,4 @@
-//! One constructor for each kind of transaction that is not a request to a FHIR server (those are in [`rest`](crate::rest)).
+//! One constructor for each kind of transaction that is not a request to a FHIR server (those are in [`crate::rest`]).
 //!
 //! | what happened | kind | subtypes | action |
 //! |---|---|---|---|
