@@ -43,6 +43,8 @@ pub struct Door {
     pub trust: TrustCache,
     /// The only way to write.
     pub recorder: Recorder,
+    /// Whoever indexes the log.
+    pub indexing: tokio::sync::Mutex<()>,
     /// What may stand open in the log with nobody to end it.
     pub doubtful: Doubtful,
     /// What failed lately, and from where.

@@ -146,6 +146,7 @@ pub async fn door(config: &Config, keys: Keys, clock: &Clock, random: &Random) -
         trust: TrustCache::default(),
         recorder: Recorder::new(store.writer.clone(), random.clone(), InstanceId::new(now, random))
             .sealing(auditor.map(|auditor| Seal::new(auditor, now))),
+        indexing: tokio::sync::Mutex::default(),
         doubtful: Doubtful::default(),
         failures: Failures::default(),
         passwords: Passwords::new(cost(config), config.passwords.at_once, random),

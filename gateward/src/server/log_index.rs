@@ -1,4 +1,4 @@
-//! Keeps the index of the log: searches through the FHIR interface wait until it has come as far as they ask.
+//! Keeps the index of the log. Searches index themselves what is missing; this is so that it never is much.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,18 @@ use std::time::Duration;
 use super::gate::Opened;
 use crate::flows::audit::index_next;
 
-/// How often it is looked whether the log has grown.
-const EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether others appended to the log.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How long is waited for more, so that not every event has a commit of its own behind it; and after a failure.
+const GATHERED: Duration = Duration::from_millis(250);
 
 /// How long the door has the store to itself between two pages of many.
 const BETWEEN: Duration = Duration::from_millis(2);
 
 /// Runs for ever.
 pub async fn keep(opened: Arc<Opened>) {
+    let mut grown = opened.door.store.writer.grown();
     let mut troubled = false;
     loop {
         let indexed = index_next(&opened.door, &opened.observer).await;
@@ -25,6 +29,14 @@ pub async fn keep(opened: Arc<Opened>) {
             tracing::info!("the index of the log goes on");
         }
         troubled = indexed.is_err();
-        tokio::time::sleep(if matches!(indexed, Ok(true)) { BETWEEN } else { EVERY }).await;
+        if let Ok(true) = indexed {
+            tokio::time::sleep(BETWEEN).await;
+            continue;
+        }
+        if !troubled {
+            // Idle costs nothing: who appends here wakes us, and others are looked for now and then.
+            let _ = tokio::time::timeout(EVERY, grown.changed()).await;
+        }
+        tokio::time::sleep(GATHERED).await;
     }
 }

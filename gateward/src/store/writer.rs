@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::event::NewEvent;
 use super::revocation::Revision;
@@ -302,6 +302,8 @@ pub struct Writer(Arc<Handle>);
 struct Handle {
     /// `None` once nothing more is handed in.
     queue: Option<mpsc::Sender<Submission>>,
+    /// Moves when events of this process were committed.
+    grown: watch::Sender<()>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -340,12 +342,19 @@ impl Writer {
     /// What the operating system says: no thread.
     pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
+        let grown = watch::Sender::new(());
         // Its own runtime: connections are driven and batches written whatever the others do.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || runtime.block_on(WritingThread { engine }.run(receiver)))?;
-        Ok(Self(Arc::new(Handle { queue: Some(sender), thread: Some(thread) })))
+        let thread = std::thread::Builder::new().name("writer".into()).spawn({
+            let grown = grown.clone();
+            move || runtime.block_on(WritingThread { engine, grown }.run(receiver))
+        })?;
+        Ok(Self(Arc::new(Handle { queue: Some(sender), grown, thread: Some(thread) })))
+    }
+
+    /// Tells whoever works behind the log that this process appended to it. What others append, they look for themselves.
+    pub fn grown(&self) -> watch::Receiver<()> {
+        self.0.grown.subscribe()
     }
 
     /// Commits `proposal`; returns once it is on the disk, or will never be.
@@ -369,6 +378,7 @@ impl Writer {
 
 struct WritingThread {
     engine: Engine,
+    grown: watch::Sender<()>,
 }
 
 impl WritingThread {
@@ -379,7 +389,11 @@ impl WritingThread {
             // Whoever waited while another batch failed has waited enough.
             let batch = dismiss_impatient(batch);
             if !batch.is_empty() {
+                let appends = batch.iter().any(|submission| !submission.proposal.events.is_empty());
                 self.write(batch, &mut queue).await;
+                if appends {
+                    self.grown.send_replace(());
+                }
             }
         }
     }

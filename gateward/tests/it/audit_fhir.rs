@@ -1,7 +1,10 @@
 //! The log as a FHIR repository of AuditEvents (IHE ITI-81 and the feed), on both stores.
 
 use gateward::base::address::ClientAddress;
+use gateward::flows::audit::Observer;
+use gateward::flows::audit::question::Question;
 use gateward::flows::audit::receive::{keep, look_at};
+use gateward::flows::audit::search::search;
 use gateward::flows::retention;
 use gateward::store::audit_term::{self, Place, Term};
 use gateward::store::{Change, CommitError, event};
@@ -123,6 +126,21 @@ async fn one_event_is_read_by_its_id_and_nothing_changes_it() {
     let (_, statement) = asked(&door, "/fhir/metadata").await;
     let parameters = statement["rest"][0]["resource"][0]["searchParam"].as_array().unwrap();
     assert_eq!(parameters.len(), 24, "{parameters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_finds_what_nobody_has_indexed_yet() {
+    let (mut door, _) = with_events().await;
+    door.stop().await;
+    let flow = door.door().await;
+    for _ in 0..200 {
+        flow.recorder.note_failure(door.now(), "a test");
+        flow.recorder.close_gap(door.now()).await.unwrap();
+    }
+    let asked = [("date", "ge2020"), ("subtype", "gap"), ("_count", "500")];
+    let asked = Question::read(&asked.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+    let found = search(&flow, &Observer::new("here"), &asked).await.unwrap();
+    assert_eq!(found.resources.len(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

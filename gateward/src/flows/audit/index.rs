@@ -1,4 +1,4 @@
-//! The index of the FHIR interface: made behind the log, page by page, by whichever server comes first.
+//! The index of the FHIR interface: made behind the log, page by page, by whichever server or search comes first.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,6 +21,8 @@ const PAGE: u32 = 64;
 /// [`Failed`]: what was indexed stays, and the rest comes later.
 pub async fn index_next(door: &Door, observer: &Observer) -> Result<bool, Failed> {
     let reader = &door.store.reader;
+    // One at a time: others would make the same page for nothing.
+    let _turn = door.indexing.lock().await;
     let from = audit_term::end(reader).await?;
     let page = event::from(reader, u64::try_from(from).unwrap_or(0), PAGE).await?;
     let Some(last) = page.last() else { return Ok(false) };

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::index::term;
+use super::index::{index_next, term};
 use super::question::{Cursor, Question};
 use super::{Observer, resources};
 use crate::flows::door::Door;
 use crate::store::audit_term::{self, Find, Place};
-use crate::store::{self, event};
+use crate::store::{self, Failed, event};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The caller's, who comes back: so much was recorded lately that the index is behind.
+    /// The caller's, who comes back: so much was recorded lately that the index is behind, or nothing can be written now.
     #[error("the index of the log is behind: try again in a few seconds")]
     Behind,
     /// The caller's, who asks for less.
@@ -37,11 +37,8 @@ pub struct Found {
     pub total: Option<u64>,
 }
 
-/// How long a search waits for the index to come as far as the log was when it began.
+/// How long a search indexes what is missing of the log as it was when the search began.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How often it looks.
-const EVERY: Duration = Duration::from_millis(20);
 
 /// How many are counted at most.
 const COUNTED: u32 = 1_000_000;
@@ -56,7 +53,7 @@ const LOOKED_AT: usize = 20_000;
 /// [`Error`].
 pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Result<Found, Error> {
     let reader = &door.store.reader;
-    let mut find = range(door, question).await?;
+    let mut find = range(door, observer, question).await?;
     if question.only_count && question.is_exact() {
         let total = Some(audit_term::count(reader, &find, COUNTED).await?);
         return Ok(Found { resources: Vec::new(), next: None, total });
@@ -88,18 +85,23 @@ pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Re
     Ok(Found { resources: found.into_iter().map(|(_, resource)| resource).collect(), next, total: None })
 }
 
-/// Waits until the index has come as far as the log, and says what is looked for there.
-async fn range(door: &Door, question: &Question) -> Result<Find, Error> {
+/// Has the index come as far as the log, and says what is looked for there.
+async fn range(door: &Door, observer: &Observer, question: &Question) -> Result<Find, Error> {
     let reader = &door.store.reader;
     let now = event::length(reader).await?.map_or(0, |length| as_position(length.events));
     let end = question.cursor.map_or(now, |cursor| cursor.end.min(now));
-    let waiting = async {
+    // Not left to those who index behind the log: the record of the search before this one would be waited for each time.
+    let indexing = async {
         while audit_term::end(reader).await? < end {
-            tokio::time::sleep(EVERY).await;
+            index_next(door, observer).await?;
         }
-        Ok::<(), store::Error>(())
+        Ok::<(), Failed>(())
     };
-    tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| Error::Behind)??;
+    match tokio::time::timeout(PATIENCE, indexing).await {
+        Ok(Err(Failed::Read(error))) => return Err(error.into()),
+        Ok(Ok(())) => {}
+        Ok(Err(Failed::Write(_))) | Err(_) => return Err(Error::Behind),
+    }
     let written = |at| event::first_at(reader, at);
     let first = as_position(written(question.written_since).await?);
     let until = as_position(written(question.written_until).await?);

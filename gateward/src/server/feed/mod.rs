@@ -23,8 +23,11 @@ use crate::flows::audit::Observer;
 use crate::flows::feed::{advance, note_failing, take};
 use crate::store::CommitError;
 
-/// How long is waited where there is nothing to send.
-const IDLE: Duration = Duration::from_millis(500);
+/// How often it is looked whether others appended to the log, where there is nothing to send.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// How long is waited for more after this server appended something.
+const GATHERED: Duration = Duration::from_millis(500);
 
 /// How long is waited while another server sends.
 const NOT_OURS: Duration = Duration::from_secs(10);
@@ -68,6 +71,7 @@ pub fn keep(config: &Config, opened: &Arc<Opened>) -> Vec<AbortHandle> {
 /// Sends for ever.
 async fn send(place: Place) {
     let (mut pause, mut is_failing) = (AGAIN.0, false);
+    let mut grown = place.opened.door.store.writer.grown();
     loop {
         match turn(&place).await {
             Ok(Turn::Sent) => {
@@ -76,7 +80,11 @@ async fn send(place: Place) {
                 }
                 (pause, is_failing) = (AGAIN.0, false);
             }
-            Ok(Turn::Idle) => tokio::time::sleep(IDLE).await,
+            Ok(Turn::Idle) => {
+                if let Ok(Ok(())) = tokio::time::timeout(IDLE, grown.changed()).await {
+                    tokio::time::sleep(GATHERED).await;
+                }
+            }
             Ok(Turn::NotOurs) => tokio::time::sleep(NOT_OURS).await,
             Err(error) => {
                 if !is_failing {
