@@ -108,7 +108,7 @@ pub struct PolicyCache {
     current: ArcSwap<Policy>,
     /// Digest of what this server's configuration file says; `None` for commands.
     own: ArcSwapOption<String>,
-    /// Why it could not be read last time.
+    /// Why it, or the counter, could not be read last time.
     trouble: ArcSwapOption<String>,
     /// One reads it for all who wait: a policy of many grants takes long.
     reading: tokio::sync::Mutex<()>,
@@ -155,7 +155,7 @@ impl PolicyCache {
     ///
     /// [`store::Error`]; the old one stays.
     pub async fn up_to_date(&self) -> Result<Arc<Policy>, store::Error> {
-        let revision = revocation::current(&self.reader).await?;
+        let revision = revocation::current(&self.reader).await.inspect_err(|error| self.note(Some(error)))?;
         if let Some(current) = self.read_since(revision) {
             return Ok(current);
         }
@@ -184,10 +184,14 @@ impl PolicyCache {
 
     async fn read_and_keep(&self) -> Result<Arc<Policy>, store::Error> {
         let read = self.read().await;
-        self.trouble.store(read.as_ref().err().map(|error| Arc::new(error.to_string())));
+        self.note(read.as_ref().err());
         let policy = Arc::new(read?);
         self.current.store(Arc::clone(&policy));
         Ok(policy)
+    }
+
+    fn note(&self, trouble: Option<&store::Error>) {
+        self.trouble.store(trouble.map(|error| Arc::new(error.to_string())));
     }
 
     async fn read(&self) -> Result<Policy, store::Error> {

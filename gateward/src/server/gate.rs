@@ -105,7 +105,7 @@ impl Gate {
         opened.clock.now().map_err(|unbelieved| unbelieved.to_string())?;
         if opened.seen.borrow().unreadable_since.is_some() {
             let trouble = opened.door.policy.trouble();
-            return Err(trouble.map_or("the store cannot be read".into(), |trouble| trouble.to_string()));
+            return Err(trouble.map_or("the store does not answer".into(), |trouble| trouble.to_string()));
         }
         opened.door.recorder.trouble().map_or(Ok(()), Err)
     }

@@ -1,13 +1,15 @@
 //! What a database server, its disk and the way to it do to running replicas: the door is shut with a
 //! reason and opens by itself.
 
-use std::process::{Child, Command, Stdio};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
 use crate::cluster::patience::eventually;
-use crate::cluster::{Cluster, ROLE, program};
+use crate::cluster::{Cluster, ROLE};
 use crate::disk::{SmallDisk, run_where_we_may_mount};
 use crate::download::{Download, ENDLESS};
 use crate::installation::{Installation, LARGE, Replica};
@@ -25,54 +27,42 @@ const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// How long things may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sessions of others that take every connection there is; they go when dropped.
-struct Others(Vec<Child>);
+/// Sessions of others; they end when dropped.
+struct Others(Vec<UnixStream>);
 
 impl Others {
     fn take_all(cluster: &Cluster, database: &str) -> Self {
-        let mut others = Self(Vec::new());
-        // Three places are kept for superusers, such as the one who counts.
-        let is_room = "SELECT count(*) < current_setting('max_connections')::int - 3 FROM pg_stat_activity \
-                       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        // Whoever is about to be refused has a place for a moment, too.
-        while cluster.try_psql("postgres", is_room).is_ok_and(|rows| rows == [["t"]]) {
-            let mut psql = Command::new(program("psql"));
-            psql.args(["--no-psqlrc", "--quiet", "--username", ROLE, "--dbname", database, "--host"])
-                .arg(cluster.socket_folder())
-                .args(["--port", &cluster.address().port().to_string()]);
-            psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-            others.0.push(psql.spawn().unwrap());
-            std::thread::sleep(Duration::from_millis(20));
+        Self(std::iter::from_fn(|| a_session(cluster, database)).collect())
+    }
+
+    /// Takes each place that is free, until `over` (or nobody is going to say so): nothing lies between two tries.
+    fn take_what_is_free(cluster: &Cluster, database: &str, over: &AtomicBool) -> Self {
+        let (mut others, begun) = (Self(Vec::new()), Instant::now());
+        while !over.load(Relaxed) && begun.elapsed() < 2 * PATIENCE {
+            others.0.extend(a_session(cluster, database));
         }
         others
     }
 }
 
-impl Others {
-    /// As many as `count` who try again and again until they have a place, and then keep it: each time that
-    /// one is free they are there first.
-    fn wait_for_places(cluster: &Cluster, database: &str, count: usize) -> Self {
-        let wait = r#"until psql --no-psqlrc --quiet --username "$0" --dbname "$1" --host "$2" --port "$3"; do :; done"#;
-        let one = || {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &wait.replace("psql", &program("psql").display().to_string())]);
-            shell
-                .args([ROLE, database])
-                .arg(cluster.socket_folder())
-                .arg(cluster.address().port().to_string());
-            shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-        };
-        Self((0..count).map(|_| one()).collect())
-    }
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        for other in &mut self.0 {
-            // Who waits stops waiting; who has a place reads to the end of what is typed, and leaves.
-            other.kill().unwrap();
-            drop(other.stdin.take());
-            other.wait().unwrap();
+/// A session that asks nothing, or nothing where the server has no place for it (PostgreSQL manual, section
+/// 55.2.1).
+fn a_session(cluster: &Cluster, database: &str) -> Option<UnixStream> {
+    let socket = format!(".s.PGSQL.{}", cluster.address().port());
+    let mut session = UnixStream::connect(cluster.socket_folder().join(socket)).ok()?;
+    let protocol = (3_u32 << 16).to_be_bytes();
+    let names = format!("user\0{ROLE}\0database\0{database}\0\0");
+    let length = u32::try_from(4 + protocol.len() + names.len()).unwrap().to_be_bytes();
+    session.write_all(&[&length, &protocol, names.as_bytes()].concat()).ok()?;
+    loop {
+        let mut head = [0; 5];
+        session.read_exact(&mut head).ok()?;
+        let length = u64::from(u32::from_be_bytes([head[1], head[2], head[3], head[4]]));
+        std::io::copy(&mut (&session).take(length - 4), &mut std::io::sink()).ok()?;
+        match head[0] {
+            b'Z' => return Some(session),
+            b'E' => return None,
+            _ => {}
         }
     }
 }
@@ -113,12 +103,16 @@ fn while_others_take_all_connections_the_door_is_shut_or_goes_on_with_those_it_h
         // What it had, others have now.
         let ours =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gateward'";
-        let waiting = Others::wait_for_places(&cluster, &database, 20);
-        eventually("it says that there are no connections left", PATIENCE, || {
-            drop(cluster.try_psql("postgres", ours));
-            replica.readiness().map(|(_, why)| why).filter(|why| why.contains("53300"))
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let more = scope.spawn(|| Others::take_what_is_free(&cluster, &database, &over));
+            eventually("it says that there are no connections left", PATIENCE, || {
+                drop(cluster.try_psql("postgres", ours));
+                replica.readiness().map(|(_, why)| why).filter(|why| why.contains("53300"))
+            });
+            over.store(true, Relaxed);
+            drop((others, more.join().unwrap()));
         });
-        drop((others, waiting));
         is_back(load, replica);
     });
 }
