@@ -9,7 +9,7 @@ use syslog::{Message, Priority};
 
 use super::audit::{Observer, translate};
 use super::door::Door;
-use super::record::{Happened, Outcome, SyslogWhat, What};
+use super::record::{Happened, Outcome, Personal, SyslogWhat, What};
 use crate::base::time::later;
 use crate::store::event::{self, Recorded};
 use crate::store::{Change, CommitError, Failed, feed};
@@ -52,9 +52,29 @@ pub async fn take(door: &Door, place: &str, now: Timestamp) -> Result<Option<Nex
     Ok(found.map(|feed| Next { position: feed.position }))
 }
 
-/// Notes that `place` has everything before `to`, and which events there were none of any more.
+/// What of the log a place has, after it was sent some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The position of the first event that it does not have.
+    pub to: u64,
+    /// How many events before that were not there any more.
+    pub missed: u64,
+    /// Those before that which it will never take.
+    pub refused: Vec<Refused>,
+}
+
+/// An event that a place will never take, whatever else it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The id that it was sent with.
+    pub id: String,
+    /// Why, as the place says.
+    pub why: String,
+}
+
+/// Notes that `place` has everything from position `from` up to what was `sent`, and what of it there it has not.
 ///
-/// A crash before it sends them once more.
+/// A crash before it sends all of it once more.
 ///
 /// # Errors
 ///
@@ -62,15 +82,31 @@ pub async fn take(door: &Door, place: &str, now: Timestamp) -> Result<Option<Nex
 pub async fn advance(
     door: &Door,
     place: &str,
-    (from, to, missed): (u64, u64, u64),
+    from: u64,
+    sent: &Sent,
     now: Timestamp,
 ) -> Result<(), CommitError> {
     let holder = door.recorder.instance();
-    let advance = Change::AdvanceFeed(feed::Advance { name: place.into(), holder, from, to, at: now });
-    let what = SyslogWhat::FeedMissed { feed: place.into(), events: missed, from, to };
-    let missed =
-        (missed > 0).then(|| Happened { outcome: Outcome::Failed, ..Happened::done(What::Syslog(what)) });
-    door.recorder.commit(None, vec![advance], missed.as_slice(), now).await
+    let Sent { to, missed, ref refused } = *sent;
+    let (name, count) = (place.to_owned(), refused.len() as u64);
+    let advance = Change::AdvanceFeed(feed::Advance { name, holder, from, to, refused: count, at: now });
+    let mut happened = Vec::new();
+    if missed > 0 {
+        let what = SyslogWhat::FeedMissed { feed: place.into(), events: missed, from, to };
+        happened.push(failed(what));
+    }
+    if let Some(first) = refused.first() {
+        let events = refused.iter().map(|refused| refused.id.clone()).collect();
+        let what = SyslogWhat::FeedRefused { feed: place.into(), events };
+        // What a place says can repeat what the event says.
+        let personal = Personal { detail: Some(first.why.clone()), ..Personal::default() };
+        happened.push(Happened { personal, ..failed(what) });
+    }
+    door.recorder.commit(None, vec![advance], &happened, now).await
+}
+
+fn failed(what: SyslogWhat) -> Happened {
+    Happened { outcome: Outcome::Failed, ..Happened::done(What::Syslog(what)) }
 }
 
 /// Notes why `place` takes nothing.
@@ -85,11 +121,13 @@ pub async fn note_failing(door: &Door, place: &str, reason: &str, now: Timestamp
     door.recorder.commit(None, vec![Change::FeedFailing(failing)], &[], now).await
 }
 
-/// Tells `recorded` as others know it; nothing where it was told to us.
+/// Tells `recorded` as others know it; nothing where it was told to us, or is gone.
 pub fn told(recorded: &Recorded, observer: &Observer) -> Vec<Event> {
+    let Some(body) = &recorded.body else { return Vec::new() };
     // Canonical: no text in it can look like this.
-    let body = recorded.body.as_deref().unwrap_or_default();
-    let is_of_others = body.contains("\"kind\":\"message_received\"");
+    let is_of_others = ["message_received", "event_received"]
+        .iter()
+        .any(|kind| body.contains(&format!("\"kind\":\"{kind}\"")));
     if is_of_others { Vec::new() } else { translate(recorded, observer) }
 }
 
@@ -105,15 +143,16 @@ pub fn message(event: &Event, observer: &Observer) -> Vec<u8> {
     message.to_bytes()
 }
 
-/// Writes events as a batch for a FHIR server; one that keeps their ids takes each once, however often it comes.
-pub fn bundle(events: &[Event]) -> Value {
-    let entry = |event: &Event| {
-        let mut request = json!({ "method": "POST", "url": "AuditEvent" });
-        if let Some(id) = &event.id {
-            request["ifNoneExist"] = format!("_id={}", id.as_str()).into();
-        }
-        json!({ "resource": audit_event::fhir::write(event), "request": request })
-    };
-    let entries: Vec<Value> = events.iter().map(entry).collect();
-    json!({ "resourceType": "Bundle", "type": "batch", "entry": entries })
+/// The system of the tag that an event is known by at a FHIR server, which gives it an id of its own.
+const TAG: &str = "urn:x-gateward:id";
+
+/// Writes an event as an entry of a batch for a FHIR server: it is made unless one with its tag is there.
+pub fn entry(event: &Event) -> Value {
+    let mut request = json!({ "method": "POST", "url": "AuditEvent" });
+    let mut resource = audit_event::fhir::write(event);
+    if let Some(id) = &event.id {
+        request["ifNoneExist"] = format!("_tag={TAG}|{}", id.as_str()).into();
+        resource["meta"]["tag"] = json!([{ "system": TAG, "code": id.as_str() }]);
+    }
+    json!({ "resource": resource, "request": request })
 }

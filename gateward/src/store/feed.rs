@@ -23,9 +23,11 @@ pub struct Feed {
     pub failing_since: Option<Timestamp>,
     /// Why.
     pub last_error: Option<String>,
+    /// How many events it refused for good.
+    pub refused: u64,
 }
 
-const COLUMNS: &str = "name, position, updated_at, failing_since, last_error";
+const COLUMNS: &str = "name, position, updated_at, failing_since, last_error, refused";
 
 fn feed(row: &Row<'_>) -> Result<Feed, Unfit> {
     Ok(Feed {
@@ -34,6 +36,7 @@ fn feed(row: &Row<'_>) -> Result<Feed, Unfit> {
         updated_at: row.time(2)?,
         failing_since: row.time_if_any(3)?,
         last_error: row.text_if_any(4)?.map(str::to_owned),
+        refused: row.integer(5)?.unsigned_abs(),
     })
 }
 
@@ -112,6 +115,8 @@ pub struct Advance {
     pub from: u64,
     /// Up to where it has everything now.
     pub to: u64,
+    /// How many of those it refused for good.
+    pub refused: u64,
     /// When.
     pub at: Timestamp,
 }
@@ -119,9 +124,16 @@ pub struct Advance {
 impl Advance {
     pub(super) fn statement(&self) -> Statement<'_> {
         Statement::one(
-            "UPDATE feed SET position = ?4, updated_at = ?5, failing_since = NULL, last_error = NULL \
-             WHERE name = ?1 AND holder = ?2 AND position = ?3",
-            values![&self.name, self.holder.to_string(), integer(self.from), integer(self.to), self.at],
+            "UPDATE feed SET position = ?4, updated_at = ?5, refused = refused + ?6, failing_since = NULL, \
+             last_error = NULL WHERE name = ?1 AND holder = ?2 AND position = ?3",
+            values![
+                &self.name,
+                self.holder.to_string(),
+                integer(self.from),
+                integer(self.to),
+                self.at,
+                integer(self.refused)
+            ],
         )
     }
 }

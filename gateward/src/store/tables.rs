@@ -286,6 +286,7 @@ pub(super) const OTHERS: &[Table] = &[
             text("last_error"),
             text("holder"),
             text("lease_until"),
+            integer("refused"),
         ],
         has_first_row: false,
     },

@@ -1,26 +1,17 @@
 //! What happens here is sent to rsyslog: in order, whatever happens to it, and nothing counts before it is there.
 
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use gateward::config::Config;
-use gateward::flows::audit::Observer;
-use gateward::flows::feed::{message, told};
-use gateward::flows::record::{Happened, What};
-use gateward::server::{boot, system};
-use gateward::store::event;
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::authority::{Authority, params};
 use super::cluster::ports::free_port;
+use super::events::{PATIENCE, beginning, expected, feed, happen, until};
 use super::rsyslog::Rsyslog;
 use super::site::Site;
-
-/// How long a target may need to have everything.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An rsyslog that takes messages by mutual TLS, and writes each as it came on a line.
 struct Target {
@@ -84,59 +75,6 @@ impl Target {
         );
         Site::with(authority, &feed)
     }
-}
-
-/// Has `count` events happen, and returns what of all events is to be sent from `position` on.
-fn happen(config: &Path, count: usize) {
-    let config = Config::read(config).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let (clock, random) = (system::clock(), system::random());
-        let door = boot::door(&config, boot::keys(&config).unwrap(), &clock, &random).await.unwrap();
-        for first in (0..count).step_by(500) {
-            let happened: Vec<_> = (first..count.min(first + 500))
-                .map(|number| {
-                    let detail = format!("Nr. {number}: Ærøskøbing, 東京, Пациент, \u{1F600}");
-                    Happened::done(What::AuthenticationFailed { reason: "test", detail })
-                })
-                .collect();
-            door.recorder.commit(None, Vec::new(), &happened, system::wall_clock()).await.unwrap();
-        }
-    });
-}
-
-/// The messages that all events from `position` on are sent as.
-fn expected(config: &Path, position: u64) -> Vec<String> {
-    let config = Config::read(config).unwrap();
-    let observer = Observer::new(system::host_name());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let (clock, random) = (system::clock(), system::random());
-        let door = boot::door(&config, boot::keys(&config).unwrap(), &clock, &random).await.unwrap();
-        let events = event::from(&door.store.reader, position, 1_000_000).await.unwrap();
-        let told = events.iter().flat_map(|event| told(event, &observer));
-        told.map(|event| String::from_utf8(message(&event, &observer)).unwrap()).collect()
-    })
-}
-
-/// What the list says of the only place.
-fn feed(site: &Site) -> Option<Value> {
-    site.server.command(&["audit", "feeds", "--format", "json"]).json().into_iter().next()
-}
-
-#[track_caller]
-fn until(what: &str, site: &Site, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: {:?} {}", feed(site), site.server.log());
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-/// Where a new place begins: once it stands in the list.
-fn beginning(site: &Site) -> u64 {
-    until("it begins", site, || feed(site).is_some());
-    feed(site).unwrap()["position"].as_u64().unwrap()
 }
 
 #[test]

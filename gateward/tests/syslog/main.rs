@@ -1,4 +1,4 @@
-//! Audit messages by syslog: what is received, and what is sent on, with rsyslog at the other end.
+//! Audit messages: what is received by syslog, and what is sent on, with rsyslog and FHIR servers at the other end.
 //!
 //! They run where the feature `real-tools` asks for them, and fail, never skip, where a program is missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
@@ -6,11 +6,15 @@
 #[path = "../nodes/authority.rs"]
 #[allow(dead_code, reason = "shared with the tests of nodes")]
 mod authority;
+mod events;
 mod feeding;
+mod fhir;
 mod line;
 mod receiving;
 mod rsyslog;
 mod site;
+#[path = "../fhir/upstream.rs"]
+mod upstream;
 
 #[path = "../shared/mod.rs"]
 mod shared;

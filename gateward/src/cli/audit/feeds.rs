@@ -24,9 +24,13 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
         let seconds = since.map_or(0, |since| system::wall_clock().duration_since(since).as_secs().max(0));
         is_failing |= feed.failing_since.is_some();
         let line = format!(
-            "{} position={} waiting={waiting} behind={seconds}s{}",
+            "{} position={} waiting={waiting} behind={seconds}s{}{}",
             feed.name,
             feed.position,
+            match feed.refused {
+                0 => String::new(),
+                refused => format!(" refused={refused} (feed_refused events name them)"),
+            },
             match (&feed.failing_since, &feed.last_error) {
                 (Some(since), Some(error)) => format!(" failing since {}: {error}", stored(*since)),
                 _ => String::new(),
@@ -37,6 +41,7 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
             "position": feed.position,
             "waiting": waiting,
             "behind_seconds": seconds,
+            "refused": feed.refused,
             "updated_at": stored(feed.updated_at),
             "failing_since": feed.failing_since.map(stored),
             "last_error": feed.last_error,

@@ -31,6 +31,8 @@ pub enum SyslogWhat {
     StreamRefused { node: NodeName, detail: String },
     /// Events were gone before a place that they were to be sent to took them.
     FeedMissed { feed: String, events: u64, from: u64, to: u64 },
+    /// A place will never take these; it got what came after them.
+    FeedRefused { feed: String, events: Vec<String> },
     /// Datagrams that came and were not kept: too many at once.
     MessagesDropped { count: u64, since: String, until: String },
 }

@@ -1,74 +1,112 @@
 //! AuditEvents for a FHIR server, as batches (IHE ITI-20, RESTful ATNA).
+//!
+//! A server may refuse one event and take the next. What it refuses for good is left out where it takes others: it holds
+//! up nobody. Where it takes nothing, the server is what is wrong, and everything waits.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
-use http::{Method, Request};
-use http_body_util::{BodyExt as _, Full, Limited};
-use serde_json::Value;
+use tokio::time::Instant;
 
-use super::{Error, Page, Place, Sent};
-use crate::flows::feed::{bundle, told};
-use crate::server::{outwards, trust};
+use super::post::{Answer, Server, Verdict};
+use super::{Error, Page, Place};
+use crate::flows::audit::Observer;
+use crate::flows::feed::{Refused, Sent, entry, told};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How much a batch brings: entries, and bytes. Our own interface takes twice that.
+const MOST: (usize, usize) = (200, 512 * 1024);
 
-/// How much of an answer is read, in bytes.
-const LARGEST: usize = 8 * 1024 * 1024;
+/// How long batches are sent until what was taken is noted; with the last answer less than a lease.
+const WINDOW: Duration = Duration::from_secs(30);
 
-/// Sends `page`; each of its entries has to be taken, or all are sent again.
+/// One AuditEvent.
+struct Entry {
+    /// Of the event in our log that it tells of.
+    position: u64,
+    id: String,
+    text: String,
+}
+
+/// Sends `page`, or as much of it as there is time for.
 pub async fn deliver(place: &Place, base: &str, page: Page) -> Result<Sent, Error> {
-    let sent = Sent { to: page.to(), missed: page.missed() };
-    let events: Vec<_> = page.events.iter().flat_map(|event| told(event, &place.observer)).collect();
-    if events.is_empty() {
-        return Ok(sent);
+    let entries = entries(&page, &place.observer);
+    if entries.is_empty() {
+        return Ok(page.sent());
     }
-    let tls = if base.starts_with("https:") {
-        place.tls()?
-    } else {
-        trust::tls(false, None).map_err(|error| Error::There(outwards::whole(&error)))?
+    let (server, begun) = (Server::new(place, base)?, Instant::now());
+    let (mut rest, mut taken, mut refused, mut stopped) = (entries.as_slice(), 0, Vec::new(), None);
+    while !rest.is_empty() && stopped.is_none() {
+        let (batch, behind) = rest.split_at(first_batch(rest));
+        match offer(&server, batch).await {
+            Ok(verdicts) => {
+                for (entry, verdict) in batch.iter().zip(verdicts) {
+                    match verdict {
+                        Verdict::Taken => taken += 1,
+                        Verdict::Refused(why) => refused.push((entry, why)),
+                    }
+                }
+                rest = behind;
+                let ends_an_event =
+                    rest.first().is_some_and(|next| next.position > batch[batch.len() - 1].position);
+                if begun.elapsed() >= WINDOW && ends_an_event && taken > 0 {
+                    break;
+                }
+            }
+            Err(error) => stopped = Some(error),
+        }
+    }
+    if let Some((first, why)) = refused.first().filter(|_| taken == 0 && stopped.is_none()) {
+        let said = format!("it takes none of {} events, {} neither: {why}", refused.len(), first.id);
+        return Err(Error::There(said));
+    }
+    // Of what one event of ours is told as, some may be there: they count when all of them are.
+    let page = match rest.first() {
+        Some(next) => page.before(next.position),
+        None => page,
     };
-    let client = outwards::client::<Full<Bytes>>(tls);
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(base)
-        .header(CONTENT_TYPE, "application/fhir+json")
-        .header(ACCEPT, "application/fhir+json")
-        .header(USER_AGENT, concat!("gateward/", env!("CARGO_PKG_VERSION")))
-        .body(Full::from(bundle(&events).to_string()))
-        .map_err(|error| Error::There(error.to_string()))?;
-    let answer = async {
-        let response = client.request(request).await.map_err(|error| Place::went_wrong(&error, base))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await;
-        let body = body.map_err(|error| Error::There(outwards::whole(&*error)))?.to_bytes();
-        Ok((head.status, body))
+    match stopped {
+        Some(error) if page.is_empty() || taken == 0 => Err(error),
+        _ => {
+            refused.retain(|(entry, _)| entry.position < page.to());
+            let refused = refused.into_iter().map(|(entry, why)| Refused { id: entry.id.clone(), why });
+            Ok(Sent { refused: refused.collect(), ..page.sent() })
+        }
+    }
+}
+
+fn entries(page: &Page, observer: &Observer) -> Vec<Entry> {
+    let told = page.events.iter().flat_map(|recorded| {
+        told(recorded, observer).into_iter().map(|event| Entry {
+            position: recorded.position,
+            id: event.id.as_ref().map_or(String::new(), |id| id.as_str().to_owned()),
+            text: entry(&event).to_string(),
+        })
+    });
+    told.collect()
+}
+
+/// How many of `entries` are sent at once: one at least.
+fn first_batch(entries: &[Entry]) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&Entry| {
+        bytes += entry.text.len();
+        bytes <= MOST.1
     };
-    let late = |_| Error::There(format!("it did not answer within {} s", PATIENCE.as_secs()));
-    let (status, body) = tokio::time::timeout(PATIENCE, answer).await.map_err(late)??;
-    let words = || outwards::one_line(&String::from_utf8_lossy(&body));
-    if !status.is_success() {
-        return Err(Error::There(format!("it answered {status}: {}", words())));
+    entries.iter().take(MOST.0).take_while(fits).count().max(1)
+}
+
+/// Sends a batch. One that is refused as a whole is halved, until what it is refused for is found.
+async fn offer(server: &Server<'_>, batch: &[Entry]) -> Result<Vec<Verdict>, Error> {
+    let (mut told, mut parts) = (Vec::with_capacity(batch.len()), vec![batch]);
+    while let Some(part) = parts.pop() {
+        let texts: Vec<&str> = part.iter().map(|entry| entry.text.as_str()).collect();
+        match server.post(&texts).await? {
+            Answer::OfEach(each) => told.extend(each),
+            Answer::OfAll(why) if part.len() == 1 => told.push(Verdict::Refused(why)),
+            Answer::OfAll(_) => {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
+        }
     }
-    let answered: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let entries = answered["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if entries.len() != events.len() {
-        return Err(Error::There(format!(
-            "of {} events it answered about {}: {}",
-            events.len(),
-            entries.len(),
-            words()
-        )));
-    }
-    let is_taken =
-        |entry: &&Value| entry["response"]["status"].as_str().is_some_and(|it| it.starts_with('2'));
-    match entries.iter().find(|entry| !is_taken(entry)) {
-        None => Ok(sent),
-        Some(refused) => Err(Error::There(format!(
-            "it refuses an event: {}",
-            outwards::one_line(&refused["response"].to_string())
-        ))),
-    }
+    Ok(told)
 }

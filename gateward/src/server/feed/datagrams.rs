@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::net::{UdpSocket, lookup_host};
 
-use super::{Error, Page, Place, Sent};
-use crate::flows::feed::{message, told};
+use super::{Error, Page, Place};
+use crate::flows::feed::{Refused, Sent, message, told};
 
 /// The longest message that a datagram holds (RFC 768, and IPv4's header).
 const LONGEST: usize = 65_507;
@@ -20,15 +20,17 @@ pub async fn deliver(place: &Place, (host, port): (&str, u16), page: Page) -> Re
     let to = to.ok_or_else(|| Error::There(format!("{host} has no address")))?;
     let own = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(own).await.map_err(wrong)?;
+    let mut sent = page.sent();
     for event in page.events.iter().flat_map(|recorded| told(recorded, &place.observer)) {
         let message = message(&event, &place.observer);
         if message.len() > LONGEST {
-            // It never would: waiting for it would hold up all others.
-            tracing::warn!(feed = place.name, bytes = message.len(), "an event is too long for a datagram");
+            let id = event.id.as_ref().map_or(String::new(), |id| id.as_str().to_owned());
+            let why = format!("it has {} bytes, and a datagram has at most {LONGEST}", message.len());
+            sent.refused.push(Refused { id, why });
             continue;
         }
         socket.send_to(&message, to).await.map_err(wrong)?;
         tokio::time::sleep(APART).await;
     }
-    Ok(Sent { to: page.to(), missed: page.missed() })
+    Ok(sent)
 }

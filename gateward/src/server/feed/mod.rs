@@ -6,6 +6,7 @@
 mod batch;
 mod datagrams;
 mod page;
+mod post;
 mod stream;
 
 use std::sync::Arc;
@@ -129,19 +130,21 @@ async fn turn(place: &Place) -> Result<Turn, Error> {
         Target::SyslogUdp { host, port } => datagrams::deliver(place, (host, *port), page).await?,
         Target::Fhir { base } => batch::deliver(place, base, page).await?,
     };
-    match advance(door, &place.name, (next.position, sent.to, sent.missed), now()?).await {
+    if let Some(first) = sent.refused.first() {
+        let (count, id, why) = (sent.refused.len(), &first.id, &first.why);
+        tracing::warn!(
+            feed = place.name,
+            count,
+            id,
+            why,
+            "it will never take these events, and got the others"
+        );
+    }
+    match advance(door, &place.name, next.position, &sent, now()?).await {
         Ok(()) => Ok(Turn::Sent),
         Err(CommitError::Precondition) => Ok(Turn::NotOurs),
         Err(error) => Err(here(&error)),
     }
-}
-
-/// What was sent, and is known to be there.
-struct Sent {
-    /// The position of the first event that is not.
-    to: u64,
-    /// How many events before that were not there any more.
-    missed: u64,
 }
 
 impl Place {

@@ -1,6 +1,7 @@
 //! The events that a place is to get next.
 
 use super::{Error, Place};
+use crate::flows::feed::Sent;
 use crate::store::event::{self, Recorded};
 
 /// How many are read at once.
@@ -35,8 +36,22 @@ impl Page {
         self.events.last().map_or(self.from, |last| last.position + 1)
     }
 
-    /// How many events between are gone: they expired before they were sent.
+    /// How many events between are gone: they expired, or were erased, before they were sent.
     pub fn missed(&self) -> u64 {
-        (self.to() - self.from).saturating_sub(self.events.len() as u64)
+        let there = self.events.iter().filter(|event| event.body.is_some()).count();
+        (self.to() - self.from).saturating_sub(there as u64)
+    }
+
+    /// The same without what stands at `position` and behind it.
+    #[must_use]
+    pub fn before(self, position: u64) -> Self {
+        let Self { mut events, from } = self;
+        events.retain(|event| event.position < position);
+        Self { events, from }
+    }
+
+    /// What it is to be sent, with nothing refused.
+    pub fn sent(&self) -> Sent {
+        Sent { to: self.to(), missed: self.missed(), refused: Vec::new() }
     }
 }

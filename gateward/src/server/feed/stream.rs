@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::{Error, Page, Place, Sent};
-use crate::flows::feed::{message, told};
+use super::{Error, Page, Place};
+use crate::flows::feed::{Sent, message, told};
 use crate::server::outwards;
 
 /// How long connection and handshake may take.
@@ -83,7 +83,7 @@ async fn until_closed(from: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()
 /// Writes events as long as there are some; then waits a little for more.
 async fn write(place: &Place, to: &mut (impl AsyncWrite + Unpin), mut page: Page) -> Result<Sent, Error> {
     let begun = Instant::now();
-    let (mut sent, mut count) = (Sent { to: page.to(), missed: 0 }, 0);
+    let (mut sent, mut count) = (Sent { missed: 0, ..page.sent() }, 0);
     let mut last = begun;
     loop {
         if !page.is_empty() {

@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0007.sql"),
     include_str!("../migrations/sqlite/0008.sql"),
     include_str!("../migrations/sqlite/0009.sql"),
+    include_str!("../migrations/sqlite/0010.sql"),
 ];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.

@@ -73,7 +73,7 @@ pub(super) fn pattern(word: &str) -> Option<Pattern> {
         "node_enrolled" => Pattern::Changed(Trust, Create),
         "node_replaced" => Pattern::Changed(Trust, Update),
         "node_revoked" | "issuer_revoked" => Pattern::Changed(Trust, Delete),
-        "gap" | "messages_dropped" | "feed_missed" => Pattern::NotRecorded,
+        "gap" | "messages_dropped" | "feed_missed" | "feed_refused" => Pattern::NotRecorded,
         "login_revoked" | "logins_cleaned_up" | "others_logins_cleaned_up" | "token_blocked" => {
             Pattern::Changed(Users, Delete)
         }
