@@ -18,7 +18,7 @@ pub(crate) struct Sent {
     pub(crate) found: Found,
 }
 
-/// Reads what `method` means at `place`. The target is that of `criteria`; who wrote it otherwise says so.
+/// Reads what `method` means at `place`. The target is that of `criteria`.
 pub(crate) fn part(
     method: &str,
     place: &Place,

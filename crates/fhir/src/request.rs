@@ -133,8 +133,8 @@ impl Request {
             _ if asked.body.is_empty() => Body::Nothing,
             _ => return Err(NotUnderstood::Body(format!("{} takes none", asked.method))),
         };
-        let mut part = part(asked.method, place, &criteria, if_none_exist.as_ref(), sent)?;
-        part.target.clone_from(&target);
+        // Its target says what a form asks for, too, as if that stood behind the question mark.
+        let part = part(asked.method, place, &criteria, if_none_exist.as_ref(), sent)?;
         let if_none_exist = if_none_exist.map(|criteria| criteria.write());
         Ok(Self { parts: vec![part], bundle: None, target, body, if_none_exist })
     }

@@ -134,6 +134,7 @@ fn the_upstream_is_asked_in_one_spelling_and_for_json() {
     assert_eq!(request.target, "/Patient/_search?_count=2");
     assert_eq!(request.body, Body::Form("identifier=urn:ids%7C7".into()));
     assert_eq!(request.parts[0].patients[0].to_string(), "urn:ids|7");
+    assert_eq!(request.parts[0].target, "/Patient/_search?_count=2&identifier=urn:ids%7C7");
 }
 
 #[test]

@@ -239,7 +239,8 @@ impl Keyring {
         context.update(value.as_bytes());
         let tag = context.sign();
         let first = tag.as_ref().first_chunk().expect("a hash of SHA-256 has 32 bytes");
-        i64::from_be_bytes(*first)
+        // Six bytes of it: SQLite writes these in six.
+        i64::from_be_bytes(*first) >> 16
     }
 
     /// Seals `plain` for `place` with the active key (AES-256-GCM): key id, nonce, ciphertext.

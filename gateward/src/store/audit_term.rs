@@ -3,6 +3,7 @@
 //! Made from the log alone, behind it and never with it: the door does not wait for an index.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::reader::Query;
 use super::sql::{self, Statement, Unfit, Value, values};
@@ -43,7 +44,14 @@ pub struct Add {
 }
 
 /// How many terms one statement adds.
-const ROWS: usize = 16;
+const ROWS: usize = 64;
+
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let row = |at: usize| format!("(?{}, ?{}, ?{}, ?{})", at + 1, at + 2, at + 3, at + 4);
+    let rows: Vec<String> = (0..ROWS).map(|number| row(4 * number)).collect();
+    let rows = rows.join(", ");
+    format!("INSERT INTO audit_term (term, at_us, position, part) VALUES {rows} ON CONFLICT DO NOTHING")
+});
 
 impl Add {
     pub(super) fn statements(&self) -> Vec<Statement<'_>> {
@@ -62,15 +70,7 @@ fn insert(terms: &[Term]) -> Statement<'_> {
     let full = terms.iter().chain(last.cycle()).take(ROWS);
     let values = full
         .flat_map(|Term { term, place }| [*term, place.at_us, place.position, place.part].map(Value::from));
-    Statement::any(
-        "INSERT INTO audit_term (term, at_us, position, part) VALUES \
-         (?1, ?2, ?3, ?4), (?5, ?6, ?7, ?8), (?9, ?10, ?11, ?12), (?13, ?14, ?15, ?16), \
-         (?17, ?18, ?19, ?20), (?21, ?22, ?23, ?24), (?25, ?26, ?27, ?28), (?29, ?30, ?31, ?32), \
-         (?33, ?34, ?35, ?36), (?37, ?38, ?39, ?40), (?41, ?42, ?43, ?44), (?45, ?46, ?47, ?48), \
-         (?49, ?50, ?51, ?52), (?53, ?54, ?55, ?56), (?57, ?58, ?59, ?60), (?61, ?62, ?63, ?64) \
-         ON CONFLICT DO NOTHING",
-        values.collect(),
-    )
+    Statement::any(&INSERT, values.collect())
 }
 
 /// Forgets the terms of the events from `first` to `last`, whose content goes.

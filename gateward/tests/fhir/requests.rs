@@ -44,6 +44,8 @@ fn create_read_search_update_delete_and_each_is_recorded_with_whom_it_names() {
     let form = ["--data", "family=doe", "--header", "Accept: application/fhir+json"];
     let found = door.ask_with("POST", "/Patient/_search", "", &form);
     assert_eq!(json(&found)["entry"][0]["resource"]["id"], id.as_str(), "{}", found.text());
+    // What a form asks for is recorded as if it stood behind the question mark.
+    assert_eq!(door.newest("released")["personal"]["target"], "/Patient/_search?family=doe");
 
     let changed = PATIENT.replace('{', &format!(r#"{{"id":"{id}","#)).replacen(
         &format!(r#"{{"id":"{id}","system"#),

@@ -11,8 +11,8 @@ use crate::store::audit_term::{self, Place, Term};
 use crate::store::event::{self, Recorded};
 use crate::store::{Change, CommitError, Failed};
 
-/// How many events are indexed with one commit: the door waits no longer for it than for some of its own.
-const PAGE: u32 = 64;
+/// How many events are indexed with one commit at most: the door waits some hundredths of a second for it.
+const PAGE: u32 = 256;
 
 /// Indexes the next events; returns whether there may be more.
 ///
@@ -27,7 +27,10 @@ pub async fn index_next(door: &Door, observer: &Observer) -> Result<bool, Failed
     let page = event::from(reader, u64::try_from(from).unwrap_or(0), PAGE).await?;
     let Some(last) = page.last() else { return Ok(false) };
     let to = position(last) + 1;
-    let terms = page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
+    let mut terms: Vec<Term> =
+        page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
+    // In the order of the table: each of its pages is touched once.
+    terms.sort_unstable();
     let parts =
         page.iter().map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some()));
     let add = Change::AddAuditTerms(audit_term::Add { from, to, parts: parts.sum(), terms });
@@ -55,7 +58,7 @@ pub fn terms_of(keyring: &Keyring, recorded: &Recorded, observer: &Observer) -> 
 }
 
 /// When a resource says that it was recorded, in microseconds.
-fn at_us(resource: &Value) -> i64 {
+pub(super) fn at_us(resource: &Value) -> i64 {
     let recorded = resource["recorded"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
     recorded.map_or(0, Timestamp::as_microsecond)
 }

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::terms::{self, BEGINNINGS, Key, Sort};
+use super::terms::{self, Key, Sort};
 use crate::store::audit_term::Place;
 
 /// Why a question has no answer: whoever asked mends it.
@@ -169,32 +169,39 @@ impl Question {
 
     /// The keys of the index: of each group one has to stand there.
     pub(super) fn groups(&self) -> Vec<Vec<Key>> {
-        if self.wanted.is_empty() {
-            return vec![vec![(terms::EVERY, String::new())]];
-        }
         let group = |(name, sort, values): &(&'static str, Sort, Vec<String>)| {
-            values.iter().map(|value| (*name, indexed(*sort, value))).collect()
+            let keys = values.iter().map(|value| terms::looked_up(name, *sort, value));
+            Some(keys.collect::<Option<Vec<_>>>()?.concat())
         };
-        self.wanted.iter().map(group).collect()
+        let groups: Vec<Vec<Key>> = self.wanted.iter().filter_map(group).collect();
+        if groups.is_empty() { vec![vec![(terms::EVERY, String::new())]] } else { groups }
     }
 
-    /// Looks whether texts begin as they should, where the index has only their first letters.
+    /// The ids of which an event has to have one, where that is asked.
+    pub(super) fn ids(&self) -> Option<&[String]> {
+        self.wanted.iter().find(|(name, ..)| *name == "_id").map(|(.., values)| values.as_slice())
+    }
+
+    /// Looks whether `resource` is meant, but for its times: the index says that only in part.
     pub(super) fn holds(&self, resource: &serde_json::Value) -> bool {
-        let texts = terms::texts(resource);
-        self.wanted.iter().filter(|(_, sort, _)| *sort == Sort::Text).all(|(name, _, values)| {
-            let mut own = texts.iter().filter(|(parameter, _)| parameter == name);
-            own.any(|(_, text)| {
+        let (forms, texts) = (terms::forms(resource), terms::texts(resource));
+        self.wanted.iter().all(|(name, sort, values)| match sort {
+            Sort::Text => texts.iter().filter(|(parameter, _)| parameter == name).any(|(_, text)| {
                 let text = terms::folded(text);
                 values.iter().any(|value| text.starts_with(&terms::folded(value)))
-            })
+            }),
+            Sort::Token | Sort::Reference | Sort::Uri => {
+                values.iter().any(|value| forms.contains(&(*name, value.clone())))
+            }
         })
     }
 
     /// Whether the index alone tells how many there are.
     pub(super) fn is_exact(&self) -> bool {
-        self.wanted.iter().all(|(_, sort, values)| {
-            *sort != Sort::Text || values.iter().all(|value| BEGINNINGS.contains(&value.chars().count()))
-        })
+        let exact = |(name, sort, values): &(&'static str, Sort, Vec<String>)| {
+            values.iter().all(|value| terms::is_exact(name, *sort, value))
+        };
+        self.wanted.iter().all(exact)
     }
 
     /// The parameters that were understood, for a link to this search, or to the page behind `cursor`.
@@ -243,18 +250,6 @@ fn escaped(text: &str) -> String {
         .remove(b'|');
     // A bar is no letter of a URL (RFC 3986 section 2), but every FHIR client writes it so.
     percent_encoding::utf8_percent_encode(text, KEPT).to_string().replace('|', "%7C")
-}
-
-/// How a value stands in the index.
-fn indexed(sort: Sort, value: &str) -> String {
-    match sort {
-        Sort::Text => {
-            let value = terms::folded(value);
-            let length = BEGINNINGS.iter().rev().find(|length| **length <= value.chars().count());
-            terms::beginning(&value, length.copied().unwrap_or(0)).unwrap_or_default()
-        }
-        Sort::Token | Sort::Reference | Sort::Uri => value.to_owned(),
-    }
 }
 
 /// Takes a value apart at its commas; `\,` is one of the value's own (FHIR R4 section 3.1.1.4.1).
@@ -376,17 +371,21 @@ mod tests {
 
     #[test]
     fn repeats_have_to_hold_all_and_commas_are_alternatives() {
-        let question =
-            read(&[("date", "2026"), ("type", r"a,b\,c"), ("type", "d"), ("address", "10.0.")]).unwrap();
+        let asked = [("date", "2026"), ("policy", r"a,b\,c"), ("policy", "d"), ("address", "10.0.7.")];
+        let question = read(&asked).unwrap();
         let expected: Vec<Vec<Key>> = vec![
-            vec![("type", "a".into()), ("type", "b,c".into())],
-            vec![("type", "d".into())],
-            vec![("address", "10.0".into())],
+            vec![("policy", "a".into()), ("policy", "b,c".into())],
+            vec![("policy", "d".into())],
+            vec![("address", "10.0.7".into())],
         ];
         assert_eq!(question.groups(), expected);
         assert!(!question.is_exact());
-        let at = |address: &str| serde_json::json!({"agent": [{"network": {"address": address}}]});
-        assert!(question.holds(&at("10.0.7.1")) && !question.holds(&at("10.07.1.1")));
+        let at = |address: &str, policies: &[&str]| {
+            let event = serde_json::json!({"agent": [{"network": {"address": address}, "policy": policies}]});
+            question.holds(&event)
+        };
+        assert!(at("10.0.7.1", &["d", "b,c"]));
+        assert!(!at("10.0.71.1", &["d", "b,c"]) && !at("10.0.7.1", &["a"]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::index::{index_next, term};
+use super::index::{at_us, index_next, term};
 use super::question::{Cursor, Question};
 use super::{Observer, resources};
 use crate::flows::door::Door;
@@ -54,6 +54,9 @@ const LOOKED_AT: usize = 20_000;
 pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Result<Found, Error> {
     let reader = &door.store.reader;
     let mut find = range(door, observer, question).await?;
+    if let Some(ids) = question.ids() {
+        return by_ids(door, observer, question, ids, &find).await;
+    }
     if question.only_count && question.is_exact() {
         let total = Some(audit_term::count(reader, &find, COUNTED).await?);
         return Ok(Found { resources: Vec::new(), next: None, total });
@@ -76,13 +79,44 @@ pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Re
             return Err(Error::TooMuch);
         }
     }
-    if question.only_count {
-        return Ok(Found { resources: Vec::new(), next: None, total: Some(found.len() as u64) });
+    Ok(page(question, found, find.end))
+}
+
+/// Finds the few that have one of `ids`: these stand in no index.
+async fn by_ids(
+    door: &Door,
+    observer: &Observer,
+    question: &Question,
+    ids: &[String],
+    find: &Find,
+) -> Result<Found, Error> {
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let Some((place, resource)) = placed(door, observer, id).await? else { continue };
+        let beyond =
+            find.after.is_none_or(|after| if find.newest_first { place < after } else { place > after });
+        let in_time = (find.since_us..find.until_us).contains(&place.at_us);
+        if beyond && in_time && (find.first..find.end).contains(&place.position) && question.holds(&resource)
+        {
+            found.insert(place, resource);
+        }
     }
-    let more = found.len() > wanted;
-    found.truncate(wanted);
-    let next = found.last().filter(|_| more).map(|(place, _)| Cursor { after: *place, end: find.end });
-    Ok(Found { resources: found.into_iter().map(|(_, resource)| resource).collect(), next, total: None })
+    let mut found: Vec<_> = found.into_iter().collect();
+    if find.newest_first {
+        found.reverse();
+    }
+    Ok(page(question, found, find.end))
+}
+
+/// Makes the answer from what was found, which is in order; `end` is the log's, when the search began.
+fn page(question: &Question, mut found: Vec<(Place, Value)>, end: i64) -> Found {
+    if question.only_count {
+        return Found { resources: Vec::new(), next: None, total: Some(found.len() as u64) };
+    }
+    let more = found.len() > question.count as usize;
+    found.truncate(question.count as usize);
+    let next = found.last().filter(|_| more).map(|(place, _)| Cursor { after: *place, end });
+    Found { resources: found.into_iter().map(|(_, resource)| resource).collect(), next, total: None }
 }
 
 /// Has the index come as far as the log, and says what is looked for there.
@@ -143,6 +177,11 @@ async fn read(door: &Door, observer: &Observer, places: &[Place]) -> Result<Vec<
 ///
 /// [`Error::Store`].
 pub async fn read_one(door: &Door, observer: &Observer, id: &str) -> Result<Option<Value>, Error> {
+    Ok(placed(door, observer, id).await?.map(|(_, resource)| resource))
+}
+
+/// The same, with its place.
+async fn placed(door: &Door, observer: &Observer, id: &str) -> Result<Option<(Place, Value)>, Error> {
     // An id of ours, and which of its parts.
     const UUID: usize = 36;
     let Some(own) = id.get(..UUID).filter(|own| own.parse::<crate::base::id::EventId>().is_ok()) else {
@@ -150,5 +189,10 @@ pub async fn read_one(door: &Door, observer: &Observer, id: &str) -> Result<Opti
     };
     let events = event::show(&door.store.reader, own).await?;
     let Some(recorded) = events.iter().find(|event| event.id == own) else { return Ok(None) };
-    Ok(resources(recorded, observer).into_iter().find(|resource| resource["id"] == id))
+    let told = resources(recorded, observer).into_iter().zip(0i64..);
+    let place = |(resource, part): (Value, i64)| {
+        let place = Place { at_us: at_us(&resource), position: as_position(recorded.position), part };
+        (place, resource)
+    };
+    Ok(told.map(place).find(|(_, resource)| resource["id"] == id))
 }

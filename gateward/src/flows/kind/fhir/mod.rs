@@ -29,9 +29,6 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// it wants back.
 const CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, PREFER];
 
-/// How much of what was asked is recorded, in characters.
-const RECORDED: usize = 4096;
-
 /// A FHIR server.
 #[derive(Debug, Clone, Copy)]
 pub struct Fhir {
@@ -116,7 +113,7 @@ pub(super) fn body(method: &Method) -> BodyWanted {
 /// Whom a part names.
 fn about(part: &Part) -> About {
     About {
-        target: Some(part.target.chars().take(RECORDED).collect()),
+        target: Some(part.target.clone()),
         patients: part.patients.iter().map(ToString::to_string).collect(),
     }
 }

@@ -1,7 +1,7 @@
 -- What searches through the FHIR interface look at. Made from `event` alone in the background, and
 -- rebuildable from it: delete all of `audit_term` and set `next_position` to 0.
 CREATE TABLE audit_term (
-    term     INTEGER NOT NULL,  -- 8 bytes of a keyed hash of parameter and value: tells nothing without the keyring
+    term     INTEGER NOT NULL,  -- 6 bytes of a keyed hash of parameter and value: tells nothing without the keyring
     at_us    INTEGER NOT NULL,  -- AuditEvent.recorded, microseconds since 1970
     position INTEGER NOT NULL,  -- of the event
     part     INTEGER NOT NULL,  -- which of the AuditEvents that it is told as, from 0
