@@ -31,6 +31,7 @@ pub struct Audit {
     /// How long lies between two checkpoints of a log that grows.
     pub checkpoint: CheckpointEvery,
     /// Where each checkpoint is kept outside the store; a store that is behind one of them serves nothing.
+    #[serde(deserialize_with = "anchor::one_or_more")]
     pub anchor: Vec<Anchor>,
     /// Whose key the parameters of requests are sealed to; they stand there in clear unless named.
     pub seal: Option<Auditor>,
@@ -137,6 +138,24 @@ mod tests {
         let tls = "tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
         let refused = parsed(&format!("[audit.syslog]\nudp = \"0.0.0.0:514\"\n{tls}")).unwrap_err();
         assert!(refused.contains("belongs to its listen"), "{refused}");
+    }
+
+    #[test]
+    fn checkpoints_are_kept_in_one_place_or_in_several() {
+        let anchors = |anchors: &str| parsed(&format!("[audit]\nanchor = {anchors}\n"));
+        for one in ["\"file:kept\"", "[\"file:kept\"]"] {
+            let places = anchors(one).unwrap().audit.anchor;
+            assert_eq!(places.len(), 1);
+            assert_eq!(places[0].to_string(), "file:/etc/gateward/kept");
+        }
+        for (wrong, why) in [
+            ("\"/mnt/kept\"", "file:PATH"),
+            ("[\"file:a\", \"file:a\"]", "twice"),
+            ("7", "an anchor, or a list"),
+        ] {
+            let refused = anchors(wrong).unwrap_err();
+            assert!(refused.contains(why), "{wrong}: {refused}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A store that was restored from a backup has lost what came after; whoever kept a later checkpoint would find two
 //! histories under one name. So such a store serves nothing until somebody begins a new log, which says what was lost.
 
-use audit_log::{Checkpoint, Edge, Plan};
+use audit_log::{Checkpoint, Edge, Hash, Plan};
 use jiff::Timestamp;
 
 use super::checkpoint::{self, fresh_origin};
@@ -34,6 +34,16 @@ pub enum Behind {
         /// How many it had.
         size: u64,
     },
+    /// Another log goes on from that one, and what it says was lost is not this.
+    #[error("{origin} had {size} events, and the log that goes on from it names {named}, or others")]
+    NotNamed {
+        /// Which log.
+        origin: String,
+        /// How many it had.
+        size: u64,
+        /// How many the newer log says that it had.
+        named: u64,
+    },
     /// It knows nothing of that log, which was begun later.
     #[error("the store knows nothing of {origin}, which had {size} events")]
     Unknown {
@@ -44,20 +54,35 @@ pub enum Behind {
     },
 }
 
-/// Finds the newest checkpoint that our key signed in `text`, which holds notes with an empty line between any two.
+/// Finds the newest checkpoints that our key signed in `text`, which holds notes with an empty line between any two: of
+/// each log those that cover most, in whatever order several servers wrote them.
 ///
-/// What was written half, or by somebody else, is passed over.
-pub fn newest(text: &str, keyring: &Keyring) -> Option<Checkpoint> {
+/// Of one log there are several only where it had two histories. What was written half, or by somebody else, is passed over.
+pub fn newest(text: &str, keyring: &Keyring) -> Vec<Checkpoint> {
     let parts: Vec<&str> = text.split("\n\n").map(|part| part.trim_start_matches('\n')).collect();
-    parts.windows(2).rev().find_map(|pair| {
-        let (body, signatures) = (pair[0], pair[1].trim_end_matches('\n'));
-        let origin = body.lines().next()?;
-        let known = [keyring.log_signer(origin).ok()??.verifier_key().clone()];
-        Checkpoint::open(format!("{body}\n\n{signatures}\n").as_bytes(), &known).ok()
-    })
+    let mut newest: Vec<Checkpoint> = Vec::new();
+    for pair in parts.windows(2) {
+        let Some(read) = ours(pair[0], pair[1], keyring) else { continue };
+        if newest.iter().any(|other| other.origin() == read.origin() && other.size() > read.size()) {
+            continue;
+        }
+        newest
+            .retain(|other| other.origin() != read.origin() || other.size() == read.size() && *other != read);
+        newest.push(read);
+    }
+    newest
+}
+
+fn ours(body: &str, signatures: &str, keyring: &Keyring) -> Option<Checkpoint> {
+    let known = [keyring.log_signer(body.lines().next()?).ok()??.verifier_key().clone()];
+    let note = format!("{body}\n\n{}\n", signatures.trim_end_matches('\n'));
+    Checkpoint::open(note.as_bytes(), &known).ok()
 }
 
 /// Finds out whether the store has all that `kept` covers; `None` where it has.
+///
+/// Of a log that another one of the store goes on from, what was lost has to be named there: a checkpoint of more, or of
+/// something else, is not.
 ///
 /// # Errors
 ///
@@ -65,10 +90,16 @@ pub fn newest(text: &str, keyring: &Keyring) -> Option<Checkpoint> {
 pub async fn behind(reader: &Reader, kept: &Checkpoint) -> Result<Option<Behind>, store::Error> {
     let (origin, size) = (kept.origin().to_owned(), kept.size());
     let logs = log::all(reader).await?;
-    if logs.iter().any(|log| log.old.as_ref().is_some_and(|old| old.origin == origin)) {
-        return Ok(None);
+    let named: Vec<(u64, Hash)> = logs
+        .iter()
+        .filter_map(|log| log.old.as_ref().filter(|old| old.origin == origin))
+        .map(|old| (old.size.unsigned_abs(), old.root))
+        .collect();
+    if let Some(named_size) = named.iter().map(|(size, _)| *size).max() {
+        let is_named = size < named_size || named.contains(&(size, kept.root()));
+        return Ok((!is_named).then_some(Behind::NotNamed { origin, size, named: named_size }));
     }
-    if logs.last().is_none_or(|log| log.origin != origin) {
+    if logs.iter().all(|log| log.origin != origin) {
         return Ok(Some(Behind::Unknown { origin, size }));
     }
     let has = tree::edge(reader).await?.size();

@@ -8,7 +8,7 @@ mod seal;
 mod syslog;
 mod words;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,12 +49,13 @@ pub struct Recorder {
     instance: InstanceId,
     seal: Option<Seal>,
     gap: Mutex<Option<Gap>>,
+    shut: OnceLock<String>,
 }
 
 impl Recorder {
     /// Records for one run of the program.
     pub fn new(writer: Writer, random: Random, instance: InstanceId) -> Self {
-        Self { writer, random, instance, seal: None, gap: Mutex::new(None) }
+        Self { writer, random, instance, seal: None, gap: Mutex::new(None), shut: OnceLock::new() }
     }
 
     /// The same, that seals the parameters of requests from now on, where there is a seal.
@@ -77,6 +78,24 @@ impl Recorder {
         self.instance
     }
 
+    /// Records nothing more, whoever asks: the store is not what this program wrote. Only another start ends that.
+    pub fn shut(&self, reason: String) {
+        // The first reason is the one to look at.
+        drop(self.shut.set(reason));
+    }
+
+    /// Why nothing is recorded any more; `None` while all is well.
+    pub fn shut_for(&self) -> Option<&str> {
+        self.shut.get().map(String::as_str)
+    }
+
+    async fn send(&self, proposal: Proposal) -> Result<(), CommitError> {
+        match self.shut_for() {
+            Some(reason) => Err(CommitError::Unavailable(reason.to_owned())),
+            None => self.writer.commit(proposal).await,
+        }
+    }
+
     /// Commits `changes` with what `happened`, or nothing of both.
     ///
     /// `decided_under` is the revocation counter of the decision; `None` for what has happened
@@ -93,7 +112,7 @@ impl Recorder {
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let committed = match self.make(happened, now) {
-            Ok(events) => self.writer.commit(Proposal { decided_under, changes, events }).await,
+            Ok(events) => self.send(Proposal { decided_under, changes, events }).await,
             Err(error) => Err(error),
         };
         if let Err(CommitError::Unavailable(reason) | CommitError::Unknown(reason)) = &committed {
@@ -115,7 +134,7 @@ impl Recorder {
         }
         let made =
             NewEvent { id: earlier.id, occurred_at: earlier.at, ..self.event(&earlier.happened(), now)? };
-        self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events: vec![made] }).await?;
+        self.send(Proposal { decided_under: None, changes: Vec::new(), events: vec![made] }).await?;
         Ok(())
     }
 
@@ -142,7 +161,7 @@ impl Recorder {
             return Ok(());
         }
         let proposal = Proposal { decided_under: None, changes: Vec::new(), events: made.to_vec() };
-        self.writer.commit(proposal).await?;
+        self.send(proposal).await?;
         Ok(())
     }
 
@@ -152,7 +171,7 @@ impl Recorder {
     ///
     /// See [`CommitError`].
     pub async fn index(&self, change: Change) -> Result<(), CommitError> {
-        self.writer.commit(Proposal { decided_under: None, changes: vec![change], events: Vec::new() }).await
+        self.send(Proposal { decided_under: None, changes: vec![change], events: Vec::new() }).await
     }
 
     /// Commits what others told, under ids that say so; decided under `decided_under`.
@@ -170,7 +189,7 @@ impl Recorder {
             self.event(happened, now).map(|event| NewEvent { id: *id, ..event })
         };
         let events = told.iter().map(event).collect::<Result<_, _>>()?;
-        self.writer.commit(Proposal { decided_under, changes: Vec::new(), events }).await
+        self.send(Proposal { decided_under, changes: Vec::new(), events }).await
     }
 
     /// Counts something that was refused because it could not be recorded.
@@ -209,7 +228,7 @@ impl Recorder {
             })
         };
         let events = vec![self.event(&happened, now)?];
-        self.writer.commit(Proposal { decided_under: None, changes: Vec::new(), events }).await?;
+        self.send(Proposal { decided_under: None, changes: Vec::new(), events }).await?;
         // What failed while this was written stays counted.
         let mut left = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(still) = left.as_mut() {

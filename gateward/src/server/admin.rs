@@ -52,7 +52,10 @@ impl Answer for Admin {
         match head.uri.path() {
             "/healthz" => answer::text(StatusCode::OK, "alive\n"),
             "/readyz" => match self.gate.ready() {
-                Ok(()) => answer::text(StatusCode::OK, "ready\n"),
+                Ok(()) => {
+                    let doubts = self.gate.doubts().into_iter().map(|doubt| format!("{doubt}\n"));
+                    answer::text(StatusCode::OK, format!("ready\n{}", doubts.collect::<String>()))
+                }
                 Err(reason) => {
                     answer::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n"))
                 }

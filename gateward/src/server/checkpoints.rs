@@ -1,31 +1,32 @@
 //! Signs checkpoints while the program runs, at its start and whenever the log has grown since the last, and has them
 //! kept outside the store.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use audit_log::Checkpoint;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::anchors;
 use super::gate::Opened;
-use crate::config::{Anchor, Audit};
-use crate::flows::checkpoint;
-use crate::store::checkpoint::StoredCheckpoint;
+use crate::config::audit::CheckpointEvery;
+use crate::flows::{anchor, checkpoint};
 
 /// Runs for ever.
-pub async fn keep(opened: Arc<Opened>, audit: Audit) {
-    let mut tick = tokio::time::interval(audit.checkpoint.0.unsigned_abs());
+pub async fn keep(opened: Arc<Opened>, every: CheckpointEvery) {
+    let mut tick = tokio::time::interval(every.0.unsigned_abs());
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut said, mut anchored) = (String::new(), HashMap::new());
+    let (signed, _) = watch::channel(());
+    // They end with this.
+    let mut keeping = JoinSet::new();
+    for number in 0..opened.anchors.len() {
+        keeping.spawn(anchors::keep(Arc::clone(&opened), number, signed.subscribe()));
+    }
+    let (mut said, mut last) = (String::new(), None);
     loop {
         tick.tick().await;
-        let error = match sign(&opened).await {
-            Ok(signed) => {
-                if let Some(signed) = signed {
-                    for place in &audit.anchor {
-                        anchor(&opened, place, &signed, &mut anchored).await;
-                    }
-                }
-                String::new()
-            }
+        let error = match sign(&opened, &mut last).await {
+            Ok(()) => String::new(),
             Err(error) => error.to_string(),
         };
         // The door stays open: what is recorded is recorded, and nothing that could be false is signed.
@@ -35,48 +36,25 @@ pub async fn keep(opened: Arc<Opened>, audit: Audit) {
             tracing::info!("checkpoints of the log are signed again");
         }
         said = error;
+        // Also where nothing was signed: they find out whether the store is behind what they have.
+        signed.send_replace(());
     }
 }
 
-async fn sign(opened: &Opened) -> Result<Option<StoredCheckpoint>, Box<dyn std::error::Error + Send + Sync>> {
-    let now = opened.clock.now()?;
-    Ok(checkpoint::sign(&opened.door, now).await?)
-}
-
-/// Has `place` keep the checkpoint, unless it has it; `anchored` says how large the newest is that each has.
-async fn anchor(
-    opened: &Arc<Opened>,
-    place: &Anchor,
-    signed: &StoredCheckpoint,
-    anchored: &mut HashMap<String, Result<i64, String>>,
-) {
-    let name = place.to_string();
-    if anchored.get(&name) == Some(&Ok(signed.size)) {
-        return;
-    }
-    let done = keep_in(opened, place, signed).await.map(|()| signed.size).map_err(|error| error.to_string());
-    if let Err(error) = &done
-        && anchored.get(&name) != Some(&done)
-    {
-        tracing::error!(anchor = name, error, "a checkpoint is not kept there; trying again with the next");
-    }
-    anchored.insert(name, done);
-}
-
-async fn keep_in(
-    opened: &Arc<Opened>,
-    place: &Anchor,
-    signed: &StoredCheckpoint,
+/// Signs, unless the store has lost what this program has signed: it may have been put back under the running server.
+async fn sign(
+    opened: &Opened,
+    last: &mut Option<Checkpoint>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let Anchor::File(path) = place.clone();
-    let (door, wanted) = (Arc::clone(&opened.door), signed.clone());
-    // A disk of another machine may not answer for long: the others go on meanwhile.
-    tokio::task::spawn_blocking(move || {
-        let has = anchors::newest(&path, &door.keyring)?;
-        let has =
-            has.is_some_and(|has| has.origin() == wanted.origin && has.size() >= wanted.size.unsigned_abs());
-        if has { Ok(()) } else { anchors::append(&path, &wanted.note) }
-    })
-    .await??;
+    let now = opened.clock.now()?;
+    if let Some(last) = &last
+        && let Some(behind) = anchor::behind(&opened.door.store.reader, last).await?
+    {
+        return Err(format!("the store is not what was signed: {behind}").into());
+    }
+    let signed = checkpoint::sign(&opened.door, now).await?;
+    if let Some(signed) = &signed {
+        *last = Some(Checkpoint::new(&signed.origin, signed.size.unsigned_abs(), signed.root)?);
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
+use super::anchors::Place;
 use super::answer::{self, Problem};
 use super::handshake::Failing;
 use super::htdigest::Htdigest;
@@ -33,6 +34,8 @@ pub struct Opened {
     pub observer: Observer,
     /// Where nodes read the log, on the public listener.
     pub audit_path: Option<UrlPath>,
+    /// Where checkpoints are kept outside the store.
+    pub anchors: Arc<[Place]>,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.
@@ -102,12 +105,21 @@ impl Gate {
     /// Why not.
     pub fn ready(&self) -> Result<(), String> {
         let opened = self.opened()?;
+        if let Some(reason) = opened.door.recorder.shut_for() {
+            return Err(reason.to_owned());
+        }
         opened.clock.now().map_err(|unbelieved| unbelieved.to_string())?;
         if opened.seen.borrow().unreadable_since.is_some() {
             let trouble = opened.door.policy.trouble();
             return Err(trouble.map_or("the store does not answer".into(), |trouble| trouble.to_string()));
         }
         opened.door.recorder.trouble().map_or(Ok(()), Err)
+    }
+
+    /// Says what is doubtful while requests are answered: places outside that do not have the newest checkpoint.
+    pub fn doubts(&self) -> Vec<String> {
+        self.opened()
+            .map_or_else(|_| Vec::new(), |opened| opened.anchors.iter().filter_map(Place::doubt).collect())
     }
 
     /// Returns the time for an answer, and why it cannot be believed if so.

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::access_tokens;
 use super::admin::Admin;
-use super::anchors;
+use super::anchors::{self, Ahead, Place};
 use super::authorities;
 use super::backup::recording;
 use super::backup::spool::Spool;
@@ -216,8 +216,10 @@ async fn open(
     running: mpsc::Sender<()>,
 ) -> Result<Helpers, Error> {
     let mut said = String::new();
+    // Made once: what does not answer is asked once, however often the rest is tried.
+    let anchors: Arc<[Place]> = config.audit.anchor.iter().cloned().map(Place::new).collect();
     loop {
-        let error = match try_open(&config, &clock, &random, &running).await {
+        let error = match try_open(&config, &anchors, (&clock, &random), &running).await {
             Ok((opened, helpers)) => {
                 gate.open(opened);
                 tracing::info!("the door is open");
@@ -237,8 +239,8 @@ async fn open(
 
 async fn try_open(
     config: &Config,
-    clock: &Clock,
-    random: &Random,
+    anchors: &Arc<[Place]>,
+    (clock, random): (&Clock, &Random),
     running: &mpsc::Sender<()>,
 ) -> Result<(Arc<Opened>, Helpers), boot::Error> {
     let lock = config.store.file().map(ServeLock::take).transpose()?;
@@ -248,7 +250,7 @@ async fn try_open(
     let door = Arc::new(boot::door(config, boot::keys(config)?, clock, random).await?);
     let clock = &door.store.clock;
     let now = clock.now()?;
-    look_around(config, &door, now).await?;
+    look_around(config, &door, anchors, now).await?;
     state_policy(config, &door, now).await?;
     let inventories = inventory::keep(&services, &door, clock).await;
     let issuers = oidc::keep(config, &door.policy.current().oidc, clock).await?;
@@ -270,6 +272,7 @@ async fn try_open(
         verify_certificates: config.verify.as_ref().is_some_and(|verify| verify.client_certificate),
         observer: system::observer(config),
         audit_path: config.audit.fhir.clone(),
+        anchors: Arc::clone(anchors),
         clock: clock.clone(),
         seen,
         running: running.clone(),
@@ -290,13 +293,22 @@ async fn try_open(
 }
 
 /// Looks whether what is there can be used as it is, and says aloud what is doubtful.
-async fn look_around(config: &Config, door: &Door, now: Timestamp) -> Result<(), boot::Error> {
+async fn look_around(
+    config: &Config,
+    door: &Door,
+    anchors: &[Place],
+    now: Timestamp,
+) -> Result<(), boot::Error> {
     door.trust.exchange(authorities::load(config)?);
     for doubt in authorities::doubts(door.trust.current().trust(), config, now) {
         tracing::warn!("{doubt}");
     }
     boot::check_keys_in_use(config, door).await?;
-    if let Some((anchor, _, behind)) = anchors::ahead(config, door).await? {
+    let compared = anchors::compare(anchors, door).await?;
+    for (anchor, trouble) in compared.unread {
+        tracing::warn!(%anchor, %trouble, "whether the store is behind what it has seen is not known yet");
+    }
+    if let Some(Ahead { anchor, behind, .. }) = compared.ahead {
         return Err(boot::Error::Behind { anchor, behind });
     }
     boot::check_digests(config, door).await?;
@@ -352,7 +364,7 @@ fn run_beside(
     let mut tasks = vec![
         tokio::spawn(keep_house(theirs(), now)).abort_handle(),
         tokio::spawn(log_index::keep(theirs())).abort_handle(),
-        tokio::spawn(checkpoints::keep(theirs(), config.audit.clone())).abort_handle(),
+        tokio::spawn(checkpoints::keep(theirs(), config.audit.checkpoint)).abort_handle(),
         tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
         tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
         tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),

@@ -33,6 +33,11 @@ pub async fn watch(door: Arc<Door>, seen: watch::Sender<Seen>) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
+        if let Some(reason) = door.recorder.shut_for() {
+            // Nothing that runs can be recorded to its end: it pauses, and is cut.
+            note(&seen, &door, Err(&reason));
+            continue;
+        }
         let mut read = Box::pin(door.policy.up_to_date());
         let read = if let Ok(read) = tokio::time::timeout(SOON, &mut read).await {
             read

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it stands")]
 
 mod access_tokens;
+mod anchors;
 mod api_tokens;
 mod architecture;
 mod audit_fhir;

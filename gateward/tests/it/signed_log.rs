@@ -142,52 +142,6 @@ async fn what_is_said_of_the_log_is_not_changed_by_mistake() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_behind_its_anchor_serves_nothing_until_a_new_log_says_what_was_lost() {
-    let mut door = Installation::with("\n[audit]\nanchor = [\"file:anchor\"]\n").await;
-    let StoreUnderTest::Sqlite(path) = door.database() else { return };
-    door.stop().await;
-    let older = std::fs::read(&path).unwrap();
-    door.start().await;
-    record(&door, 8).await;
-    door.stop().await;
-    // The next start signs what is there, and the anchor gets it.
-    let events: i64 = door.database().value("SELECT count(*) FROM event").parse().unwrap();
-    door.start().await;
-    let anchor = door.path("anchor");
-    crate::cluster::patience::eventually("the anchor has it", PATIENCE, || {
-        let newest = door.database().value("SELECT coalesce(max(size), 0) FROM checkpoint");
-        let kept = std::fs::read_to_string(&anchor).unwrap_or_default();
-        newest.parse::<i64>().unwrap() >= events && kept.contains(&format!("\n{newest}\n"))
-    });
-    door.stop().await;
-    let (kept, good) = door.command(&["audit", "checkpoint"]);
-    assert!(good);
-    std::fs::write(door.path("kept"), &kept).unwrap();
-    for end in ["-wal", "-shm"] {
-        drop(std::fs::remove_file(format!("{}{end}", path.display())));
-    }
-    std::fs::write(&path, older).unwrap();
-    let refused = door.try_start().await.unwrap_err().to_string();
-    assert!(refused.contains("gateward audit recover") && refused.contains("the store has"), "{refused}");
-
-    let (said, good) = door.command(&["audit", "recover"]);
-    assert!(good, "{said}");
-    let (said, good) = door.command(&["audit", "recover"]);
-    assert!(!good, "a second time there is nothing to do: {said}");
-    door.start().await;
-    let recovered = door.bodies("log_recovered");
-    assert_eq!(recovered.len(), 1);
-    assert_eq!(recovered[0]["old_origin"].as_str().unwrap(), kept.lines().next().unwrap());
-    let (fresh, good) = door.command(&["audit", "checkpoint"]);
-    assert!(good && fresh.lines().next() != kept.lines().next(), "{fresh}");
-    let kept = door.path("kept");
-    let (said, good) = door.command(&["audit", "verify", "--checkpoint", kept.to_str().unwrap()]);
-    assert!(!good && said.contains("the others are lost"), "{said}");
-    let (said, good) = door.command(&["audit", "verify"]);
-    assert!(good, "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_was_cut_takes_nothing_more() {
     let mut door = Installation::open().await;
     door.stop().await;

@@ -134,6 +134,36 @@ impl StoreUnderTest {
         }
     }
 
+    /// All that stands in it now, as a backup has it.
+    pub fn keep(&self) -> Kept {
+        match self {
+            Sqlite(path) => {
+                let folder = tempfile::tempdir().unwrap();
+                open(path).execute("VACUUM INTO ?1", [folder.path().join("kept").to_str().unwrap()]).unwrap();
+                Kept::Sqlite(folder)
+            }
+            Postgres(database) => Kept::Postgres(Cluster::shared().dump_rows(database)),
+        }
+    }
+
+    /// Puts back what was kept, in one transaction and past every guard, also under a server that runs.
+    pub fn put_back(&self, kept: &Kept) {
+        match (self, kept) {
+            (Sqlite(path), Kept::Sqlite(folder)) => put_back_rows(&open(path), &folder.path().join("kept")),
+            (Postgres(database), Kept::Postgres(rows)) => {
+                let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
+                let tables: Vec<String> =
+                    self.rows(tables).into_iter().map(|mut row| row.remove(0)).collect();
+                let tables = tables.join(", ");
+                let sql = format!(
+                    "BEGIN; SET session_replication_role = replica; TRUNCATE {tables};\n{rows}\nCOMMIT;"
+                );
+                Cluster::shared().psql(database, &sql);
+            }
+            _ => panic!("kept from another engine"),
+        }
+    }
+
     /// Lets nobody write until what is returned is dropped.
     pub fn hold(&self) -> Held {
         match self {
@@ -202,6 +232,26 @@ fn open(path: &Path) -> Connection {
     connection
 }
 
+/// Takes all rows of the file `kept` for those that are there.
+fn put_back_rows(connection: &Connection, kept: &Path) {
+    let names = |kind: &str| {
+        let sql =
+            format!("SELECT name, sql FROM main.sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL");
+        let mut statement = connection.prepare(&sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+        rows.unwrap().collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    connection.execute("ATTACH ?1 AS kept", [kept.to_str().unwrap()]).unwrap();
+    let mut sql = "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE;".to_owned();
+    let triggers = names("trigger");
+    sql.extend(triggers.iter().map(|(name, _)| format!("DROP TRIGGER {name};\n")));
+    sql.extend(names("table").iter().map(|(table, _)| {
+        format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM kept.{table};\n")
+    }));
+    sql.extend(triggers.iter().map(|(_, made)| format!("{made};\n")));
+    connection.execute_batch(&(sql + "COMMIT; DETACH kept;")).unwrap();
+}
+
 fn sqlite_rows(path: &Path, sql: &str) -> rusqlite::Result<Vec<Vec<String>>> {
     let connection = open(path);
     let mut statement = connection.prepare(sql)?;
@@ -232,6 +282,12 @@ pub fn bytes<const N: usize>(text: &str) -> [u8; N] {
     let digits = text.strip_prefix("\\x").expect("bytes");
     assert_eq!(digits.len(), 2 * N, "{text}");
     std::array::from_fn(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+}
+
+/// What a store held once.
+pub enum Kept {
+    Sqlite(tempfile::TempDir),
+    Postgres(String),
 }
 
 /// Nobody else writes while this is there.

@@ -241,6 +241,13 @@ impl Cluster {
         output.wait_with_output().unwrap().stdout
     }
 
+    /// All rows of a database, as psql takes them where the tables are there.
+    pub fn dump_rows(&self, database: &str) -> String {
+        let mut dump = self.as_superuser("pg_dump", database);
+        let output = spawn(dump.arg("--data-only").stdout(Stdio::piped())).wait_with_output().unwrap();
+        String::from_utf8(output.stdout).expect("databases are UTF-8")
+    }
+
     /// A client program that connects as the superuser.
     fn as_superuser(&self, name: &str, database: &str) -> Command {
         let mut command = Command::new(program(name));

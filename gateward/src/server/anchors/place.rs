@@ -1,0 +1,167 @@
+//! One place outside: asked on a thread of its own, and never waited for longer than a moment.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use audit_log::Checkpoint;
+use tokio::sync::oneshot;
+
+use super::file;
+use crate::config::Anchor;
+use crate::flows::anchor;
+use crate::flows::keyring::Keyring;
+
+/// How long a place may take to answer: a disk of another machine may not do so for hours.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a place says nothing, or keeps nothing. It is the operator's to mend, and keeps nobody out.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A disk that is away, most likely.
+    #[error("it has not answered for {} s", PATIENCE.as_secs())]
+    Hangs,
+    /// What the file is, or what the system says of it.
+    #[error(transparent)]
+    File(#[from] file::Error),
+}
+
+/// How far a place is.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// How many events its newest checkpoint of the log that is written covers.
+    pub has: u64,
+    /// How many the newest checkpoint covers.
+    pub wants: u64,
+    /// Why it does not get it.
+    pub trouble: Option<String>,
+}
+
+/// A place outside the store.
+#[derive(Debug)]
+pub struct Place {
+    anchor: Anchor,
+    patience: Duration,
+    /// What it was asked and has not answered yet: nobody asks it more meanwhile.
+    asked: tokio::sync::Mutex<Option<oneshot::Receiver<Answer>>>,
+    standing: Mutex<Standing>,
+}
+
+type Answer = Result<String, file::Error>;
+
+impl Place {
+    /// Takes a place from the configuration; nobody asks it yet.
+    pub fn new(anchor: Anchor) -> Self {
+        Self { anchor, patience: PATIENCE, asked: tokio::sync::Mutex::default(), standing: Mutex::default() }
+    }
+
+    /// As the configuration names it.
+    pub fn anchor(&self) -> &Anchor {
+        &self.anchor
+    }
+
+    /// Returns the newest checkpoints of ours that it has, of each log.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub async fn seen(&self, keyring: &Keyring) -> Result<Vec<Checkpoint>, Trouble> {
+        let Anchor::File(path) = self.anchor.clone();
+        let text = self.ask(move || file::tail(&path)).await?;
+        Ok(anchor::newest(&text, keyring))
+    }
+
+    /// Has it keep `note`; once this returns, it does.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`]: it may keep it all the same.
+    pub async fn keep(&self, note: &str) -> Result<(), Trouble> {
+        let (Anchor::File(path), note) = (self.anchor.clone(), note.to_owned());
+        self.ask(move || file::append(&path, &note).map(|()| String::new())).await.map(drop)
+    }
+
+    /// Has `work` done on a thread that nothing waits for at the end of the program; what was asked before comes first.
+    async fn ask(&self, work: impl FnOnce() -> Answer + Send + 'static) -> Result<String, Trouble> {
+        let mut asked = self.asked.lock().await;
+        if let Some(before) = asked.as_mut() {
+            // What it answers late is read anew.
+            drop(tokio::time::timeout(self.patience, before).await.map_err(|_| Trouble::Hangs)?);
+        }
+        let (sender, mut answer) = oneshot::channel();
+        *asked = None;
+        std::thread::Builder::new()
+            .name("anchor".into())
+            .spawn(move || drop(sender.send(work())))
+            .map_err(file::Error::from)?;
+        if let Ok(answered) = tokio::time::timeout(self.patience, &mut answer).await {
+            return Ok(answered.map_err(|_| file::Error::from(std::io::Error::other("its thread ended")))??);
+        }
+        *asked = Some(answer);
+        Err(Trouble::Hangs)
+    }
+
+    /// How far it is.
+    pub fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how many events the newest checkpoint covers.
+    pub fn wants(&self, size: u64) {
+        self.standing().wants = size;
+    }
+
+    /// Notes how many events its own newest covers.
+    pub fn has(&self, size: u64) {
+        self.standing().has = size;
+    }
+
+    /// Notes why it keeps nothing; `None` where it does.
+    pub fn note(&self, trouble: Option<String>) {
+        self.standing().trouble = trouble;
+    }
+
+    /// Tells how far it lags while it keeps nothing.
+    pub fn doubt(&self) -> Option<String> {
+        let Standing { has, wants, trouble } = self.standing().clone();
+        trouble.map(|trouble| format!("anchor {}: has {has} of {wants} events: {trouble}", self.anchor))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.anchor.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_place_that_does_not_answer_is_asked_once_and_again_when_it_did() {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let place = Place::new(Anchor::File("/nowhere".into()));
+        let place = Place { patience: Duration::from_millis(50), ..place };
+        let (release, waits) = std::sync::mpsc::channel::<()>();
+        let hang = move || {
+            ASKED.fetch_add(1, Ordering::SeqCst);
+            waits.recv().unwrap_err();
+            Ok("late".into())
+        };
+        let ask = || {
+            ASKED.fetch_add(1, Ordering::SeqCst);
+            Ok("here".into())
+        };
+        assert!(matches!(place.ask(hang).await, Err(Trouble::Hangs)));
+        for _ in 0..3 {
+            assert!(matches!(place.ask(ask).await, Err(Trouble::Hangs)));
+        }
+        assert_eq!(ASKED.load(Ordering::SeqCst), 1, "no thread more hangs there");
+        drop(release);
+        assert_eq!(place.ask(ask).await.unwrap(), "here");
+        assert_eq!(ASKED.load(Ordering::SeqCst), 2);
+    }
+}
