@@ -67,6 +67,11 @@ pub struct SyslogReceiver {
 }
 
 impl Audit {
+    /// What the places are called that events are sent to.
+    pub fn feed_names(&self) -> Vec<String> {
+        self.feed.iter().map(|feed| feed.to.to_string()).collect()
+    }
+
     /// Looks at each part; `own_tls` says that the public listener has a certificate.
     pub(super) fn check(&self, own_tls: bool) -> Result<(), String> {
         if let Some(syslog) = &self.syslog {

@@ -12,7 +12,7 @@ use super::door::Door;
 use super::record::{Happened, Outcome, Personal, SyslogWhat, What};
 use crate::base::time::later;
 use crate::store::event::{self, Recorded};
-use crate::store::{Change, CommitError, Failed, feed};
+use crate::store::{self, Change, CommitError, Failed, Reader, feed};
 
 /// How long a server may send to a place without saying that it still does.
 const LEASE: jiff::SignedDuration = jiff::SignedDuration::from_secs(120);
@@ -119,6 +119,22 @@ pub async fn note_failing(door: &Door, place: &str, reason: &str, now: Timestamp
     let holder = door.recorder.instance();
     let failing = feed::Failing { name: place.into(), holder, error, at: now };
     door.recorder.commit(None, vec![Change::FeedFailing(failing)], &[], now).await
+}
+
+/// Finds which of `places` do not have yet what was recorded before `before`, and how many events each lacks.
+///
+/// # Errors
+///
+/// [`store::Error`].
+pub async fn lacking(
+    reader: &Reader,
+    places: &[String],
+    before: Timestamp,
+) -> Result<Vec<(String, u64)>, store::Error> {
+    let end = event::first_at(reader, before).await?;
+    let known = feed::all(reader).await?.into_iter().filter(|feed| places.contains(&feed.name));
+    let lacking = known.map(|feed| (feed.name, end.saturating_sub(feed.position)));
+    Ok(lacking.filter(|(_, events)| *events > 0).collect())
 }
 
 /// Tells `recorded` as others know it; nothing where it was told to us, or is gone.

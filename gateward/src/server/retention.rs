@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::gate::Opened;
 use crate::base::period::Period;
+use crate::flows::feed::lacking;
 use crate::flows::retention;
 use crate::store::scrub;
 
@@ -18,11 +19,11 @@ const EVERY: Duration = Duration::from_secs(60);
 const EXPIRED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Runs for ever: what is older than `keep` goes once a day, beginning now; with `None` nothing does. `file` is the
-/// SQLite file, if the store is one.
-pub async fn keep_log(opened: Arc<Opened>, keep: Option<Period>, file: Option<PathBuf>) {
+/// SQLite file, if the store is one; `feeds` are the places that events are sent to.
+pub async fn keep_log(opened: Arc<Opened>, keep: Option<Period>, file: Option<PathBuf>, feeds: Vec<String>) {
     let (mut expired, mut troubled) = (None, false);
     loop {
-        let result = turn(&opened, keep, file.clone(), &mut expired).await;
+        let result = turn(&opened, keep, file.clone(), &feeds, &mut expired).await;
         if let Err(error) = &result
             && !troubled
         {
@@ -37,6 +38,7 @@ async fn turn(
     opened: &Opened,
     keep: Option<Period>,
     file: Option<PathBuf>,
+    feeds: &[String],
     expired: &mut Option<Timestamp>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let door = &opened.door;
@@ -44,6 +46,13 @@ async fn turn(
     let mut events = retention::finish(door, now).await?.map_or(0, |done| done.events);
     let is_due = expired.is_none_or(|last| now.duration_since(last) >= EXPIRED_EVERY);
     if let Some(before) = keep.filter(|_| is_due).and_then(|keep| keep.before(now)) {
+        for (feed, events) in lacking(&door.store.reader, feeds, before).await? {
+            tracing::warn!(
+                feed,
+                events,
+                "what it does not have yet expires; `gateward audit feeds` says why it waits"
+            );
+        }
         let done = retention::expire(door, before, None, now).await?;
         if done.events > 0 || done.held > 0 {
             tracing::info!(events = done.events, held = done.held, "expired");

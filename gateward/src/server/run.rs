@@ -368,7 +368,8 @@ fn run_beside(
         tokio::spawn(elsewhere::keep_placements(theirs(), seen())).abort_handle(),
         tokio::spawn(htdigest::keep(theirs(), seen())).abort_handle(),
         tokio::spawn(recording::keep(theirs(), spool)).abort_handle(),
-        tokio::spawn(retention::keep_log(theirs(), config.audit.keep, file)).abort_handle(),
+        tokio::spawn(retention::keep_log(theirs(), config.audit.keep, file, config.audit.feed_names()))
+            .abort_handle(),
     ];
     // Where neither is configured, access tokens are somebody else's to end.
     if config.access_token.is_some() || config.ckan.is_some() {

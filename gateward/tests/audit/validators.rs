@@ -65,8 +65,13 @@ pub fn by_xmllint(name: &str, message: &str) {
 
 /// What npm `glossy` reads of each message.
 pub fn by_glossy(events: &[(String, Event)], sender: syslog::Sender<'_>) -> Vec<Value> {
-    let line = |event| BASE64_STANDARD.encode(syslog::write(event, sender).to_bytes()) + "\n";
-    let lines: String = events.iter().map(|(_, event)| line(event)).collect();
+    let messages: Vec<_> = events.iter().map(|(_, event)| syslog::write(event, sender).to_bytes()).collect();
+    glossy_reads(&messages)
+}
+
+/// The same of messages as they came.
+pub fn glossy_reads(messages: &[Vec<u8>]) -> Vec<Value> {
+    let lines: String = messages.iter().map(|message| BASE64_STANDARD.encode(message) + "\n").collect();
     run(&mut node("glossy.cjs"), lines.as_bytes()).good().json()
 }
 

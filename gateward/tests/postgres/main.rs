@@ -11,6 +11,7 @@ mod pair;
 mod patroni;
 
 mod copy;
+mod feeding;
 mod fixtures;
 mod guide;
 mod plans;

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use audit_event::Event;
 use serde_json::{Value, json};
@@ -212,7 +215,7 @@ fn a_server_that_takes_nothing_is_waited_for_and_nothing_is_left_out() {
         let first = beginning(&site);
         happen(&site.server.config(), 20);
         until("it fails", &site, || feed(&site).unwrap()["failing_since"].is_string());
-        std::thread::sleep(std::time::Duration::from_secs(3));
+        std::thread::sleep(Duration::from_secs(3));
         let listed = site.server.command(&["audit", "feeds", "--format", "json"]);
         let feed = listed.json().remove(0);
         assert_eq!(
@@ -222,4 +225,38 @@ fn a_server_that_takes_nothing_is_waited_for_and_nothing_is_left_out() {
         );
         assert!(site.events("feed_refused").is_empty());
     }
+}
+
+#[test]
+fn what_expires_before_a_place_took_it_is_said_to_be_missed_and_the_rest_comes() {
+    let is_back = Arc::new(AtomicBool::new(false));
+    let back = Arc::clone(&is_back);
+    let server = StandIn::answering(move |asked, stream| {
+        if back.load(Ordering::SeqCst) {
+            answer(stream, 200, &taken(asked))
+        } else {
+            answer(stream, 503, &json!({}))
+        }
+    });
+    let site = fed_to(&server.url());
+    let first = beginning(&site);
+    happen(&site.server.config(), 20);
+    std::thread::sleep(Duration::from_millis(1100));
+    let before = gateward::server::system::wall_clock().to_string();
+    let lost =
+        site.server.store().value("SELECT max(position) + 1 FROM event").parse::<u64>().unwrap() - first;
+    let expired = site.server.command(&["audit", "expire", "--before", &before]).good();
+    let warned = format!("does not have {lost} of these events yet");
+    assert!(lost >= 20 && expired.stderr.contains(&warned), "{lost}: {}", expired.stderr);
+    happen(&site.server.config(), 10);
+    is_back.store(true, Ordering::SeqCst);
+    until_all_are_there(&site);
+    let missed = site.events("feed_missed");
+    let counted: u64 = missed.iter().map(|event| event["body"]["events"].as_u64().unwrap()).sum();
+    assert_eq!((missed[0]["body"]["from"].as_u64(), counted), (Some(first), lost), "{missed:?}");
+    let got = server.received().last().map(entries).unwrap();
+    assert!(got.iter().all(|entry| !entry.to_string().contains("\"gone\"")), "{got:?}");
+    let numbered =
+        server.received().iter().flat_map(entries).filter(|entry| entry.to_string().contains("Nr. ")).count();
+    assert!(numbered >= 10);
 }

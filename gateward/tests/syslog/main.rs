@@ -10,11 +10,15 @@ mod events;
 mod feeding;
 mod fhir;
 mod line;
+mod raw;
 mod receiving;
 mod rsyslog;
 mod site;
 #[path = "../fhir/upstream.rs"]
 mod upstream;
+#[path = "../audit/validators.rs"]
+#[allow(dead_code, reason = "shared with the tests of the log")]
+mod validators;
 
 #[path = "../shared/mod.rs"]
 mod shared;

@@ -12,6 +12,7 @@ use crate::base::id::HoldId;
 use crate::base::store_address::StoreAddress;
 use crate::cli::access::{Access, block_on};
 use crate::flows::audit::{Reading, record_reading};
+use crate::flows::feed::lacking;
 use crate::flows::record::LogReading;
 use crate::flows::retention::holds::{self, Wanted};
 use crate::flows::retention::{self, Done};
@@ -76,7 +77,11 @@ pub(in crate::cli) struct Create {
 impl Expire {
     pub(super) fn run(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let access = context.access_to_change()?;
-        let Access { door, by, now, .. } = &access;
+        let Access { door, by, now, config } = &access;
+        for (feed, events) in block_on(lacking(&door.store.reader, &config.audit.feed_names(), self.before))??
+        {
+            eprintln!("gateward: {feed} does not have {events} of these events yet, and will not get them");
+        }
         let done = block_on(retention::expire(door, self.before, Some(by), *now))??;
         let left = scrub(&access, &[])?;
         report(context, out, done, left)
