@@ -73,6 +73,52 @@ fn insert(terms: &[Term]) -> Statement<'_> {
     Statement::any(&INSERT, values.collect())
 }
 
+/// Adds the terms of what is left of events of which a part was erased: theirs went with it.
+#[derive(Debug)]
+pub struct Again {
+    /// The first of a stretch of them.
+    pub first: i64,
+    /// Its last.
+    pub last: i64,
+    /// The first that is not done with this.
+    pub to: i64,
+    /// How many bodies and personal parts those before `to` had, as for [`Add`].
+    pub parts: i64,
+    /// The terms.
+    pub terms: Vec<Term>,
+}
+
+impl Again {
+    pub(super) fn statements(&self) -> Vec<Statement<'_>> {
+        let done = Statement::one(
+            "DELETE FROM audit_again WHERE first_position = ?1 AND last_position = ?2 \
+             AND (SELECT count(body) + count(personal) FROM event WHERE position >= ?1 AND position < ?3) = ?4",
+            values![self.first, self.last, self.to, self.parts],
+        );
+        let rest = (self.to <= self.last).then(|| index_again(self.to, self.last));
+        [done].into_iter().chain(rest).chain(self.terms.chunks(ROWS).map(insert)).collect()
+    }
+}
+
+/// Has what is left of the events from `first` to `last` indexed anew.
+pub(super) fn index_again(first: i64, last: i64) -> Statement<'static> {
+    Statement::any(
+        "INSERT INTO audit_again (first_position, last_position) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        values![first, last],
+    )
+}
+
+/// Returns a stretch of events that are to be indexed anew: its first and its last; `None` if there is none.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn again(reader: &Reader) -> Result<Option<(i64, i64)>, Error> {
+    let sql = "SELECT first_position, last_position FROM audit_again ORDER BY first_position, last_position LIMIT 1";
+    let stretch = |row: &sql::Row<'_>| Ok((row.integer(0)?, row.integer(1)?));
+    reader.first(Query::of("audit_again", sql, Vec::new()), stretch).await
+}
+
 /// Forgets the terms of the events from `first` to `last`, whose content goes.
 pub(super) fn forget(first: i64, last: i64) -> Statement<'static> {
     Statement::any("DELETE FROM audit_term WHERE position BETWEEN ?1 AND ?2", values![first, last])

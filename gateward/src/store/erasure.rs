@@ -206,6 +206,7 @@ impl Step {
                     values![first, last],
                 ),
                 audit_term::forget(first, last),
+                audit_term::index_again(first, last),
             ]
         });
         std::iter::once(moved).chain(whole).chain(personal).collect()

@@ -1,7 +1,7 @@
 //! Every table with its columns, for what carries all of them; and pages of their rows.
 //!
-//! Both engines have these tables. Besides them each has `schema_state`, and `log_head`, `log_node`, `audit_index` and
-//! `audit_term`, which are made from `event`.
+//! Both engines have these tables. Besides them each has `schema_state`, and `log_head`, `log_node`, `audit_index`,
+//! `audit_term` and `audit_again`, which are made from `event`.
 
 use super::Error;
 use super::sql::{Row, Unfit};

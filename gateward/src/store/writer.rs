@@ -111,6 +111,7 @@ pub enum Change {
     CreateHold(Box<audit_hold::Create>),
     ReleaseHold(audit_hold::Release),
     AddAuditTerms(audit_term::Add),
+    AddAuditTermsAgain(audit_term::Again),
     BeginLog(Box<log::Begin>),
     KeepCheckpoint(Box<checkpoint::Keep>),
 }
@@ -184,6 +185,7 @@ impl Change {
             Self::CreateHold(change) => vec![change.statement()],
             Self::ReleaseHold(change) => vec![change.statement()],
             Self::AddAuditTerms(change) => change.statements(),
+            Self::AddAuditTermsAgain(change) => change.statements(),
             Self::BeginLog(change) => vec![change.statement()],
             Self::KeepCheckpoint(change) => vec![change.statement()],
         }

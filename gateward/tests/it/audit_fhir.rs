@@ -167,6 +167,20 @@ async fn what_was_erased_while_it_was_indexed_stays_out_of_the_index() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_an_event_is_still_found_and_by_nothing_that_was_erased() {
+    let (door, _) = with_events().await;
+    // This question names somebody, and is recorded.
+    found(&door, "agent-name=a@example.org").await;
+    let asked = found(&door, "subtype=log_read&address=127.").await.remove(0);
+    let flow = door.door().await;
+    retention::erase(&flow, "a@example.org", "os:karl", door.now()).await.unwrap();
+    let has = |found: &[Value]| found.iter().any(|event| event["id"] == asked["id"]);
+    assert!(has(&found(&door, "subtype=log_read").await));
+    assert!(!has(&found(&door, "subtype=log_read&address=127.").await));
+    assert_eq!(audit_term::again(&flow.store.reader).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_machine_sent_is_kept_once_and_found_as_it_came() {
     let door = Installation::open().await;
     let flow = door.door().await;

@@ -9,7 +9,7 @@ use crate::flows::door::Door;
 use crate::flows::keyring::Keyring;
 use crate::store::audit_term::{self, Place, Term};
 use crate::store::event::{self, Recorded};
-use crate::store::{Change, CommitError, Failed};
+use crate::store::{self, Change, CommitError, Failed};
 
 /// How many events are indexed with one commit at most: the door waits some hundredths of a second for it.
 const PAGE: u32 = 256;
@@ -23,22 +23,56 @@ pub async fn index_next(door: &Door, observer: &Observer) -> Result<bool, Failed
     let reader = &door.store.reader;
     // One at a time: others would make the same page for nothing.
     let _turn = door.indexing.lock().await;
-    let from = audit_term::end(reader).await?;
-    let page = event::from(reader, u64::try_from(from).unwrap_or(0), PAGE).await?;
-    let Some(last) = page.last() else { return Ok(false) };
-    let to = position(last) + 1;
-    let mut terms: Vec<Term> =
-        page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
-    // In the order of the table: each of its pages is touched once.
-    terms.sort_unstable();
-    let parts =
-        page.iter().map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some()));
-    let add = Change::AddAuditTerms(audit_term::Add { from, to, parts: parts.sum(), terms });
+    let change = match audit_term::again(reader).await? {
+        Some(stretch) => index_again(door, observer, stretch).await?,
+        None => match index_more(door, observer).await? {
+            Some(change) => change,
+            None => return Ok(false),
+        },
+    };
     // A crash before: the page is indexed again. Another server was faster, or some of it was erased: look anew.
-    match door.recorder.index(add).await {
+    match door.recorder.index(change).await {
         Ok(()) | Err(CommitError::Precondition) => Ok(true),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes what is added for the events that are not indexed yet; `None` where there are none.
+async fn index_more(door: &Door, observer: &Observer) -> Result<Option<Change>, store::Error> {
+    let reader = &door.store.reader;
+    let from = audit_term::end(reader).await?;
+    let page = event::from(reader, from.unsigned_abs(), PAGE).await?;
+    let Some(last) = page.last() else { return Ok(None) };
+    let (to, parts) = (position(last) + 1, parts_of(&page));
+    let terms = terms_of_all(door, observer, &page);
+    Ok(Some(Change::AddAuditTerms(audit_term::Add { from, to, parts, terms })))
+}
+
+/// Makes what is added for the first events of a stretch of which a part was erased: of one that is gone, nothing.
+async fn index_again(
+    door: &Door,
+    observer: &Observer,
+    (first, last): (i64, i64),
+) -> Result<Change, store::Error> {
+    let most = u32::try_from(last - first + 1).unwrap_or(PAGE).min(PAGE);
+    let page = event::from(&door.store.reader, first.unsigned_abs(), most).await?;
+    let (to, parts) = (page.last().map_or(last, position) + 1, parts_of(&page));
+    let left: Vec<Recorded> = page.into_iter().filter(|event| event.body.is_some()).collect();
+    let terms = terms_of_all(door, observer, &left);
+    Ok(Change::AddAuditTermsAgain(audit_term::Again { first, last, to, parts, terms }))
+}
+
+/// How many bodies and personal parts are there.
+fn parts_of(page: &[Recorded]) -> i64 {
+    page.iter().map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some())).sum()
+}
+
+/// In the order of the table: each of its pages is touched once.
+fn terms_of_all(door: &Door, observer: &Observer, page: &[Recorded]) -> Vec<Term> {
+    let mut terms: Vec<Term> =
+        page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
+    terms.sort_unstable();
+    terms
 }
 
 fn position(recorded: &Recorded) -> i64 {

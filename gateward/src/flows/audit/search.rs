@@ -126,7 +126,7 @@ async fn range(door: &Door, observer: &Observer, question: &Question) -> Result<
     let end = question.cursor.map_or(now, |cursor| cursor.end.min(now));
     // Not left to those who index behind the log: the record of the search before this one would be waited for each time.
     let indexing = async {
-        while audit_term::end(reader).await? < end {
+        while audit_term::end(reader).await? < end || audit_term::again(reader).await?.is_some() {
             index_next(door, observer).await?;
         }
         Ok::<(), Failed>(())

@@ -207,6 +207,7 @@ mod tests {
         // These are made from the log, there anew.
         listed.push(("audit_index".into(), "one,next_position".into()));
         listed.push(("audit_term".into(), "term,at_us,position,part".into()));
+        listed.push(("audit_again".into(), "first_position,last_position".into()));
         // Made from the events.
         listed.push(("log_head".into(), "one,next_position,recorded_at,turn,edge".into()));
         listed.push(("log_node".into(), "level,number,hash".into()));

@@ -14,7 +14,7 @@ fn copy(from: &str, to: &str) -> Ran {
 fn everything(store: &str) -> Vec<String> {
     let database = Connection::open(store).unwrap();
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' \
-         AND name NOT IN ('schema_state', 'audit_index', 'audit_term', 'log_head', 'log_node') ORDER BY name";
+         AND name NOT IN ('schema_state', 'audit_index', 'audit_term', 'audit_again', 'log_head', 'log_node') ORDER BY name";
     let tables: Vec<String> = {
         let mut tables = database.prepare(tables).unwrap();
         tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()

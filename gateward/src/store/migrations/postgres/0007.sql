@@ -16,4 +16,11 @@ CREATE TABLE audit_index (
 );
 INSERT INTO audit_index VALUES (1, 0);
 
+-- Stretches of events of which a part was erased: what is left of them is to be indexed anew.
+CREATE TABLE audit_again (
+    first_position bigint NOT NULL,
+    last_position  bigint NOT NULL,
+    PRIMARY KEY (first_position, last_position)
+);
+
 UPDATE schema_state SET version = 7;

@@ -16,4 +16,11 @@ CREATE TABLE audit_index (
 ) STRICT;
 INSERT INTO audit_index VALUES (1, 0);
 
+-- Stretches of events of which a part was erased: what is left of them is to be indexed anew.
+CREATE TABLE audit_again (
+    first_position INTEGER NOT NULL,
+    last_position  INTEGER NOT NULL,
+    PRIMARY KEY (first_position, last_position)
+) STRICT, WITHOUT ROWID;
+
 UPDATE schema_state SET version = 8;
