@@ -106,6 +106,27 @@ fn rsyslog_has_every_event_byte_for_byte_though_it_is_killed_and_restarted_meanw
 }
 
 #[test]
+fn a_server_that_is_killed_while_it_sends_loses_nothing() {
+    let authority = Authority::new("Node CA");
+    let target = Target::new(&authority, "ossl");
+    let mut site = target.fed_by(authority, "lab");
+    let first = beginning(&site);
+    let rsyslog = target.start();
+    happen(&site.server.config(), 5_000);
+    until("some are stored", &site, || target.stored().len() > 500);
+    site.server.kill();
+    let Site { server, authority, tls, udp } = site;
+    let site = Site { server: server.again(), authority, tls, udp };
+    until("all are there", &site, || feed(&site).unwrap()["waiting"] == 0);
+    rsyslog.stop();
+    let expected = expected(&site.server.config(), first);
+    let sent: std::collections::HashSet<_> = expected.iter().collect();
+    let (stored, torn): (Vec<_>, Vec<_>) = target.stored().into_iter().partition(|line| sent.contains(line));
+    assert!(torn.len() <= 1, "the message that the kill cut, and no other: {torn:?}");
+    assert!(stored == expected, "{} of {}, or another order", stored.len(), expected.len());
+}
+
+#[test]
 fn what_a_target_refuses_by_our_certificate_counts_as_sent_nowhere() {
     // Debian's rsyslog takes every name of an authority that it believes where OpenSSL speaks for it.
     for (driver, believed) in [("gtls", true), ("gtls", false), ("ossl", false)] {
