@@ -67,7 +67,11 @@ pub(super) enum Audit {
         id: String,
     },
     /// Print the public key that the log's checkpoints are believed by.
-    Key,
+    Key {
+        /// The key instead that the checkpoints of others are cosigned with here.
+        #[arg(long)]
+        witness: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -130,7 +134,7 @@ impl Audit {
             | Self::Erase(_)
             | Self::Hold(_)
             | Self::Checkpoint
-            | Self::Key
+            | Self::Key { .. }
             | Self::Verify(_)
             | Self::Anchors
             | Self::Recover
@@ -150,7 +154,8 @@ impl Audit {
             Self::Erase(erase) => erase.run(context, out),
             Self::Hold(hold) => hold.run(context, out),
             Self::Checkpoint => checkpoint::checkpoint(context, out),
-            Self::Key => checkpoint::key(context, out),
+            Self::Key { witness: true } => checkpoint::witness_key(context, out),
+            Self::Key { witness: false } => checkpoint::key(context, out),
             Self::Anchors => anchors::list(context, out),
             Self::Recover => anchors::recover(context, out),
             Self::Verify(verify) => verify.run(context, out),

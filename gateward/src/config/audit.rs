@@ -3,15 +3,18 @@
 mod anchor;
 mod checkpoint;
 mod feed;
+mod witness;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use signed_note::VerifierKey;
 
 pub use self::anchor::Anchor;
 pub use self::checkpoint::CheckpointEvery;
 pub use self::feed::{Feed, Target};
+pub use self::witness::Witness;
 use super::{Fingerprint, Tls};
 use crate::base::host::HostName;
 use crate::base::kind::Kind;
@@ -33,6 +36,9 @@ pub struct Audit {
     /// Where each checkpoint is kept outside the store; a store that is behind one of them serves nothing.
     #[serde(deserialize_with = "anchor::one_or_more")]
     pub anchor: Vec<Anchor>,
+    /// Whose checkpoints are cosigned here, by the keys of their logs.
+    #[serde(deserialize_with = "witness::keys")]
+    pub witness: Vec<VerifierKey>,
     /// Whose key the parameters of requests are sealed to; they stand there in clear unless named.
     pub seal: Option<Auditor>,
     /// Where events are sent as well, each place by itself.

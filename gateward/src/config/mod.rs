@@ -51,7 +51,7 @@ use crate::base::kind::Kind;
 use crate::base::name::{ServiceName, UrlPath};
 use crate::base::store_address::StoreAddress;
 pub use access_token::{AccessToken, Ckan};
-pub use audit::{AUDIT, Anchor, Audit};
+pub use audit::{AUDIT, Anchor, Audit, Witness};
 pub use backup::{Backup, S3};
 pub use exchange::{Exchange, Htdigest, Resif, StatusStyle};
 pub use grant::{Grant, OidcPerson};

@@ -12,6 +12,7 @@ use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use http_digest::{NonceKey, NonceKeys};
 use jiff::Timestamp;
 use serde::Serialize;
+use signed_note::Cosigner;
 use zeroize::Zeroizing;
 
 use self::file::{FileKey, FileLogKey};
@@ -302,6 +303,17 @@ impl Keyring {
     /// [`signed_note::NotAName`]: no log is called so.
     pub fn log_signer(&self, origin: &str) -> Result<Option<Signer>, signed_note::NotAName> {
         self.log.as_ref().map(|key| Signer::from_seed(origin, &key.seed)).transpose()
+    }
+
+    /// Returns what cosigns the checkpoints of others (c2sp.org/tlog-cosignature), under `name`; `None` while the keyring has
+    /// no key for the log, which it is made from.
+    ///
+    /// # Errors
+    ///
+    /// [`signed_note::NotAName`]: no key is called so.
+    pub fn cosigner(&self, name: &str) -> Result<Option<Cosigner>, signed_note::NotAName> {
+        let seed = self.log.as_ref().map(|key| derive(&key.seed, "cosignatures"));
+        seed.map(|seed| Cosigner::from_seed(name, &seed)).transpose()
     }
 
     /// Returns what signs whatever lies beside a backup.

@@ -45,3 +45,4 @@ pub mod usage;
 pub mod users;
 pub mod verify;
 pub mod verify_log;
+pub mod witness;

@@ -62,7 +62,7 @@ impl Answer for Admin {
             },
             // Says nothing of anybody: whoever watches the log shall not need an account.
             "/checkpoint" if matches!(head.method, Method::GET | Method::HEAD) => match self.gate.opened() {
-                Ok(opened) => log::checkpoint(&opened.door.store.reader).await,
+                Ok(opened) => log::checkpoint(&opened).await,
                 Err(reason) => Problem::shut(&reason).answer(),
             },
             _ => self.for_operators(&head, body, address).await,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
+use signed_note::VerifierKey;
 use tokio::sync::{mpsc, watch};
 
 use super::anchors::Place;
@@ -36,6 +37,8 @@ pub struct Opened {
     pub audit_path: Option<UrlPath>,
     /// Where checkpoints are kept outside the store.
     pub anchors: Arc<[Place]>,
+    /// Whose checkpoints are cosigned here.
+    pub witness: Vec<VerifierKey>,
     /// The time.
     pub clock: Clock,
     /// What is known of the revocation counter.

@@ -6,12 +6,14 @@ use audit_log::{Kind, TilePath, write_bundle};
 use http::StatusCode;
 
 use super::answer::{self, Answered, Problem};
+use super::gate::Opened;
 use crate::store::{Error, Reader, checkpoint, tree};
 
-/// Answers with the newest checkpoint.
-pub async fn checkpoint(reader: &Reader) -> Answered {
-    match checkpoint::newest(reader).await {
-        Ok(Some(newest)) => {
+/// Answers with the newest checkpoint, and the cosignatures that it has got.
+pub async fn checkpoint(opened: &Opened) -> Answered {
+    match checkpoint::newest(&opened.door.store.reader).await {
+        Ok(Some(mut newest)) => {
+            newest.note.extend(opened.anchors.iter().filter_map(|place| place.cosigned(newest.size)));
             // As all texts, it is not to be kept: the next one may come at any time.
             answer::text(StatusCode::OK, newest.note)
         }

@@ -61,6 +61,7 @@ mod upstream;
 mod verify;
 mod watch;
 mod welcome;
+mod witness;
 
 pub use gate::Gate;
 pub use run::{Bound, Error, Running, Stop, start};

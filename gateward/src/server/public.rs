@@ -20,6 +20,7 @@ use super::request_body::{self, Held, LargeBodies, Unwanted, dropping};
 use super::resif_style;
 use super::route::{is_misdirected, route};
 use super::verify::Question;
+use super::witness::{self, WITNESS};
 use crate::base::name::UrlPath;
 use crate::config::{Mode, StatusStyle, TrustedProxies, VERIFY};
 use crate::flows::kind::BodyWanted;
@@ -81,6 +82,9 @@ impl Answer for Public {
         }
         if let Some(rest) = opened.audit_path.as_ref().and_then(|path| path.strip(head.uri.path())) {
             return node_log::answer(&opened, rest, (&head, body), &from, &self.large).await;
+        }
+        if let Some(rest) = head.uri.path().strip_prefix(WITNESS).filter(|_| !opened.witness.is_empty()) {
+            return witness::answer(&opened, (&head, body, rest), &self.large).await;
         }
         let services = Arc::clone(&opened.services);
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());

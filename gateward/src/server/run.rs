@@ -273,6 +273,7 @@ async fn try_open(
         observer: system::observer(config),
         audit_path: config.audit.fhir.clone(),
         anchors: Arc::clone(anchors),
+        witness: config.audit.witness.clone(),
         clock: clock.clone(),
         seen,
         running: running.clone(),

@@ -41,6 +41,7 @@ pub mod token_block;
 pub mod tree;
 pub mod user;
 pub mod user_digest;
+pub mod witnessed;
 mod writer;
 
 use std::path::PathBuf;

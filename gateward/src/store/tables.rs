@@ -277,6 +277,11 @@ pub(super) const OTHERS: &[Table] = &[
         has_first_row: false,
     },
     Table {
+        name: "witnessed",
+        columns: &[text("origin"), integer("size"), bytes("root"), text("note"), text("witnessed_at")],
+        has_first_row: false,
+    },
+    Table {
         name: "feed",
         columns: &[
             text("name"),

@@ -20,7 +20,7 @@ use super::sql::Statement;
 use super::{
     access_token, api_token, audit_hold, audit_term, checkpoint, erasure, existing_key, feed, fhir_creation,
     file_policy, grant, instance, issuer, log, node, opaque_key, placement, postgres, revocation, session,
-    sqlite, temporary_login, token_block, user, user_digest,
+    sqlite, temporary_login, token_block, user, user_digest, witnessed,
 };
 use crate::base::id::EventId;
 
@@ -114,6 +114,7 @@ pub enum Change {
     AddAuditTermsAgain(audit_term::Again),
     BeginLog(Box<log::Begin>),
     KeepCheckpoint(Box<checkpoint::Keep>),
+    Witness(Box<witnessed::Witness>),
 }
 
 impl Change {
@@ -188,6 +189,7 @@ impl Change {
             Self::AddAuditTermsAgain(change) => change.statements(),
             Self::BeginLog(change) => vec![change.statement()],
             Self::KeepCheckpoint(change) => vec![change.statement()],
+            Self::Witness(change) => vec![change.statement()],
         }
     }
 }

@@ -30,6 +30,7 @@ mod tampering;
 mod usage;
 mod users;
 mod verify;
+mod witness;
 
 #[path = "../shared/mod.rs"]
 mod shared;

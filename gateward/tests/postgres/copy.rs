@@ -40,6 +40,7 @@ impl Demo {
              INSERT INTO fhir_creation VALUES ('fhir Patient/1', 'lab', '{time}'); \
              INSERT INTO opaque_key VALUES ('h0', 'one', X'01', NULL, NULL, 0, NULL, NULL); \
              INSERT INTO feed VALUES ('syslog+udp://a:514', 7, '{time}', NULL, NULL, NULL, NULL, 1); \
+             INSERT INTO witnessed VALUES ('gateward/b', 7, X'{fingerprint}', 'note', '{time}'); \
              INSERT INTO existing_key VALUES ('p0', 'ckan', '{time}', '{time}', '192.0.2.1'); \
              INSERT INTO erased_personal VALUES (1000, 1000, 'e0'); \
              UPDATE revocation SET counter = 77"

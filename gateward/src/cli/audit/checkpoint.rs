@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::access::block_on;
 use crate::cli::{Context, Format, YES};
 use crate::flows::checkpoint;
+use crate::server::system;
 
 /// Prints the newest checkpoint, signed now if the log has grown.
 pub(super) fn checkpoint(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
@@ -41,5 +42,17 @@ pub(super) fn key(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
         signer.context("the keyring has no key for the log's checkpoints: `gateward key log` adds it")?;
     let key = signer.verifier_key().to_string();
     context.print(out, &key, &json!({ "origin": log.origin, "key": key }))?;
+    Ok(YES)
+}
+
+/// Prints the public key that cosignatures of this installation are believed by.
+pub(super) fn witness_key(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let access = context.access()?;
+    let name = system::observer(&access.config);
+    let cosigner = access.door.keyring.cosigner(name.name())?;
+    let cosigner =
+        cosigner.context("the keyring has no key for the log's checkpoints: `gateward key log` adds it")?;
+    let key = cosigner.cosigner_key().to_string();
+    context.print(out, &key, &json!({ "key": key }))?;
     Ok(YES)
 }

@@ -3,27 +3,36 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::de::{self, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::Witness;
 
 /// A place outside the store that gets each checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Anchor {
     /// A file, on another machine's disk best: each checkpoint is appended.
     File(PathBuf),
+    /// Another installation, which cosigns each checkpoint.
+    Witness(Box<Witness>),
 }
 
 impl Anchor {
     pub(super) fn anchor(&mut self, folder: &Path) {
-        let Self::File(path) = self;
-        *path = folder.join(&*path);
+        match self {
+            Self::File(path) => *path = folder.join(&*path),
+            Self::Witness(witness) => witness.anchor(folder),
+        }
     }
 }
 
 impl fmt::Display for Anchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::File(path) = self;
-        write!(f, "file:{}", path.display())
+        match self {
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Witness(witness) => write!(f, "witness:{}", witness.url),
+        }
     }
 }
 
@@ -40,6 +49,10 @@ pub(super) fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Anch
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<Anchor>, E> {
             Anchor::try_from(text).map(|anchor| vec![anchor]).map_err(E::custom)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Anchor>, A::Error> {
+            Witness::deserialize(MapAccessDeserializer::new(map)).map(|witness| vec![witness.into()])
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Anchor>, A::Error> {
@@ -68,8 +81,32 @@ impl TryFrom<&str> for Anchor {
     }
 }
 
+impl From<Witness> for Anchor {
+    fn from(witness: Witness) -> Self {
+        Self::Witness(Box::new(witness))
+    }
+}
+
 impl<'de> Deserialize<'de> for Anchor {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::try_from(String::deserialize(from)?.as_str()).map_err(de::Error::custom)
+        struct TextOrTable;
+
+        impl<'de> Visitor<'de> for TextOrTable {
+            type Value = Anchor;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("file:PATH, or a table with witness, key and ca")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Anchor, E> {
+                Anchor::try_from(text).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Anchor, A::Error> {
+                Witness::deserialize(MapAccessDeserializer::new(map)).map(Into::into)
+            }
+        }
+
+        from.deserialize_any(TextOrTable)
     }
 }

@@ -1,18 +1,21 @@
 //! The options of `[audit]`.
 
+use toml::Value;
+
 use super::{Below, certificate, duration};
 use crate::config::Audit;
-use crate::config::audit::{Auditor, Feed, SyslogReceiver};
+use crate::config::audit::{Anchor, Auditor, Feed, SyslogReceiver, Witness};
 
 pub(super) fn list(
-    Audit { name, keep, fhir, checkpoint, anchor, seal, feed, syslog }: &Audit,
+    Audit { name, keep, fhir, checkpoint, anchor, witness, seal, feed, syslog }: &Audit,
     list: &mut Below<'_>,
 ) {
     list.optional("name", name.as_ref(), "the machine's name");
     list.optional("keep", keep.as_ref(), "for ever");
     list.optional("fhir", fhir.as_ref(), "nodes neither read the log nor send events");
     list.text("checkpoint", duration(checkpoint.0));
-    list.set("anchor", anchor.iter().map(ToString::to_string).collect::<Vec<_>>());
+    list.set("anchor", anchor.iter().map(place).collect::<Vec<_>>());
+    list.set("witness", witness.iter().map(ToString::to_string).collect::<Vec<_>>());
     match seal {
         Some(Auditor { key, fingerprint }) => {
             let mut list = list.below("seal");
@@ -35,6 +38,19 @@ pub(super) fn list(
     }
     // Tables of their own: nothing of the table above can follow them.
     list.each("feed", feed, list_feed);
+}
+
+/// Writes an anchor as a file has it.
+fn place(anchor: &Anchor) -> Value {
+    match anchor {
+        Anchor::File(_) => anchor.to_string().into(),
+        Anchor::Witness(witness) => {
+            let Witness { url, key, ca } = &**witness;
+            let ca = ca.as_ref().map(|ca| ("ca", ca.display().to_string()));
+            let parts = [("witness", url.clone()), ("key", key.to_string())].into_iter().chain(ca);
+            Value::Table(parts.map(|(name, value)| (name.to_owned(), value.into())).collect())
+        }
+    }
 }
 
 fn list_feed(Feed { to, ca, certificate, key }: &Feed, list: &mut Below<'_>) {

@@ -5,6 +5,7 @@
 
 mod file;
 mod place;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub async fn compare(places: &[Place], door: &Door) -> Result<Compared, store::E
 
 /// Asks all places at once.
 pub async fn all_seen(places: &[Place], door: &Door) -> Vec<Result<Vec<Checkpoint>, Trouble>> {
-    futures_util::future::join_all(places.iter().map(|place| place.seen(&door.keyring))).await
+    futures_util::future::join_all(places.iter().map(|place| place.seen(door))).await
 }
 
 /// What `place` has seen that the store has not, if it is more than `most` events.
@@ -130,15 +131,15 @@ async fn turn(opened: &Opened, place: &Place) -> Result<(), NotKept> {
     if let Some(newest) = &newest {
         place.wants(newest.size.unsigned_abs());
     }
-    let seen = place.seen(&door.keyring).await?;
+    let seen = place.seen(door).await?;
     if let Some(Ahead { behind, .. }) = ahead_of(place, seen.clone(), 0, door).await? {
         return Err(NotKept::Behind(behind));
     }
     let Some(newest) = newest else { return Ok(()) };
     let has = seen.iter().filter(|kept| kept.origin() == newest.origin).map(Checkpoint::size).max();
     place.has(has.unwrap_or(0));
-    if has.is_none_or(|has| has < newest.size.unsigned_abs()) {
-        place.keep(&newest.note).await?;
+    if !place.is_done_with(newest.size) || has.is_none_or(|has| has < newest.size.unsigned_abs()) {
+        place.keep(door, &newest, has.unwrap_or(0)).await?;
         place.has(newest.size.unsigned_abs());
     }
     Ok(())

@@ -7,10 +7,12 @@ use std::time::Duration;
 use audit_log::Checkpoint;
 use tokio::sync::oneshot;
 
-use super::file;
+use super::{file, witness};
 use crate::config::Anchor;
 use crate::flows::anchor;
-use crate::flows::keyring::Keyring;
+use crate::flows::door::Door;
+use crate::store::checkpoint::StoredCheckpoint;
+use crate::store::{self, log};
 
 /// How long a place may take to answer: a disk of another machine may not do so for hours.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,6 +26,12 @@ pub enum Trouble {
     /// What the file is, or what the system says of it.
     #[error(transparent)]
     File(#[from] file::Error),
+    /// What a witness says, or why it says nothing.
+    #[error(transparent)]
+    Witness(#[from] witness::Error),
+    /// Here nothing can be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
 }
 
 /// How far a place is.
@@ -35,6 +43,8 @@ pub struct Standing {
     pub wants: u64,
     /// Why it does not get it.
     pub trouble: Option<String>,
+    /// The lines that a witness gave for the checkpoint of this size.
+    pub cosigned: Option<(i64, String)>,
 }
 
 /// A place outside the store.
@@ -65,20 +75,48 @@ impl Place {
     /// # Errors
     ///
     /// [`Trouble`].
-    pub async fn seen(&self, keyring: &Keyring) -> Result<Vec<Checkpoint>, Trouble> {
-        let Anchor::File(path) = self.anchor.clone();
-        let text = self.ask(move || file::tail(&path)).await?;
-        Ok(anchor::newest(&text, keyring))
+    pub async fn seen(&self, door: &Door) -> Result<Vec<Checkpoint>, Trouble> {
+        let text = match &self.anchor {
+            Anchor::File(path) => {
+                let path = path.clone();
+                self.ask(move || file::tail(&path)).await?
+            }
+            Anchor::Witness(witness) => match log::all(&door.store.reader).await?.pop() {
+                Some(log) => witness::last(witness, &log.origin).await?.unwrap_or_default(),
+                None => String::new(),
+            },
+        };
+        Ok(anchor::newest(&text, &door.keyring))
     }
 
-    /// Has it keep `note`; once this returns, it does.
+    /// Has it keep `newest`, of whose log it has `has` events; once this returns, it does.
     ///
     /// # Errors
     ///
     /// [`Trouble`]: it may keep it all the same.
-    pub async fn keep(&self, note: &str) -> Result<(), Trouble> {
-        let (Anchor::File(path), note) = (self.anchor.clone(), note.to_owned());
-        self.ask(move || file::append(&path, &note).map(|()| String::new())).await.map(drop)
+    pub async fn keep(&self, door: &Door, newest: &StoredCheckpoint, has: u64) -> Result<(), Trouble> {
+        match &self.anchor {
+            Anchor::File(path) => {
+                let (path, note) = (path.clone(), newest.note.clone());
+                self.ask(move || file::append(&path, &note).map(|()| String::new())).await.map(drop)
+            }
+            Anchor::Witness(witness) => {
+                let lines = witness::cosigned(witness, &door.store.reader, newest, has).await?;
+                self.standing().cosigned = Some((newest.size, lines));
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether there is nothing more to have of it for the checkpoint of `size`: a witness's lines are known since the start.
+    pub fn is_done_with(&self, size: i64) -> bool {
+        matches!(self.anchor, Anchor::File(_)) || self.cosigned(size).is_some()
+    }
+
+    /// The lines under the checkpoint of `size`, of a witness that has cosigned it.
+    pub fn cosigned(&self, size: i64) -> Option<String> {
+        let standing = self.standing();
+        standing.cosigned.as_ref().filter(|(of, _)| *of == size).map(|(_, lines)| lines.clone())
     }
 
     /// Has `work` done on a thread that nothing waits for at the end of the program; what was asked before comes first.
@@ -123,7 +161,7 @@ impl Place {
 
     /// Tells how far it lags while it keeps nothing.
     pub fn doubt(&self) -> Option<String> {
-        let Standing { has, wants, trouble } = self.standing().clone();
+        let Standing { has, wants, trouble, .. } = self.standing().clone();
         trouble.map(|trouble| format!("anchor {}: has {has} of {wants} events: {trouble}", self.anchor))
     }
 }

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0007.sql"),
     include_str!("../migrations/postgres/0008.sql"),
     include_str!("../migrations/postgres/0009.sql"),
+    include_str!("../migrations/postgres/0010.sql"),
 ];
 
 /// Two who migrate at once wait for each other by this lock.

@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0008.sql"),
     include_str!("../migrations/sqlite/0009.sql"),
     include_str!("../migrations/sqlite/0010.sql"),
+    include_str!("../migrations/sqlite/0011.sql"),
 ];
 
 /// How long one attempt waits for another process's write lock; the writer tries again.
