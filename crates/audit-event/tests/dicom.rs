@@ -5,7 +5,7 @@ mod shared;
 
 use audit_event::dicom::{self, Error};
 use audit_event::{
-    Action, Called, Coded, Entity, Event, Identifier, Octets, Outcome, Read, Reference, Text, codes,
+    Action, Called, Coded, Entity, Event, Identifier, Octets, Outcome, Read, Reference, Text, Uri, codes,
 };
 use shared::every::every;
 
@@ -46,6 +46,15 @@ fn without_what_is_lost(mut event: Event) -> Event {
         });
     }
     event
+}
+
+#[test]
+fn an_entity_of_which_the_form_has_no_place_for_anything_is_left_out() {
+    let (_, mut event) = every().into_iter().next().unwrap();
+    let as_it_was = dicom::write(&event);
+    let foreign = Coded::new(Uri::exactly("http://example.org/roles"), "13", None);
+    event.entities.push(Entity { role: Some(foreign), ..Entity::default() });
+    assert_eq!(dicom::write(&event), as_it_was);
 }
 
 #[test]

@@ -23,8 +23,7 @@ pub fn write(event: &Event) -> String {
         participant(&mut xml, agent);
     }
     source(&mut xml, &event.source);
-    let says_something = |entity: &&Entity| **entity != Entity::default();
-    for entity in event.entities.iter().filter(says_something) {
+    for entity in event.entities.iter().filter(|entity| says_something(entity)) {
         object(&mut xml, entity);
     }
     xml.close("AuditMessage");
@@ -80,13 +79,33 @@ fn source(xml: &mut Xml, source: &Source) {
     xml.close("AuditSourceIdentification");
 }
 
+/// Whether anything of it has a place in an audit message: an id of nothing alone would tell of nothing.
+fn says_something(entity: &Entity) -> bool {
+    object_id(entity) != NOTHING
+        || entity.kind.is_some()
+        || role(entity).is_some()
+        || lifecycle(entity).is_some()
+        || !write_labels(&entity.labels).is_empty()
+        || entity.called.is_some()
+        || !entity.details.is_empty()
+        || entity.description.is_some()
+}
+
+fn role(entity: &Entity) -> Option<&str> {
+    number(entity.role.as_ref(), codes::OBJECT_ROLE, 24)
+}
+
+fn lifecycle(entity: &Entity) -> Option<&str> {
+    number(entity.lifecycle.as_ref(), codes::LIFECYCLE, 15)
+}
+
 fn object(xml: &mut Xml, entity: &Entity) {
     xml.open("ParticipantObjectIdentification");
     xml.attribute("ParticipantObjectID", Some(&object_id(entity)));
     let other = entity.kind.as_ref().map(|_| codes::OTHER.code);
     xml.attribute("ParticipantObjectTypeCode", number(entity.kind.as_ref(), codes::ENTITY_TYPE, 4).or(other));
-    xml.attribute("ParticipantObjectTypeCodeRole", number(entity.role.as_ref(), codes::OBJECT_ROLE, 24));
-    xml.attribute("ParticipantObjectDataLifeCycle", number(entity.lifecycle.as_ref(), codes::LIFECYCLE, 15));
+    xml.attribute("ParticipantObjectTypeCodeRole", role(entity));
+    xml.attribute("ParticipantObjectDataLifeCycle", lifecycle(entity));
     let labels = write_labels(&entity.labels);
     xml.attribute("ParticipantObjectSensitivity", (!labels.is_empty()).then_some(&labels));
     xml.coded("ParticipantObjectIDTypeCode", &id_type(entity));
