@@ -65,7 +65,7 @@ fn found(exported: &Exported, checkpoint: &Checkpoint) -> String {
         (parts, whole) => format!("; the personal part of {parts} and all of {whole} are erased"),
     };
     let unannounced =
-        if verified.unannounced.is_empty() { "" } else { ", by an erasure that no event here announces" };
+        if verified.unannounced.is_none() { "" } else { ", by an erasure that no event here announces" };
     let size = checkpoint.size();
     format!(
         "the events {first} to {last} of {origin} are those of the checkpoint of {size} events{erased}{unannounced}"

@@ -137,7 +137,11 @@ pub enum ExportError {
 impl ExportError {
     /// Says that something was found to be wrong, and not merely that nothing could be found out.
     pub fn is_a_finding(&self) -> bool {
-        !matches!(self, Self::Unreadable(_) | Self::Form { .. })
+        match self {
+            Self::Unreadable(_) | Self::Form { .. } => false,
+            Self::Wrong(wrong) => wrong.is_a_finding(),
+            Self::AnotherLog { .. } | Self::Checkpoint(_) | Self::NotCovered => true,
+        }
     }
 }
 

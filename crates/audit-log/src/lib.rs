@@ -12,6 +12,7 @@ mod edge;
 mod entry;
 mod export;
 mod export_writer;
+mod gaps;
 mod hash;
 mod hex;
 mod log_proof;

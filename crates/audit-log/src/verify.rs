@@ -1,13 +1,12 @@
 //! Verifying a log: its events, one after the other, against what is known of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-
-use serde::Deserialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::edge::{Edge, Node};
 use crate::entry::{Entry, Event, PersonalHash, SALT_LENGTH};
+use crate::gaps::{Gaps, TooMany};
 use crate::hash::Hash;
 
 /// An event as a store or an export has it.
@@ -83,6 +82,9 @@ pub enum Fault {
     /// A part is gone that nothing says may be gone.
     #[error("a part of it is missing, and no erasure is recorded for it")]
     PartMissing,
+    /// Not a fault yet: so many holes are remembered only until the events come that explain them.
+    #[error("more has been taken out than this program can remember, and no erasure was recorded for it yet")]
+    TooManyGaps,
     /// The event and all that it says of itself were changed together, but not what was kept beside it.
     #[error("changed: the tree that was kept has other events here")]
     Tree,
@@ -98,6 +100,13 @@ pub enum Fault {
     /// Not a fault of the log: the checkpoint says nothing about what is verified.
     #[error("the checkpoint of {0} events is older than where the verification begins")]
     TooOld(u64),
+}
+
+impl Wrong {
+    /// Says that something was found to be wrong, and not merely that nothing could be found out.
+    pub fn is_a_finding(&self) -> bool {
+        self.fault != Fault::TooManyGaps
+    }
 }
 
 impl fmt::Display for Wrong {
@@ -122,12 +131,25 @@ pub struct Verified {
     pub without_personal: u64,
     /// How many have lost everything but times and hashes: that they were there is all that is proven.
     pub erased: u64,
-    /// Erasures that took something, and that no event seen says were decided. In a whole log whose own
-    /// records of erasures are kept there is none.
-    pub unannounced: BTreeSet<String>,
+    /// The first stretch of events that lost something, and of which no event seen says so. A log that was read to
+    /// its newest event has none: see [`Verified::all_announced`].
+    pub unannounced: Option<(u64, u64)>,
 }
 
-/// A verification that goes on: takes events in their order, in constant memory.
+impl Verified {
+    /// Demands that an event says of each part that is missing which erasure took it. What was read has to go to the
+    /// newest event: an erasure is recorded behind what it took.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::PartMissing`].
+    pub fn all_announced(&self) -> Result<(), Wrong> {
+        let Some((first, last)) = self.unannounced else { return Ok(()) };
+        Err(Wrong { first, last, id: None, fault: Fault::PartMissing })
+    }
+}
+
+/// A verification that goes on: takes events in their order, in memory that does not grow with their number.
 ///
 /// The events alone prove little: whoever can write the store can write it all anew, entries, tree and,
 /// with the log's key, checkpoints too. [`Verification::expect`] a checkpoint that was kept elsewhere.
@@ -140,8 +162,7 @@ pub struct Verification {
     confirmed: Option<u64>,
     without_personal: u64,
     erased: u64,
-    erasures: BTreeSet<String>,
-    announced: BTreeSet<String>,
+    gaps: Gaps,
 }
 
 impl Verification {
@@ -162,6 +183,11 @@ impl Verification {
             verification.expect(checkpoint)?;
         }
         Ok(verification)
+    }
+
+    /// Whether something is missing of which no event has said so yet.
+    pub fn waits(&self) -> bool {
+        self.gaps.first().is_some()
     }
 
     /// How many events of the log are verified.
@@ -216,7 +242,12 @@ impl Verification {
             return Err(Wrong { first, last, id, fault: Fault::Tree });
         }
         row.recorded_at.clone_into(&mut self.recorded_at);
-        self.note_erasures(row);
+        self.note_erasures(row).map_err(|TooMany| Wrong {
+            first: row.position,
+            last: row.position,
+            id: None,
+            fault: Fault::TooManyGaps,
+        })?;
         self.compare()
     }
 
@@ -235,7 +266,7 @@ impl Verification {
             confirmed: self.confirmed,
             without_personal: self.without_personal,
             erased: self.erased,
-            unannounced: self.erasures.difference(&self.announced).cloned().collect(),
+            unannounced: self.gaps.first(),
         })
     }
 
@@ -295,42 +326,18 @@ impl Verification {
         Ok(())
     }
 
-    fn note_erasures(&mut self, row: &Row<'_>) {
+    fn note_erasures(&mut self, row: &Row<'_>) -> Result<(), TooMany> {
         match (row.body, row.personal) {
             (None, _) => self.erased += 1,
             (Some(_), None) => self.without_personal += 1,
             (Some(_), Some(_)) => {}
         }
         if row.body.is_none() || row.personal.is_none() {
-            remember(&mut self.erasures, row.erasure.unwrap_or_default());
+            self.gaps.add(row.position, row.body.is_none(), row.erasure.unwrap_or_default())?;
         }
-        let announced = row.body.filter(|body| body.text.contains(r#""erasure""#));
-        if let Some(Erased { erasure, .. }) =
-            announced.and_then(|body| serde_json::from_str(body.text).ok()).filter(Erased::says_so)
-        {
-            remember(&mut self.announced, erasure);
+        if let Some(body) = row.body {
+            self.gaps.take_announced(body.text);
         }
-    }
-}
-
-/// Each erasure is a command or a day's: so many are never there, and memory stays bounded.
-const MAX_ERASURES: usize = 100_000;
-
-fn remember(erasures: &mut BTreeSet<String>, erasure: &str) {
-    if !erasures.contains(erasure) && erasures.len() < MAX_ERASURES {
-        erasures.insert(erasure.to_owned());
-    }
-}
-
-/// What the events say that announce an erasure.
-#[derive(Deserialize)]
-struct Erased<'a> {
-    kind: &'a str,
-    erasure: &'a str,
-}
-
-impl Erased<'_> {
-    fn says_so(&self) -> bool {
-        matches!(self.kind, "log_expired" | "person_erased")
+        Ok(())
     }
 }

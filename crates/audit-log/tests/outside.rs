@@ -84,7 +84,7 @@ fn python_verifies_our_exports_as_our_own_verifier_does() {
     log[2].erase("e-1");
     log.push(Stored::with_body(
         40,
-        r#"{"erasure":"e-1","kind":"person_erased","text":"a\"\\\u0001\n\u007fü€😀"}"#
+        r#"{"erasure":"e-1","kind":"person_erased","personal":["1"],"text":"a\"\\\u0001\n\u007fü€😀","whole":["2"]}"#
             .replace("\\u007f", "\u{7f}"),
     ));
     let checkpoint = files.write("checkpoint", note(&log[..30]));
@@ -111,6 +111,12 @@ fn python_verifies_our_exports_as_our_own_verifier_does() {
     let (theirs, ours) = both("rewritten", export(&rewritten, 0, &rewritten).as_bytes());
     assert!(theirs.unwrap_err().contains("not the events of the checkpoint"));
     assert_eq!(ours, (1, "events 0 to 29: changed: the checkpoint of 30 events has other events".to_owned()));
+
+    let mut emptied = log;
+    emptied[4].erase("e-1");
+    let (theirs, ours) = both("emptied", export(&emptied, 0, &emptied).as_bytes());
+    assert!(theirs.unwrap_err().contains("no event says what took it"));
+    assert!(ours.1.ends_with("by an erasure that no event here announces"), "{}", ours.1);
 
     let missing = example::verify(&[files.path("nothing"), checkpoint.clone(), key()]);
     assert_eq!((missing.0, example::verify(&[]).0), (2, 2));

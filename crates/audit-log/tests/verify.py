@@ -10,6 +10,7 @@ definitions, not as the program computes them.
     verify.py proof PROOF ENTRY-IN-HEX KEY
     verify.py consistency OLD-NOTE NEW-NOTE PROOF KEY    PROOF: a file, one hash in base64 a line
     verify.py tiles DIRECTORY KEY                        with DIRECTORY/checkpoint, DIRECTORY/tile/...
+    verify.py fetch URL CA LOGIN DIRECTORY               takes these from a server; LOGIN: a file, user:password
 
 Exit status: 0 it verifies, 1 something is wrong, 2 wrong usage.
 """
@@ -19,8 +20,10 @@ import hashlib
 import json
 import pathlib
 import re
+import ssl
 import struct
 import sys
+import urllib.request
 
 
 class Wrong(Exception):
@@ -235,6 +238,22 @@ def check_event(event, position, before):
     return leaf(bytes.fromhex(event["entry"])), event["recorded_at"]
 
 
+def check_erasures(events):
+    """Whatever is missing was taken by an erasure that a later event announces, by its position."""
+    announced = {"whole": {}, "personal": {}}
+    for event in reversed(events):
+        if event["body"] is None or event["personal"] is None:
+            part = "whole" if event["body"] is None else "personal"
+            spans = announced[part].get(event.get("erasure"), [])
+            covered = any(first <= event["position"] <= last for first, last in spans)
+            demand(covered, "event %d (%s): no event says what took it" % (event["position"], event["id"]))
+        body = event["body"]
+        if body and body["kind"] in ("log_expired", "person_erased"):
+            for part, of in announced.items():
+                spans = [[int(end) for end in span.split("-")] for span in body.get(part, [])]
+                of.setdefault(body["erasure"], []).extend((span[0], span[-1]) for span in spans)
+
+
 def check_export(path, note, key):
     origin, size, root = read_checkpoint(note, key)
     lines = pathlib.Path(path).read_text(encoding="utf-8").split("\n")
@@ -244,6 +263,7 @@ def check_export(path, note, key):
     demand(header["first"] == 0, "this verifier reads whole logs alone")
     demand(footer["events"] == len(events), "another number of events")
     leaves, before = [], ""
+    check_erasures(events)
     for position, event in enumerate(events):
         hashed, before = check_event(event, position, before)
         leaves.append(hashed)
@@ -301,6 +321,30 @@ def check_tiles(directory, key):
         hashes, level = [tree(hashes[at * 256 : at * 256 + 256]) for at in range(full)], level + 1
 
 
+def fetch(url, ca, login, directory):
+    context = ssl.create_default_context(cafile=ca)
+    login = pathlib.Path(login).read_bytes().strip()
+    headers = {"Authorization": "Basic " + base64.b64encode(login).decode()}
+
+    def take(path):
+        request = urllib.request.Request("%s/%s" % (url, path), headers=headers)
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            content = answer.read()
+        place = pathlib.Path(directory, path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        return content
+
+    count, level = int(take("checkpoint").split(b"\n")[1]), 0
+    while count:
+        for index in range((count + 255) // 256):
+            width = min(256, count - index * 256)
+            take(tile_path(level, index, width))
+            if level == 0:
+                take(tile_path("entries", index, width))
+        count, level = count // 256, level + 1
+
+
 def main(arguments):
     def note(path):
         return pathlib.Path(path).read_text(encoding="utf-8")
@@ -321,6 +365,8 @@ def main(arguments):
             demand(old_origin == new_origin, "two logs")
             lines = pathlib.Path(proof).read_text(encoding="utf-8").split()
             consistent(old, old_root, new, new_root, [unbase64(line) for line in lines])
+        case ["fetch", url, ca, login, directory]:
+            fetch(url, ca, login, directory)
         case ["tiles", directory, key]:
             check_tiles(directory, read_key(key))
         case _:

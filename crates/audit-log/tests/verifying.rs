@@ -169,25 +169,54 @@ fn a_verification_goes_on_from_a_checkpoint_kept_elsewhere() {
 }
 
 #[test]
-fn what_is_erased_leaves_the_log_verifying_and_must_name_its_erasure() {
+fn what_is_erased_leaves_the_log_verifying_and_an_event_must_say_so() {
     let mut log = rows(10);
-    let body = r#"{"erasure":"e-1","kind":"log_expired","outcome":"done"}"#;
+    let body = r#"{"erasure":"e-1","kind":"log_expired","outcome":"done","personal":["6"],"whole":["0-3"]}"#;
     log.push(Stored::with_body(10, body.to_owned()));
     let kept = checkpoint(&log);
     (0..4).for_each(|at| log[at].erase("e-1"));
-    log[6].erase_personal("e-2");
+    log[6].erase_personal("e-1");
     let verified = against(&log, &[kept]).unwrap();
     assert_eq!((verified.erased, verified.without_personal), (4, 1));
-    assert_eq!(verified.unannounced.into_iter().collect::<Vec<_>>(), ["e-2"]);
+    verified.all_announced().unwrap();
 
-    log[6].erasure = None;
-    assert_eq!(alone(&log).unwrap_err(), one(6, Fault::PartMissing));
+    // Another event, another part, another erasure: nobody says so.
+    let unsaid: [fn(&mut Vec<Stored>) -> u64; 4] = [
+        |log| {
+            log[5].erase_personal("e-1");
+            5
+        },
+        |log| {
+            log[6].erase("e-1");
+            6
+        },
+        |log| {
+            log[2].erasure = Some("e-2");
+            2
+        },
+        // What was said before it went says nothing.
+        |log| {
+            let mut late = Stored::new(11);
+            late.erase("e-1");
+            log.push(late);
+            11
+        },
+    ];
+    for change in unsaid {
+        let mut other = log.clone();
+        let at = change(&mut other);
+        let verified = alone(&other).unwrap();
+        assert_eq!(verified.unannounced, Some((at, at)));
+        assert_eq!(verified.all_announced().unwrap_err(), stretch(at, at, Fault::PartMissing));
+    }
+
     // An event that is erased whole is held by the tree alone.
     let mut other = log.clone();
-    other[6].erasure = Some("e-2");
     other[2].entry.0[0] ^= 1;
     alone(&other).unwrap();
     assert_eq!(beside(&other, &Tree::over(&rows(10)), 0).unwrap_err(), one(2, Fault::Tree));
+    log[6].erasure = None;
+    assert_eq!(alone(&log).unwrap_err(), one(6, Fault::PartMissing));
 }
 
 #[test]

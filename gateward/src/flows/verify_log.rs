@@ -71,8 +71,8 @@ impl Error {
     /// Says that something was found to be wrong, and not merely that nothing could be found out.
     pub fn is_a_finding(&self) -> bool {
         match self {
-            Self::Wrong(_)
-            | Self::StoredCheckpoint { .. }
+            Self::Wrong(wrong) => wrong.is_a_finding(),
+            Self::StoredCheckpoint { .. }
             | Self::AnotherLog { .. }
             | Self::Forked { .. }
             | Self::Tree(_)
@@ -95,7 +95,8 @@ pub struct Found {
 
 /// Verifies the log from its beginning, or from `since` on, against `kept` and all that the store says of itself.
 ///
-/// In constant memory; what is recorded meanwhile is left for the next time.
+/// In memory that does not grow with the log; what is recorded meanwhile is left for the next time, unless it says
+/// what was erased meanwhile.
 ///
 /// # Errors
 ///
@@ -111,7 +112,8 @@ pub async fn verify_log(
     for checkpoint in kept.iter().chain(since) {
         check_origin(&logs, checkpoint)?;
     }
-    let end = tree::edge(reader).await?;
+    let mut end = tree::edge(reader).await?;
+    let asked = end.size();
     let first = since.map_or(0, Checkpoint::size);
     let mut verification = begin(reader, since, &end).await?;
     for checkpoint in kept {
@@ -119,22 +121,11 @@ pub async fn verify_log(
     }
     let mut signed =
         Signed { keyring, after: i64::try_from(first).unwrap_or(i64::MAX), count: 0, waiting: Vec::new() };
-    loop {
-        let next = verification.size();
-        let page = evidence::page(reader, next, end.size()).await?;
-        if page.is_empty() {
-            break;
-        }
-        let until = page.last().map_or(next, |last| last.position + 1).min(next + evidence::PAGE);
-        signed.expect(reader, &mut verification, until).await?;
-        let nodes = nodes(reader, next, until).await?;
-        for evidence in &page {
-            verification.take_beside(&evidence.row(), |node| match nodes.get(&node.level) {
-                Some(nodes) => nodes.get(&node.index) == Some(&node.hash),
-                None => true,
-            })?;
-        }
-        progress(verification.size(), end.size());
+    take_events(reader, &mut verification, &mut signed, end.size(), &mut progress).await?;
+    if verification.waits() {
+        // What was erased meanwhile says so behind where the log ended.
+        end = tree::edge(reader).await?;
+        take_events(reader, &mut verification, &mut signed, end.size(), &mut progress).await?;
     }
     // What the store's own checkpoints and head say beyond the last event.
     signed.expect(reader, &mut verification, u64::MAX >> 1).await?;
@@ -147,7 +138,38 @@ pub async fn verify_log(
     if verified.edge != end {
         return Err(Error::Tree("the events are not those that the head of the log was made from"));
     }
+    // What went after it was looked for once more is left for the next time, with what says so.
+    if verified.unannounced.is_some_and(|(gap, _)| gap < asked) {
+        verified.all_announced()?;
+    }
     Ok(Found { first, verified, checkpoints: signed.count })
+}
+
+/// Takes the events up to before `end`, beside the tree and the checkpoints that are stored.
+async fn take_events(
+    reader: &Reader,
+    verification: &mut Verification,
+    signed: &mut Signed<'_>,
+    end: u64,
+    progress: &mut impl FnMut(u64, u64),
+) -> Result<(), Error> {
+    loop {
+        let next = verification.size();
+        let page = evidence::page(reader, next, end).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let until = page.last().map_or(next, |last| last.position + 1).min(next + evidence::PAGE);
+        signed.expect(reader, verification, until).await?;
+        let nodes = nodes(reader, next, until).await?;
+        for evidence in &page {
+            verification.take_beside(&evidence.row(), |node| match nodes.get(&node.level) {
+                Some(nodes) => nodes.get(&node.index) == Some(&node.hash),
+                None => true,
+            })?;
+        }
+        progress(verification.size(), end);
+    }
 }
 
 /// Begins at the first event, or behind what `since` covers.

@@ -20,6 +20,12 @@ async fn kept() -> (Installation, PathBuf) {
     std::fs::write(&file, checkpoint(&door)).unwrap();
     let (said, good) = verify(&door, &file);
     assert!(good && said.contains("all of them are bound"), "{said}");
+    take_guards_away(&door);
+    (door, file)
+}
+
+/// Takes away what guards the log against mistakes, as whoever owns the database can.
+pub fn take_guards_away(door: &Installation) {
     let open = match door.database() {
         StoreUnderTest::Sqlite(_) => {
             let triggers = door.database().rows("SELECT name FROM sqlite_schema WHERE type = 'trigger'");
@@ -30,16 +36,15 @@ async fn kept() -> (Installation, PathBuf) {
             .concat(),
     };
     door.database().execute(&open);
-    (door, file)
 }
 
-fn checkpoint(door: &Installation) -> String {
+pub fn checkpoint(door: &Installation) -> String {
     let (note, good) = door.command(&["audit", "checkpoint"]);
     assert!(good, "{note}");
     note
 }
 
-fn verify(door: &Installation, kept: &std::path::Path) -> (String, bool) {
+pub fn verify(door: &Installation, kept: &std::path::Path) -> (String, bool) {
     door.command(&["audit", "verify", "--checkpoint", kept.to_str().unwrap()])
 }
 
@@ -178,4 +183,64 @@ async fn what_came_after_a_checkpoint_is_verified_from_there() {
     opened.recorder.close_gap(door.now()).await.unwrap();
     let (said, good) = door.command(&["audit", "verify", "--since", file.to_str().unwrap()]);
     assert!(good && said.starts_with("good: 1 events"), "{said}");
+}
+
+/// Empties an event and says in the tables beside the log that the erasure `by` took it.
+fn emptied_by_hand(position: &str, by: &str) -> String {
+    format!(
+        "UPDATE event SET salt = NULL, body = NULL, personal_salt = NULL, personal = NULL WHERE position = \
+         {position}; INSERT INTO erased_whole (first_position, last_position, erasure) VALUES ({position}, {position}, '{by}')"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_emptied_by_hand_is_named_whatever_stands_beside_the_log() {
+    let named = "event 5 (ID): a part of it is missing, and no erasure is recorded for it";
+    for parts in [
+        "personal_salt = NULL, personal = NULL",
+        "salt = NULL, body = NULL, personal_salt = NULL, personal = NULL",
+    ] {
+        found(&format!("UPDATE event SET {parts} WHERE position = 5"), named).await;
+    }
+    let named = "event 5: a part of it is missing, and no erasure is recorded for it";
+    found(&emptied_by_hand("5", "00000000-0000-7000-8000-000000000000"), named).await;
+    found(
+        "UPDATE event SET personal_salt = NULL, personal = NULL WHERE position = 5; \
+         INSERT INTO erased_personal (first_position, last_position, erasure) VALUES (5, 5, 'mine')",
+        named,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_took_other_events_covers_none_that_was_emptied_by_hand() {
+    let (door, file) = kept().await;
+    let (said, good) = door.command(&["audit", "erase", "--person", "a@example.org"]);
+    assert!(good, "{said}");
+    let (said, good) = verify(&door, &file);
+    assert!(good && said.contains("everything but their place"), "{said}");
+    let export = door.path("export");
+    let (said, good) =
+        door.command(&["audit", "export", "--format", "ndjson", "--out", export.to_str().unwrap()]);
+    assert!(good, "{said}");
+    let key = door.command(&["audit", "key"]).0;
+    let of_export = |export: &std::path::Path| {
+        let [export, kept] = [export, &file].map(|path| path.to_str().unwrap());
+        door.command(&["audit", "verify", "--export", export, "--key", key.trim(), "--checkpoint", kept])
+    };
+    assert!(of_export(&export).1);
+
+    let taken = door.database().value("SELECT erasure FROM erased_whole LIMIT 1");
+    let whole =
+        door.database().value("SELECT min(position) FROM event WHERE position > 4 AND body IS NOT NULL");
+    door.database().execute(&emptied_by_hand(&whole, &taken));
+    let (said, good) = verify(&door, &file);
+    let named = format!("event {whole}: a part of it is missing, and no erasure is recorded for it");
+    assert!(!good && said.contains(&named), "{said}");
+    let export = door.path("export of what was emptied");
+    let (said, good) =
+        door.command(&["audit", "export", "--format", "ndjson", "--out", export.to_str().unwrap()]);
+    assert!(good, "{said}");
+    let (said, good) = of_export(&export);
+    assert!(!good && !said.contains("good"), "{said}");
 }

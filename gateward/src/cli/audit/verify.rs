@@ -85,6 +85,13 @@ impl Verify {
         let file = std::fs::File::open(export).with_context(|| export.display().to_string())?;
         match verify_export(file, &kept, &self.key) {
             Ok(exported) => {
+                if let Some((first, last)) = exported.verified.unannounced {
+                    bail!(
+                        "of the events {first} to {last} a part is missing, and no event in {} says what took it: export the \
+                         log up to its newest event, or verify the store",
+                        export.display()
+                    );
+                }
                 let signed = exported.checkpoint.as_ref().map(Checkpoint::size);
                 let largest = kept.iter().map(Checkpoint::size).chain(signed).max();
                 let found = Found { first: exported.first, verified: exported.verified, checkpoints: 0 };
