@@ -199,7 +199,8 @@ impl Store {
             StoreAddress::Sqlite(path) => {
                 sqlite::migrate(path)?;
                 let engine = sqlite::Engine::open(path, clock.clone());
-                let engine = writer::Engine::Sqlite(engine.map_err(|error| unreachable(error.to_string()))?);
+                let engine =
+                    writer::Engine::Sqlite(Box::new(engine.map_err(|error| unreachable(error.to_string()))?));
                 (Reader::of_sqlite(sqlite::Reader::new(path)), engine, clock)
             }
             StoreAddress::Postgres(url) => {

@@ -38,6 +38,32 @@ pub(super) enum Mismatch {
          store; `gateward audit verify` says what is wrong"
     )]
     Newest { newest: i64, next: i64 },
+    #[error(
+        "the log has {found} events and had {written} when this program wrote it last, or others: somebody put an older \
+         store in its place; nothing is written until this is started anew; `gateward audit verify` with a checkpoint \
+         that was kept elsewhere says what is missing"
+    )]
+    WentBack { found: u64, written: u64 },
+}
+
+/// The tree as this program wrote it last: others may have gone on from there, and nobody goes back.
+#[derive(Debug, Default)]
+pub(super) struct Written(Edge);
+
+impl Written {
+    /// Refuses a tree that is behind, or that has other events.
+    pub fn check(&self, tree: &Growing) -> Result<(), Mismatch> {
+        let (found, written) = (tree.edge.size(), self.0.size());
+        if found < written || found == written && tree.edge != self.0 {
+            return Err(Mismatch::WentBack { found, written });
+        }
+        Ok(())
+    }
+
+    /// Notes what was committed.
+    pub fn note(&mut self, tree: Growing) {
+        self.0 = tree.edge;
+    }
 }
 
 /// The tree while events are appended.

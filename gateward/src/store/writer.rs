@@ -276,7 +276,7 @@ impl<'a> Batch<'a> {
 
 /// Where batches are written to.
 pub(super) enum Engine {
-    Sqlite(sqlite::Engine),
+    Sqlite(Box<sqlite::Engine>),
     Postgres(Box<postgres::Engine>),
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::cluster::patience::eventually;
 use crate::log::Log as _;
 use crate::program::{DEMO_GROUP, GATEWARD, SMALL};
 use crate::support::{Installation, Pen};
@@ -81,7 +82,12 @@ fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made
         running_when_killed += 1;
         let acknowledged = acknowledged.into_inner().unwrap();
 
+        let left = log.length();
         let _server = installation.serve();
+        eventually("what the kill left is signed", Duration::from_secs(10), || {
+            let newest = &log.rows("SELECT coalesce(max(size), 0) FROM checkpoint")[0][0];
+            (newest.parse::<u64>().unwrap() >= left).then_some(())
+        });
         let listed: HashSet<String> = installation
             .run_json(&["login", "list"])
             .iter()
@@ -99,6 +105,7 @@ fn twenty_kills_under_load_lose_nothing_acknowledged_and_leave_nothing_half_made
     assert!(all.logins.len() > 40 && all.downloads.len() > 40, "there was hardly any load");
 
     log.check();
+    installation.run_json(&["audit", "verify"]);
     let deliveries = log.check_transactions();
     let unknown = deliveries.values().filter(|delivery| *delivery == "unknown").count();
     assert!(unknown >= running_when_killed, "downloads that a kill cut: {unknown}");

@@ -22,7 +22,7 @@ use crate::base::time::{from_stored, stored};
 use crate::store::event::Row;
 use crate::store::revocation::Revision;
 use crate::store::sql::Statement;
-use crate::store::tree::Growing;
+use crate::store::tree::{Growing, Written};
 use crate::store::writer::{Attempt, Batch, CommitError, Head, Proposal};
 
 /// What the writing session asks of the server. No statement timeout: one that struck during COMMIT
@@ -67,6 +67,7 @@ pub(in crate::store) struct Engine {
     clock: DatabaseClock,
     /// `None` after a failure: the next attempt opens it afresh.
     connection: Option<Connection>,
+    written: Written,
 }
 
 /// Why a batch was not written.
@@ -129,7 +130,7 @@ impl Engine {
     ///
     /// A file that the URL names.
     pub fn new(url: &PostgresUrl, clock: DatabaseClock) -> Result<Self, ConnectError> {
-        Ok(Self { server: Server::new(url, SETTINGS)?, clock, connection: None })
+        Ok(Self { server: Server::new(url, SETTINGS)?, clock, connection: None, written: Written::default() })
     }
 
     /// Tries to write `batch`: twice, if the connection turns out to have died since its last use.
@@ -160,14 +161,16 @@ impl Engine {
         let before_commit = prepare(&mut connection, &self.clock, batch);
         let before_commit = timeout(left(batch).min(PATIENCE), before_commit).await;
         let prepared = before_commit.unwrap_or_else(|_| Err(silent()))?;
+        self.written.check(&prepared.tree).map_err(|error| Trouble::Failed(error.to_string()))?;
         // A crash before COMMIT arrives leaves nothing of the batch; after it, all of it. Nobody has
         // been told anything yet.
         // Whoever waits waits also while it is looked for what a silent COMMIT left.
         let for_commit = left(batch).saturating_sub(PATIENCE).max(COMMITTED_WITHIN);
-        let answers = timeout(for_commit, commit(&mut connection, prepared))
+        let (answers, tree) = timeout(for_commit, commit(&mut connection, prepared))
             .await
             .unwrap_or_else(|_| Err(Trouble::Unknown("COMMIT has not answered".into())))?;
         self.connection = Some(connection);
+        self.written.note(tree);
         Ok(answers)
     }
 
@@ -380,11 +383,11 @@ async fn in_order<T>(requests: impl Iterator<Item = impl Future<Output = T>>) ->
     answers
 }
 
-/// Appends the events and commits; returns what each proposal is answered.
+/// Appends the events and commits; returns what each proposal is answered, and the tree as it is then.
 async fn commit(
     connection: &mut Connection,
     prepared: Prepared<'_>,
-) -> Result<Vec<Result<(), CommitError>>, Trouble> {
+) -> Result<(Vec<Result<(), CommitError>>, Growing), Trouble> {
     let Prepared { answers, head, mut tree, recorded_at, accepted } = prepared;
     let events = accepted.iter().flat_map(|proposal| &proposal.events);
     let rows: Vec<Row<'_>> = events
@@ -403,5 +406,5 @@ async fn commit(
         None => Trouble::Unknown(described(&error)),
     })?;
     committed.map_err(Trouble::Unknown)?;
-    Ok(answers)
+    Ok((answers, tree))
 }

@@ -11,7 +11,7 @@ use crate::base::time::{Clock, from_stored, stored};
 use crate::store::event::Row;
 use crate::store::revocation::Revision;
 use crate::store::sql::{Statement, Value};
-use crate::store::tree::{Growing, Mismatch};
+use crate::store::tree::{Growing, Mismatch, Written};
 use crate::store::writer::{Attempt, Batch, ClockBehindLog, CommitError, Head};
 
 /// The writing side of one SQLite file.
@@ -20,7 +20,31 @@ pub(in crate::store) struct Engine {
     path: PathBuf,
     clock: Clock,
     /// `None` after a failure: the next attempt opens it afresh.
-    connection: Option<Connection>,
+    open: Option<Open>,
+    written: Written,
+}
+
+/// A connection, and the file that it has, whatever stands at its path by now.
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    file: Option<FileId>,
+}
+
+impl Open {
+    fn at(path: &Path) -> rusqlite::Result<Self> {
+        // Asked first: a file that is exchanged meanwhile is found to be another one, and opened anew.
+        let file = file_at(path);
+        Ok(Self { connection: open(path)?, file })
+    }
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+fn file_at(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Why a batch could not be written at all.
@@ -43,14 +67,14 @@ impl Engine {
     ///
     /// What SQLite says.
     pub fn open(path: &Path, clock: Clock) -> rusqlite::Result<Self> {
-        Ok(Self { path: path.to_owned(), clock, connection: Some(open(path)?) })
+        Ok(Self { path: path.to_owned(), clock, open: Some(Open::at(path)?), written: Written::default() })
     }
 
     /// Tries once to write `batch`.
     pub fn attempt(&mut self, batch: Batch<'_>) -> Attempt {
         let attempt = self.try_write(batch);
         if matches!(attempt, Attempt::Failed(_) | Attempt::Refused(_) | Attempt::Unknown(_)) {
-            self.connection = None;
+            self.open = None;
         }
         attempt
     }
@@ -60,8 +84,8 @@ impl Engine {
             Ok(now) => now,
             Err(stepped) => return Attempt::Failed(stepped.to_string()),
         };
-        let connection = match self.connected() {
-            Ok(connection) => connection,
+        let Open { connection, file } = match connected(&self.path, &mut self.open) {
+            Ok(open) => open,
             Err(error) => return Attempt::Failed(error.to_string()),
         };
         let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
@@ -70,8 +94,8 @@ impl Engine {
             Err(error) => return Attempt::Failed(error.to_string()),
         };
         // Dropping the transaction rolls it back; nothing is on the disk then.
-        let answers = match write_all(&transaction, batch, now) {
-            Ok(answers) => answers,
+        let (answers, tree) = match write_all(&transaction, &self.written, batch, now) {
+            Ok(written) => written,
             Err(Trouble::Sql(error)) if is_refusal(&error) => return Attempt::Refused(error.to_string()),
             Err(Trouble::Sql(error)) => return Attempt::Failed(error.to_string()),
             Err(Trouble::Clock(behind)) => return Attempt::Failed(behind.to_string()),
@@ -79,18 +103,15 @@ impl Engine {
         };
         // A crash before this line leaves nothing of the batch; after it, all of it. Nobody has been
         // told anything yet.
-        match transaction.commit() {
-            Ok(()) => Attempt::Done(answers),
-            Err(error) => Attempt::Unknown(error.to_string()),
+        if let Err(error) = transaction.commit() {
+            return Attempt::Unknown(error.to_string());
         }
-    }
-
-    fn connected(&mut self) -> rusqlite::Result<&mut Connection> {
-        let fresh = match self.connection.take() {
-            Some(connection) => connection,
-            None => open(&self.path)?,
-        };
-        Ok(self.connection.insert(fresh))
+        // What is committed to a file that nobody finds any more is lost: it is looked for in the one that is there.
+        if file_at(&self.path) != *file {
+            return Attempt::Unknown("somebody put another file in the place of the store's".into());
+        }
+        self.written.note(tree);
+        Attempt::Done(answers)
     }
 
     /// Tells which of the events `ids` a failed COMMIT left, on a new connection.
@@ -99,8 +120,8 @@ impl Engine {
     ///
     /// What SQLite says; it is not known then.
     pub fn find_out(&mut self, ids: &[Option<EventId>]) -> Result<Vec<bool>, String> {
-        let found = self.connected().and_then(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found = connected(&self.path, &mut self.open).and_then(|open| {
+            let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
                 found.push(match id {
@@ -117,10 +138,18 @@ impl Engine {
             Ok(found)
         });
         found.map_err(|error| {
-            self.connection = None;
+            self.open = None;
             error.to_string()
         })
     }
+}
+
+fn connected<'a>(path: &Path, kept: &'a mut Option<Open>) -> rusqlite::Result<&'a mut Open> {
+    let open = match kept.take() {
+        Some(open) => open,
+        None => Open::at(path)?,
+    };
+    Ok(kept.insert(open))
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
@@ -198,12 +227,15 @@ fn revision(connection: &Connection) -> rusqlite::Result<Revision> {
     connection.prepare_cached("SELECT counter FROM revocation")?.query_row([], |row| row.get(0).map(Revision))
 }
 
+/// Writes what of `batch` can be; returns what each proposal is answered, and the tree as it is then.
 fn write_all(
     connection: &Connection,
+    written: &Written,
     batch: Batch<'_>,
     now: Timestamp,
-) -> Result<Vec<Result<(), CommitError>>, Trouble> {
+) -> Result<(Vec<Result<(), CommitError>>, Growing), Trouble> {
     let (head, mut tree) = end(connection)?;
+    written.check(&tree).map_err(Trouble::Tree)?;
     let recorded_at = stored(head.next_time(now).map_err(Trouble::Clock)?);
     let mut position = head.next_position;
     let mut revision = revision(connection)?;
@@ -233,7 +265,7 @@ fn write_all(
     if position > head.next_position {
         move_head(connection, position, &recorded_at, &mut tree)?;
     }
-    Ok(answers)
+    Ok((answers, tree))
 }
 
 /// Applies all of `statements`, or none and returns `false`.
