@@ -96,6 +96,36 @@ async fn a_store_that_is_behind_its_anchor_serves_nothing_until_a_new_log_says_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_command_signs_for_a_store_that_is_behind_its_anchor() {
+    let mut door = anchored(&["anchor", "missing"]).await;
+    std::fs::remove_file(door.path("missing")).unwrap();
+    let older = door.database().keep();
+    record(&door, 2).await;
+    wait_for(&door, "anchor", events(&door));
+    door.stop().await;
+    door.database().put_back(&older);
+    let signed = |door: &Installation| door.database().value("SELECT count(*) FROM checkpoint");
+    let (before, id) = (signed(&door), door.database().value("SELECT min(id) FROM event"));
+    for command in
+        [&["audit", "checkpoint"][..], &["audit", "prove", &id], &["audit", "export", "--format", "ndjson"]]
+    {
+        let done = door.run(command);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.contains("nothing is signed") && said.contains("gateward audit recover"), "{said}");
+        assert!(said.contains("missing: there is no file"), "{said}");
+        assert!(done.stdout.is_empty(), "{command:?}");
+    }
+    assert_eq!(signed(&door), before);
+    // A place that says nothing keeps nobody from signing.
+    std::fs::write(door.path("anchor"), "").unwrap();
+    for command in [&["audit", "checkpoint"][..], &["audit", "prove", &id]] {
+        assert!(door.run(command).status.success(), "{command:?}");
+    }
+    assert_ne!(signed(&door), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_put_back_under_the_running_server_shuts_the_door_before_anything_else_is_signed() {
     let mut door = anchored(&["anchor"]).await;
     wait_for(&door, "anchor", 1);

@@ -9,6 +9,7 @@ use crate::cli::access::{Access, block_on};
 use crate::cli::{Context, YES, no};
 use crate::flows::anchor;
 use crate::server::anchors::{self, Ahead, Place};
+use crate::server::boot;
 use crate::store::{log, tree};
 
 /// Lists how far each anchor is; 1 where one cannot be read, or has seen what the store has not.
@@ -71,6 +72,18 @@ pub(super) fn recover(context: &Context, out: &mut impl Write) -> anyhow::Result
         return Ok(no());
     }
     Ok(YES)
+}
+
+/// Compares the store with every anchor before anything is signed by hand, as a server does at its start; `false` where it is
+/// behind one, and the reason is said.
+pub(super) fn may_sign(access: &Access) -> anyhow::Result<bool> {
+    let compared = block_on(anchors::compare(&places(access), &access.door))??;
+    for (anchor, trouble) in compared.unread {
+        eprintln!("gateward: {anchor}: {trouble}; whether the store is behind what it has seen is not known");
+    }
+    let Some(Ahead { anchor, behind, .. }) = compared.ahead else { return Ok(true) };
+    eprintln!("gateward: nothing is signed: {}", boot::Error::Behind { anchor, behind });
+    Ok(false)
 }
 
 fn places(access: &Access) -> Vec<Place> {

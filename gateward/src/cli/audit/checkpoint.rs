@@ -6,14 +6,18 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::anchors;
 use crate::cli::access::block_on;
-use crate::cli::{Context, Format, YES};
+use crate::cli::{Context, Format, YES, no};
 use crate::flows::checkpoint;
 use crate::server::system;
 
 /// Prints the newest checkpoint, signed now if the log has grown.
 pub(super) fn checkpoint(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let access = context.access_to_change()?;
+    if !anchors::may_sign(&access)? {
+        return Ok(no());
+    }
     let Some(signed) = block_on(checkpoint::sign(&access.door, access.now))?? else {
         bail!("nothing was ever recorded: there is nothing to sign");
     };

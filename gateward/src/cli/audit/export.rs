@@ -11,11 +11,12 @@ use audit_log::ExportWriter;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::anchors;
 use super::reading::{self, ReadFrom, Reading};
 use super::report::in_a_cell;
 use super::{as_json, instant};
 use crate::cli::access::block_on;
-use crate::cli::{AskedFormat, Context, YES};
+use crate::cli::{AskedFormat, Context, YES, no};
 use crate::flows::audit::{Observer, resources};
 use crate::flows::export_log::{self, Bound};
 use crate::flows::record::LogReading;
@@ -77,6 +78,9 @@ impl Export {
 
     /// Writes the events as they are stored, with what binds them.
     fn with_proof(&self, reading: &Reading, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        if !anchors::may_sign(reading.access())? {
+            return Ok(no());
+        }
         let reader = reading.reader();
         let at = |time: Timestamp| block_on(event::first_at(reader, time));
         let end = match self.until {

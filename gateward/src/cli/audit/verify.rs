@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use audit_log::{Checkpoint, LogProof, Plan, VerifierKey, verify_export};
 use serde_json::json;
 
+use super::anchors;
 use super::reading::{ReadFrom, Reading};
 use crate::cli::access::{Access, block_on};
 use crate::cli::{Context, Format, YES, no};
@@ -193,6 +194,9 @@ fn good(
 pub(super) fn prove(id: &str, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let reading = Reading::open(context, &ReadFrom::default(), LogReading::Prove, id)?;
     let access = reading.access();
+    if !anchors::may_sign(access)? {
+        return Ok(no());
+    }
     let reader = &access.door.store.reader;
     let found = block_on(evidence::entry(reader, id))??;
     reading.record(usize::from(found.is_some()))?;
