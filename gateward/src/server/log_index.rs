@@ -1,10 +1,10 @@
 //! Keeps the index of the log. Searches index themselves what is missing; this is so that it never is much.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::gate::Opened;
-use crate::flows::audit::index_next;
+use crate::flows::audit::{INDEX_PAGE, index_next};
 
 /// How often it is looked whether others appended to the log.
 const EVERY: Duration = Duration::from_secs(5);
@@ -15,11 +15,16 @@ const GATHERED: Duration = Duration::from_millis(250);
 /// How long the door has the store to itself between two pages of many.
 const BETWEEN: Duration = Duration::from_millis(2);
 
+/// How many times longer the index rests than a page took while more comes than it could ever take: it is behind in any
+/// case then, and the door has the machine.
+const STANDS_BACK: u32 = 8;
+
 /// Runs for ever.
 pub async fn keep(opened: Arc<Opened>) {
     let mut grown = opened.door.store.writer.grown();
     let mut troubled = false;
     loop {
+        let (before, begun) = (*grown.borrow_and_update(), Instant::now());
         let indexed = index_next(&opened.door, &opened.observer).await;
         if let Err(error) = &indexed
             && !troubled
@@ -30,7 +35,8 @@ pub async fn keep(opened: Arc<Opened>) {
         }
         troubled = indexed.is_err();
         if let Ok(true) = indexed {
-            tokio::time::sleep(BETWEEN).await;
+            let outrun = *grown.borrow() - before > u64::from(INDEX_PAGE);
+            tokio::time::sleep(if outrun { begun.elapsed() * STANDS_BACK } else { BETWEEN }).await;
             continue;
         }
         if !troubled {

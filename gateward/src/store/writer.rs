@@ -306,8 +306,8 @@ pub struct Writer(Arc<Handle>);
 struct Handle {
     /// `None` once nothing more is handed in.
     queue: Option<mpsc::Sender<Submission>>,
-    /// Moves when events of this process were committed.
-    grown: watch::Sender<()>,
+    /// About how many events this process has appended; told when they were committed.
+    grown: watch::Sender<u64>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -346,7 +346,7 @@ impl Writer {
     /// What the operating system says: no thread.
     pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let grown = watch::Sender::new(());
+        let grown = watch::Sender::new(0);
         // Its own runtime: connections are driven and batches written whatever the others do.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("writer".into()).spawn({
@@ -356,8 +356,9 @@ impl Writer {
         Ok(Self(Arc::new(Handle { queue: Some(sender), grown, thread: Some(thread) })))
     }
 
-    /// Tells whoever works behind the log that this process appended to it. What others append, they look for themselves.
-    pub fn grown(&self) -> watch::Receiver<()> {
+    /// Tells whoever works behind the log about how many events this process has appended to it. What others append, they look for
+    /// themselves.
+    pub fn grown(&self) -> watch::Receiver<u64> {
         self.0.grown.subscribe()
     }
 
@@ -382,7 +383,7 @@ impl Writer {
 
 struct WritingThread {
     engine: Engine,
-    grown: watch::Sender<()>,
+    grown: watch::Sender<u64>,
 }
 
 impl WritingThread {
@@ -393,10 +394,10 @@ impl WritingThread {
             // Whoever waited while another batch failed has waited enough.
             let batch = dismiss_impatient(batch);
             if !batch.is_empty() {
-                let appends = batch.iter().any(|submission| !submission.proposal.events.is_empty());
+                let events: usize = batch.iter().map(|submission| submission.proposal.events.len()).sum();
                 self.write(batch, &mut queue).await;
-                if appends {
-                    self.grown.send_replace(());
+                if events > 0 {
+                    self.grown.send_modify(|grown| *grown += events as u64);
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::store::event::{self, Recorded};
 use crate::store::{self, Change, CommitError, Failed};
 
 /// How many events are indexed with one commit at most: the door waits some hundredths of a second for it.
-const PAGE: u32 = 256;
+pub const PAGE: u32 = 256;
 
 /// Indexes the next events; returns whether there may be more.
 ///
