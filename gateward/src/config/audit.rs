@@ -83,6 +83,7 @@ impl Audit {
         if let Some(syslog) = &self.syslog {
             syslog.check(own_tls)?;
         }
+        self.anchor.iter().try_for_each(Anchor::check)?;
         for (at, feed) in self.feed.iter().enumerate() {
             feed.check()?;
             if self.feed[..at].iter().any(|other| other.to == feed.to) {

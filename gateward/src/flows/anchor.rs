@@ -5,11 +5,15 @@
 
 use audit_log::{Checkpoint, Edge, Hash, Plan};
 use jiff::Timestamp;
+use serde_json::json;
+use syslog::{Message, Priority};
 
+use super::audit::Observer;
 use super::checkpoint::{self, fresh_origin};
 use super::door::Door;
 use super::keyring::Keyring;
 use super::record::{Happened, What};
+use crate::store::checkpoint::StoredCheckpoint;
 use crate::store::log::{self, Begin, Log, OldHead};
 use crate::store::{self, Change, CommitError, Failed, Reader, tree};
 
@@ -52,6 +56,18 @@ pub enum Behind {
         /// How many it had.
         size: u64,
     },
+}
+
+/// Writes a checkpoint as a message of syslog (RFC 5424): JSON, because receivers write one line a message, and a note has more.
+pub fn message(signed: &StoredCheckpoint, observer: &Observer) -> Vec<u8> {
+    let message = Message {
+        timestamp: Some(signed.signed_at),
+        hostname: Some(observer.name().into()),
+        app_name: Some("gateward".into()),
+        kind: Some("CHECKPOINT".into()),
+        ..Message::new(Priority::AUDIT, json!({ "checkpoint": signed.note }).to_string().into_bytes())
+    };
+    message.to_bytes()
 }
 
 /// Finds the newest checkpoints that our key signed in `text`, which holds notes with an empty line between any two: of

@@ -217,7 +217,7 @@ async fn open(
 ) -> Result<Helpers, Error> {
     let mut said = String::new();
     // Made once: what does not answer is asked once, however often the rest is tried.
-    let anchors: Arc<[Place]> = config.audit.anchor.iter().cloned().map(Place::new).collect();
+    let anchors: Arc<[Place]> = Place::all(&config).into();
     loop {
         let error = match try_open(&config, &anchors, (&clock, &random), &running).await {
             Ok((opened, helpers)) => {

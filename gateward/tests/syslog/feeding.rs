@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
@@ -65,15 +66,20 @@ impl Target {
 
     /// A site whose events go there, and which is known there by the certificate of `name`.
     fn fed_by(&self, authority: Authority, name: &str) -> Site {
+        let feed = format!("[audit]\nfeed = [{}]\n", self.named_to(&authority, name));
+        Site::with(authority, &feed)
+    }
+
+    /// The table that names it to somebody who shows a certificate of `name`.
+    fn named_to(&self, authority: &Authority, name: &str) -> String {
         let (certificate, key) = authority.issue(params(name)).files(self.folder.path());
-        let feed = format!(
-            "[[audit.feed]]\nto = \"syslog+tls://localhost:{}\"\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+        format!(
+            "{{ to = \"syslog+tls://localhost:{}\", ca = \"{}\", certificate = \"{}\", key = \"{}\" }}",
             self.port,
             self.file("ca.pem").display(),
             certificate.display(),
             key.display()
-        );
-        Site::with(authority, &feed)
+        )
     }
 }
 
@@ -103,6 +109,36 @@ fn rsyslog_has_every_event_byte_for_byte_though_it_is_killed_and_restarted_meanw
         assert_eq!(stored.len(), expected.len());
         assert!(stored == expected, "{driver}: another order, or other bytes");
     }
+}
+
+#[test]
+fn checkpoints_that_rsyslog_wrote_down_are_good_for_verifying_the_log() {
+    let authority = Authority::new("Node CA");
+    let target = Target::new(&authority, "ossl");
+    let rsyslog = target.start();
+    let anchor = format!("[audit]\nanchor = {}\ncheckpoint = \"1s\"\n", target.named_to(&authority, "lab"));
+    let site = Site::with(authority, &anchor);
+    until("the first is stored", &site, || target.stored().len() == 1);
+    happen(&site.server.config(), 10);
+    until("the second is stored", &site, || target.stored().len() > 1);
+    rsyslog.stop();
+    // The line of docs/audit.md.
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/audit.md")).unwrap();
+    let line = guide.lines().find(|line| line.contains("xargs -d")).unwrap().trim();
+    let line = line.replace("FILE", "stored");
+    let ran = Command::new("sh").arg("-c").arg(line).current_dir(target.folder.path()).status().unwrap();
+    assert!(ran.success());
+    let kept = target.file("kept");
+    let notes = std::fs::read_to_string(&kept).unwrap();
+    assert_eq!(notes.matches("gateward/").count(), 2 * target.stored().len(), "{notes}");
+    let kept = kept.to_str().unwrap();
+    let verified = site.server.command(&["audit", "verify", "--checkpoint", kept]);
+    verified.good();
+    // Of another log it is not.
+    std::fs::write(target.file("kept"), notes.replace("gateward/", "gatewart/")).unwrap();
+    assert_ne!(site.server.command(&["audit", "verify", "--checkpoint", kept]).status, 0);
+    let listed = site.server.json(&["audit", "anchors"]);
+    assert!(listed[0]["anchor"].as_str().unwrap().starts_with("syslog+tls://localhost:"), "{listed:?}");
 }
 
 #[test]

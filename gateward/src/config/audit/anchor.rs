@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::Witness;
+use super::{Feed, Target, Witness};
 
 /// A place outside the store that gets each checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Anchor {
     File(PathBuf),
     /// Another installation, which cosigns each checkpoint.
     Witness(Box<Witness>),
+    /// A receiver of syslog, which is sent each checkpoint and says nothing.
+    Syslog(Box<Feed>),
 }
 
 impl Anchor {
@@ -23,6 +25,14 @@ impl Anchor {
         match self {
             Self::File(path) => *path = folder.join(&*path),
             Self::Witness(witness) => witness.anchor(folder),
+            Self::Syslog(receiver) => receiver.anchor(folder),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Syslog(receiver) => receiver.check(),
+            Self::File(_) | Self::Witness(_) => Ok(()),
         }
     }
 }
@@ -32,6 +42,7 @@ impl fmt::Display for Anchor {
         match self {
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Witness(witness) => write!(f, "witness:{}", witness.url),
+            Self::Syslog(receiver) => receiver.to.fmt(f),
         }
     }
 }
@@ -52,7 +63,7 @@ pub(super) fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Anch
         }
 
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Anchor>, A::Error> {
-            Witness::deserialize(MapAccessDeserializer::new(map)).map(|witness| vec![witness.into()])
+            of_table(map).map(|anchor| vec![anchor])
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Anchor>, A::Error> {
@@ -70,13 +81,43 @@ pub(super) fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Anch
     from.deserialize_any(OneOrMore)
 }
 
-impl TryFrom<&str> for Anchor {
-    type Error = &'static str;
+const FORMS: &str =
+    "file:PATH (as in file:/mnt/auditor/checkpoints), syslog+tls://HOST:PORT or syslog+udp://HOST:PORT";
 
-    fn try_from(text: &str) -> Result<Self, &'static str> {
+/// Reads a table: with `to` a receiver of syslog, else a witness.
+fn of_table<'de, A: MapAccess<'de>>(map: A) -> Result<Anchor, A::Error> {
+    let table = serde_json::Map::<String, serde_json::Value>::deserialize(MapAccessDeserializer::new(map))?;
+    let is_syslog = table.contains_key("to");
+    let table = serde_json::Value::Object(table);
+    if is_syslog {
+        Feed::deserialize(table).map_err(de::Error::custom)?.try_into().map_err(de::Error::custom)
+    } else {
+        Witness::deserialize(table).map(Into::into).map_err(de::Error::custom)
+    }
+}
+
+impl TryFrom<Feed> for Anchor {
+    type Error = String;
+
+    fn try_from(receiver: Feed) -> Result<Self, String> {
+        match receiver.to {
+            Target::SyslogTls { .. } | Target::SyslogUdp { .. } => Ok(Self::Syslog(Box::new(receiver))),
+            Target::Fhir { .. } => Err(format!("{} takes no checkpoints: an anchor is {FORMS}", receiver.to)),
+        }
+    }
+}
+
+impl TryFrom<&str> for Anchor {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        if text.starts_with("syslog+") {
+            let to = Target::try_from(text)?;
+            return Feed { to, ca: None, certificate: None, key: None }.try_into();
+        }
         match text.strip_prefix("file:").filter(|path| !path.is_empty() && !path.starts_with("//")) {
             Some(path) => Ok(Self::File(path.into())),
-            None => Err("an anchor is file:PATH, as in file:/mnt/auditor/checkpoints"),
+            None => Err(format!("an anchor is {FORMS}")),
         }
     }
 }
@@ -95,7 +136,7 @@ impl<'de> Deserialize<'de> for Anchor {
             type Value = Anchor;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("file:PATH, or a table with witness, key and ca")
+                write!(f, "{FORMS}, or a table with witness, key and ca, or with to, ca, certificate and key")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Anchor, E> {
@@ -103,7 +144,7 @@ impl<'de> Deserialize<'de> for Anchor {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Anchor, A::Error> {
-                Witness::deserialize(MapAccessDeserializer::new(map)).map(Into::into)
+                of_table(map)
             }
         }
 

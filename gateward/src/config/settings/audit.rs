@@ -47,10 +47,21 @@ fn place(anchor: &Anchor) -> Value {
         Anchor::Witness(witness) => {
             let Witness { url, key, ca } = &**witness;
             let ca = ca.as_ref().map(|ca| ("ca", ca.display().to_string()));
-            let parts = [("witness", url.clone()), ("key", key.to_string())].into_iter().chain(ca);
-            Value::Table(parts.map(|(name, value)| (name.to_owned(), value.into())).collect())
+            table([("witness", url.clone()), ("key", key.to_string())].into_iter().chain(ca))
+        }
+        Anchor::Syslog(receiver) => {
+            let Feed { to, ca, certificate, key } = &**receiver;
+            let files = [("ca", ca), ("certificate", certificate), ("key", key)];
+            let files = files
+                .into_iter()
+                .filter_map(|(name, path)| Some((name, path.as_ref()?.display().to_string())));
+            table([("to", to.to_string())].into_iter().chain(files))
         }
     }
+}
+
+fn table<'a>(parts: impl Iterator<Item = (&'a str, String)>) -> Value {
+    Value::Table(parts.map(|(name, value)| (name.to_owned(), value.into())).collect())
 }
 
 fn list_feed(Feed { to, ca, certificate, key }: &Feed, list: &mut Below<'_>) {

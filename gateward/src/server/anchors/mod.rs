@@ -136,7 +136,8 @@ async fn turn(opened: &Opened, place: &Place) -> Result<(), NotKept> {
         return Err(NotKept::Behind(behind));
     }
     let Some(newest) = newest else { return Ok(()) };
-    let has = seen.iter().filter(|kept| kept.origin() == newest.origin).map(Checkpoint::size).max();
+    let told = seen.iter().filter(|kept| kept.origin() == newest.origin).map(Checkpoint::size).max();
+    let has = if place.tells() { told } else { Some(place.standing().has) };
     place.has(has.unwrap_or(0));
     if !place.is_done_with(newest.size) || has.is_none_or(|has| has < newest.size.unsigned_abs()) {
         place.keep(door, &newest, has.unwrap_or(0)).await?;

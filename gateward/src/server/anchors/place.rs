@@ -8,9 +8,12 @@ use audit_log::Checkpoint;
 use tokio::sync::oneshot;
 
 use super::{file, witness};
-use crate::config::Anchor;
+use crate::config::{Anchor, Config};
 use crate::flows::anchor;
+use crate::flows::audit::Observer;
 use crate::flows::door::Door;
+use crate::server::tls::{Strictness, strictness};
+use crate::server::{feed, system};
 use crate::store::checkpoint::StoredCheckpoint;
 use crate::store::{self, log};
 
@@ -29,6 +32,9 @@ pub enum Trouble {
     /// What a witness says, or why it says nothing.
     #[error(transparent)]
     Witness(#[from] witness::Error),
+    /// Why a receiver of syslog is not sent anything.
+    #[error("{0}")]
+    Syslog(String),
     /// Here nothing can be read.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -51,6 +57,8 @@ pub struct Standing {
 #[derive(Debug)]
 pub struct Place {
     anchor: Anchor,
+    observer: Observer,
+    strictness: Strictness,
     patience: Duration,
     /// What it was asked and has not answered yet: nobody asks it more meanwhile.
     asked: tokio::sync::Mutex<Option<oneshot::Receiver<Answer>>>,
@@ -60,9 +68,16 @@ pub struct Place {
 type Answer = Result<String, file::Error>;
 
 impl Place {
-    /// Takes a place from the configuration; nobody asks it yet.
-    pub fn new(anchor: Anchor) -> Self {
-        Self { anchor, patience: PATIENCE, asked: tokio::sync::Mutex::default(), standing: Mutex::default() }
+    /// Takes all places from the configuration; nobody asks them yet.
+    pub fn all(config: &Config) -> Vec<Self> {
+        let place =
+            |anchor: &Anchor| Self::new(anchor.clone(), system::observer(config), strictness(config.mode));
+        config.audit.anchor.iter().map(place).collect()
+    }
+
+    fn new(anchor: Anchor, observer: Observer, strictness: Strictness) -> Self {
+        let (asked, standing) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self { anchor, observer, strictness, patience: PATIENCE, asked, standing }
     }
 
     /// As the configuration names it.
@@ -70,7 +85,7 @@ impl Place {
         &self.anchor
     }
 
-    /// Returns the newest checkpoints of ours that it has, of each log.
+    /// Returns the newest checkpoints of ours that it has, of each log; none of a receiver of syslog, which tells nobody.
     ///
     /// # Errors
     ///
@@ -85,6 +100,7 @@ impl Place {
                 Some(log) => witness::last(witness, &log.origin).await?.unwrap_or_default(),
                 None => String::new(),
             },
+            Anchor::Syslog(_) => String::new(),
         };
         Ok(anchor::newest(&text, &door.keyring))
     }
@@ -105,12 +121,25 @@ impl Place {
                 self.standing().cosigned = Some((newest.size, lines));
                 Ok(())
             }
+            Anchor::Syslog(receiver) => {
+                let message = anchor::message(newest, &self.observer);
+                let sent = feed::send_one(receiver, self.strictness, &message).await;
+                sent.map_err(|error| Trouble::Syslog(error.to_string()))
+            }
         }
+    }
+
+    /// Whether it tells what it has.
+    pub fn tells(&self) -> bool {
+        !matches!(self.anchor, Anchor::Syslog(_))
     }
 
     /// Whether there is nothing more to have of it for the checkpoint of `size`: a witness's lines are known since the start.
     pub fn is_done_with(&self, size: i64) -> bool {
-        matches!(self.anchor, Anchor::File(_)) || self.cosigned(size).is_some()
+        match self.anchor {
+            Anchor::File(_) | Anchor::Syslog(_) => true,
+            Anchor::Witness(_) => self.cosigned(size).is_some(),
+        }
     }
 
     /// The lines under the checkpoint of `size`, of a witness that has cosigned it.
@@ -181,7 +210,8 @@ mod tests {
     #[tokio::test]
     async fn a_place_that_does_not_answer_is_asked_once_and_again_when_it_did() {
         static ASKED: AtomicU32 = AtomicU32::new(0);
-        let place = Place::new(Anchor::File("/nowhere".into()));
+        let anchor = Anchor::File("/nowhere".into());
+        let place = Place::new(anchor, Observer::new("here".to_owned()), Strictness::Production);
         let place = Place { patience: Duration::from_millis(50), ..place };
         let (release, waits) = std::sync::mpsc::channel::<()>();
         let hang = move || {

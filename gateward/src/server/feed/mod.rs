@@ -7,6 +7,7 @@ mod batch;
 mod datagrams;
 mod page;
 mod post;
+mod single;
 mod stream;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use self::page::Page;
+pub(super) use self::single::send_one;
 use super::gate::Opened;
 use super::tls::{Strictness, strictness};
 use super::{outwards, system, tls, trust};
@@ -38,7 +40,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 
 /// Why a place does not get what it should: the operator's, or it passes.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     /// Nothing can be read or noted here.
     #[error("here: {0}")]
     Here(String),
@@ -156,20 +158,28 @@ impl Place {
         }
     }
 
-    /// Believes whom the file says, and shows our certificate; read anew, so that renewed ones are shown.
     fn tls(&self) -> Result<rustls::ClientConfig, Error> {
-        let Feed { ca, certificate, key, .. } = &self.feed;
-        let wrong = |error: &dyn std::error::Error| Error::There(outwards::whole(error));
-        let mut config = trust::tls(true, ca.as_deref()).map_err(|error| wrong(&error))?;
-        if let Some((certificate, key)) = certificate.as_ref().zip(key.as_ref()) {
-            let loaded = tls::load(certificate, key, self.strictness).map_err(|error| wrong(&error))?;
-            config.client_auth_cert_resolver = tls::Shown::new(loaded);
-        }
-        // A session that is resumed goes on with the certificate that it began with.
-        config.resumption = rustls::client::Resumption::disabled();
-        Ok(config)
+        tls_towards(&self.feed, self.strictness)
     }
+}
 
+/// Believes whom the file says, and shows our certificate; read anew, so that renewed ones are shown.
+fn tls_towards(
+    Feed { ca, certificate, key, .. }: &Feed,
+    strictness: Strictness,
+) -> Result<rustls::ClientConfig, Error> {
+    let wrong = |error: &dyn std::error::Error| Error::There(outwards::whole(error));
+    let mut config = trust::tls(true, ca.as_deref()).map_err(|error| wrong(&error))?;
+    if let Some((certificate, key)) = certificate.as_ref().zip(key.as_ref()) {
+        let loaded = tls::load(certificate, key, strictness).map_err(|error| wrong(&error))?;
+        config.client_auth_cert_resolver = tls::Shown::new(loaded);
+    }
+    // A session that is resumed goes on with the certificate that it began with.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+impl Place {
     /// Says what went wrong on the way to `host`.
     fn went_wrong(error: &(dyn std::error::Error + 'static), host: &str) -> Error {
         Error::There(trust::what_is_wrong(error, host).unwrap_or_else(|| outwards::whole(error)))
