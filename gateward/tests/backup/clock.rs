@@ -18,7 +18,7 @@ pub fn noon_and(hours: i64) -> Timestamp {
 
 /// A command whose clock begins at `at`.
 pub fn command_at(site: &Site, at: Timestamp, arguments: &[&str]) -> Command {
-    let offset = site.path("offset");
+    let offset = site.offset();
     let seconds = at.duration_since(gateward::server::system::wall_clock()).as_secs();
     set_off(&offset, &format!("{seconds:+}"));
     let mut command = site.command(arguments);

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::cluster::folder::Folder;
 use crate::cluster::ports::free_port;
 use crate::cluster::{Cluster, PASSWORD, PASSWORD_FILE, PROGRAMS, ROLE, run};
+use crate::faketime::clock_off_by;
 use crate::shared_keys::{Key, Keys};
 
 /// The program under test.
@@ -141,6 +142,18 @@ impl Site {
         Running::start(&mut self.command(arguments))
     }
 
+    /// The clock of the last run, where that had one of its own. The log is read by it: that it is read is an event,
+    /// and none is before the newest.
+    fn clock(&self) -> Vec<(&'static str, PathBuf)> {
+        let offset = self.offset();
+        if offset.exists() { clock_off_by(&offset).into() } else { Vec::new() }
+    }
+
+    /// The file that says how far the clock of the last run was off.
+    pub fn offset(&self) -> PathBuf {
+        self.path("offset")
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Said {
         finish(&mut self.command(arguments))
@@ -166,8 +179,11 @@ impl Site {
     /// The events of this kind with all that is recorded around them, the oldest first.
     #[track_caller]
     pub fn recorded(&self, kind: &str) -> Vec<Value> {
-        let all = self.json(&["audit", "search"]);
-        all.into_iter().filter(|event| event["body"]["kind"] == kind).collect()
+        let said = finish(self.command(&["audit", "search", "--format", "json"]).envs(self.clock()));
+        let all = said.out.lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
+        let of_kind = all.filter(|event| event["body"]["kind"] == kind).collect();
+        assert_eq!(said.status, Some(0), "{}", said.err);
+        of_kind
     }
 
     /// What the events of this kind say, the oldest first.
