@@ -138,7 +138,8 @@ fn values(event: &Value) -> BTreeMap<&'static str, String> {
     for entity in event["entity"].as_array().into_iter().flatten() {
         let reference = text(&entity["what"]["reference"]);
         put("patient", reference.clone().filter(|name| name.starts_with("Patient/")));
-        put("patient.identifier", identifier(&entity["what"]));
+        let is_patient = entity["role"]["code"] == "1";
+        put("patient.identifier", identifier(&entity["what"]).filter(|_| is_patient));
         put("entity", reference);
         put("entity.identifier", identifier(&entity["what"]));
         put("entity-name", text(&entity["name"]));
