@@ -1,8 +1,10 @@
 //! Verifies the log in the store: every event, the tree that is stored, every checkpoint that was ever signed,
-//! and checkpoints that somebody kept elsewhere.
+//! checkpoints that somebody kept elsewhere, and what searches look at.
 //!
 //! What the store says of itself proves little: whoever owns it can rewrite all of it. A checkpoint kept where they
 //! cannot is what they cannot get around.
+
+mod searched;
 
 use std::collections::HashMap;
 
@@ -11,6 +13,8 @@ use audit_log::{
 };
 use signed_note::NotAName;
 
+use self::searched::Copies;
+pub use self::searched::Differs;
 use super::keyring::Keyring;
 use crate::store::checkpoint::{self, StoredCheckpoint};
 use crate::store::evidence;
@@ -59,6 +63,25 @@ pub enum Error {
     /// The events are whole, and the tree or the head in the store is not theirs.
     #[error("{0}")]
     Tree(&'static str),
+    /// The events are what they were, and what searches look at is not made from them.
+    #[error(
+        "event {position} ({id}): {differs}: the event is as it was, and searches do not see it so; docs/audit.md has how \
+         `search` is made anew"
+    )]
+    Searched {
+        /// The first such event's place.
+        position: u64,
+        /// Its id.
+        id: String,
+        /// How.
+        differs: Differs,
+    },
+    /// The events are what they were, and searches look at one more.
+    #[error(
+        "`search` has a row {0}, and the log no such event: searches by time may miss others; docs/audit.md has how `search` \
+         is made anew"
+    )]
+    SearchedWithoutEvent(i64),
     /// Nothing is known: the operator's.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -76,6 +99,8 @@ impl Error {
             | Self::AnotherLog { .. }
             | Self::Forked { .. }
             | Self::Tree(_)
+            | Self::Searched { .. }
+            | Self::SearchedWithoutEvent(_)
             | Self::Store(store::Error::Damaged { .. }) => true,
             Self::Store(_) | Self::NoKey => false,
         }
@@ -121,11 +146,12 @@ pub async fn verify_log(
     }
     let mut signed =
         Signed { keyring, after: i64::try_from(first).unwrap_or(i64::MAX), count: 0, waiting: Vec::new() };
-    take_events(reader, &mut verification, &mut signed, end.size(), &mut progress).await?;
+    let mut copies = Copies::default();
+    take_events(reader, (&mut verification, &mut signed, &mut copies), end.size(), &mut progress).await?;
     if verification.waits() {
         // What was erased meanwhile says so behind where the log ended.
         end = tree::edge(reader).await?;
-        take_events(reader, &mut verification, &mut signed, end.size(), &mut progress).await?;
+        take_events(reader, (&mut verification, &mut signed, &mut copies), end.size(), &mut progress).await?;
     }
     // What the store's own checkpoints and head say beyond the last event.
     signed.expect(reader, &mut verification, u64::MAX >> 1).await?;
@@ -142,14 +168,14 @@ pub async fn verify_log(
     if verified.unannounced.is_some_and(|(gap, _)| gap < asked) {
         verified.all_announced()?;
     }
+    copies.finish(reader, end.size()).await?;
     Ok(Found { first, verified, checkpoints: signed.count })
 }
 
 /// Takes the events up to before `end`, beside the tree and the checkpoints that are stored.
 async fn take_events(
     reader: &Reader,
-    verification: &mut Verification,
-    signed: &mut Signed<'_>,
+    (verification, signed, copies): (&mut Verification, &mut Signed<'_>, &mut Copies),
     end: u64,
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<(), Error> {
@@ -167,6 +193,7 @@ async fn take_events(
                 Some(nodes) => nodes.get(&node.index) == Some(&node.hash),
                 None => true,
             })?;
+            copies.compare(evidence);
         }
         progress(verification.size(), end);
     }

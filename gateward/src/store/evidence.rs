@@ -1,6 +1,7 @@
 //! Events with everything that they commit to, for whoever verifies the log.
 
 use audit_log::{Entry, PersonalHash, Row as Verifiable, SALT_LENGTH, Salted};
+use serde::Deserialize;
 
 use super::reader::Query;
 use super::sql::{Row, Unfit, values};
@@ -31,6 +32,34 @@ pub struct Evidence {
     pub entry: Entry,
     /// The erasure that took what is missing.
     pub erasure: Option<String>,
+    /// Where searches find it; `None` where they do not.
+    pub searched: Option<Searched>,
+}
+
+/// What searches look at, as it stands in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched {
+    /// When the event was written.
+    pub recorded_at: String,
+    /// What is made from its body.
+    pub columns: Columns,
+}
+
+/// What is made from an event's body for searches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Columns {
+    /// The kind of event.
+    pub kind: Option<String>,
+    /// How it came out.
+    pub outcome: Option<String>,
+    /// The service concerned.
+    pub service: Option<String>,
+    /// Who did it.
+    pub who: Option<String>,
+    /// The request's id.
+    pub transaction: Option<String>,
+    /// What a refused caller was given.
+    pub reference: Option<String>,
 }
 
 impl Evidence {
@@ -80,7 +109,22 @@ fn evidence(row: &Row<'_>) -> Result<Evidence, Unfit> {
         personal_hash: PersonalHash(row.array(10)?),
         entry: Entry(row.array(11)?),
         erasure: row.text_if_any(12)?.map(str::to_owned),
+        searched: searched(row)?,
     })
+}
+
+fn searched(row: &Row<'_>) -> Result<Option<Searched>, Unfit> {
+    let text = |column| Ok(row.text_if_any(column)?.map(str::to_owned));
+    let Some(recorded_at) = text(13)? else { return Ok(None) };
+    let columns = Columns {
+        kind: text(14)?,
+        outcome: text(15)?,
+        service: text(16)?,
+        who: text(17)?,
+        transaction: text(18)?,
+        reference: text(19)?,
+    };
+    Ok(Some(Searched { recorded_at, columns }))
 }
 
 /// Returns the events from position `first` to before `end`, in their order, [`PAGE`] of them at most.
@@ -89,16 +133,36 @@ fn evidence(row: &Row<'_>) -> Result<Evidence, Unfit> {
 ///
 /// [`Error::Unreachable`], [`Error::Damaged`].
 pub async fn page(reader: &Reader, first: u64, end: u64) -> Result<Vec<Evidence>, Error> {
-    let sql = "SELECT position, id, format_version, instance, occurred_at, recorded_at, salt, body, personal_salt, \
-               personal, personal_hash, entry, CASE \
+    let sql = "SELECT event.position, id, format_version, instance, occurred_at, event.recorded_at, salt, body, \
+               personal_salt, personal, personal_hash, entry, CASE \
                WHEN body IS NULL THEN (SELECT CASE WHEN last_position >= event.position THEN erasure END FROM erased_whole \
                  WHERE first_position <= event.position ORDER BY first_position DESC LIMIT 1) \
                WHEN personal IS NULL THEN (SELECT CASE WHEN last_position >= event.position THEN erasure END \
                  FROM erased_personal WHERE first_position <= event.position ORDER BY first_position DESC LIMIT 1) \
-               END FROM event WHERE position >= ?1 AND position < ?2 ORDER BY position LIMIT ?3";
+               END, search.recorded_at, kind, outcome, service, who, transaction_id, reference \
+               FROM event LEFT JOIN search ON search.position = event.position \
+               WHERE event.position >= ?1 AND event.position < ?2 ORDER BY event.position LIMIT ?3";
     let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
     let [first, end] = [first, end].map(|position| i64::try_from(position).unwrap_or(i64::MAX));
     reader.all(Query::of("event", sql, values![first, end, limit]), evidence).await
+}
+
+/// Finds a place in what searches look at where no event stands: before the first, or from `end` on.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn searched_without_event(reader: &Reader, end: u64) -> Result<Option<i64>, Error> {
+    // What is appended meanwhile has its event: one statement sees one state.
+    let beyond = "SELECT position FROM search WHERE position >= ?1 AND NOT EXISTS \
+                  (SELECT 1 FROM event WHERE event.position = search.position) ORDER BY position LIMIT 1";
+    let before = "SELECT position FROM search WHERE position < 0 ORDER BY position LIMIT 1";
+    let end = i64::try_from(end).unwrap_or(i64::MAX);
+    let place = |row: &Row<'_>| row.integer(0);
+    match reader.first(Query::of("search", before, Vec::new()), place).await? {
+        Some(place) => Ok(Some(place)),
+        None => reader.first(Query::of("search", beyond, values![end]), place).await,
+    }
 }
 
 /// Finds where the event `id` stands and what it commits to.

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::Installation;
+use crate::tampering::make_index_anew;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -141,6 +142,18 @@ async fn a_search_finds_what_nobody_has_indexed_yet() {
     let asked = Question::read(&asked.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
     let found = search(&flow, &Observer::new("here"), &asked).await.unwrap();
     assert_eq!(found.resources.len(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_somebody_changed_is_made_anew_from_the_events() {
+    let (door, _) = with_events().await;
+    let asked = "subtype=exchanged";
+    let before = found(&door, asked).await;
+    assert!(!before.is_empty());
+    door.database().execute("DELETE FROM audit_term");
+    assert!(found(&door, asked).await.is_empty(), "what is not in the index is not found");
+    make_index_anew(&door);
+    assert_eq!(found(&door, asked).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

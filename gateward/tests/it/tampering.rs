@@ -1,8 +1,11 @@
 //! Somebody who owns the database changes the log: each way is found and named by `gateward audit verify` with a
 //! checkpoint that was kept elsewhere.
 
+mod searched;
+
 use std::path::PathBuf;
 
+pub use self::searched::make_index_anew;
 use crate::store_under_test::StoreUnderTest;
 use crate::support::Installation;
 
@@ -31,7 +34,7 @@ pub fn take_guards_away(door: &Installation) {
             let triggers = door.database().rows("SELECT name FROM sqlite_schema WHERE type = 'trigger'");
             triggers.iter().map(|row| format!("DROP TRIGGER {};", row[0])).collect::<Vec<_>>().concat()
         }
-        StoreUnderTest::Postgres(_) => ["event", "checkpoint", "log_node"]
+        StoreUnderTest::Postgres(_) => ["event", "search", "checkpoint", "log_node"]
             .map(|table| format!("ALTER TABLE {table} DISABLE TRIGGER ALL;"))
             .concat(),
     };
