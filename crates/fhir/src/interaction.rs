@@ -199,8 +199,8 @@ pub struct Part {
     pub gives: Reach,
     /// The patients that it names.
     pub patients: Vec<Patient>,
-    /// What it asks for, below the service, as it is written to the upstream, what a form asks for behind the question
-    /// mark. It may name somebody.
+    /// What it asks for, below the service, as it is written to the upstream, what a form asks for, and the criteria
+    /// of `If-None-Exist`, behind the question mark. It may name somebody.
     pub target: String,
     /// The same without ids and parameters, which names nobody: `/Patient/{id}`.
     pub pattern: String,

@@ -18,7 +18,7 @@ pub(crate) struct Sent {
     pub(crate) found: Found,
 }
 
-/// Reads what `method` means at `place`. The target is that of `criteria`.
+/// Reads what `method` means at `place`. The target is that of `criteria` and, as if they stood there as well, of `if_none_exist`.
 pub(crate) fn part(
     method: &str,
     place: &Place,
@@ -48,7 +48,10 @@ pub(crate) fn part(
     let mut part = Part {
         method: method.to_owned(),
         gives: gives(&interaction, &on),
-        target: written(place, criteria),
+        target: match if_none_exist {
+            Some(more) => written(place, &criteria.and(more)),
+            None => written(place, criteria),
+        },
         pattern: place.pattern(),
         id: id.map(str::to_owned),
         searches: Reach::NOTHING,

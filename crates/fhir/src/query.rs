@@ -74,6 +74,13 @@ impl Query {
         self.0.extend_from_slice(&more.0);
     }
 
+    /// Both, one behind the other.
+    pub(crate) fn and(&self, more: &Self) -> Self {
+        let mut both = self.clone();
+        both.append(more);
+        both
+    }
+
     /// Drops what `wanted` refuses.
     pub(crate) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
         self.0.retain(|(name, _)| wanted(name));

@@ -86,6 +86,11 @@ fn a_change_by_criteria_is_a_search_as_well() {
     assert_eq!(request.parts[0].searches.to_string(), "Patient");
     assert_eq!(request.parts[0].patients[0].to_string(), "urn:ids|7");
     assert_eq!(request.if_none_exist.as_deref(), Some("identifier=urn:ids%7C7"));
+    assert_eq!(request.target, "/Patient", "what is sent on has the criteria in its head");
+    assert_eq!(request.parts[0].target, "/Patient?identifier=urn:ids%7C7", "what is recorded says them");
+    let entry = r#"{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Patient"},
+        "request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=urn:ids|7"}}]}"#;
+    assert_eq!(read("POST", "/", entry).unwrap().parts[0].target, "/Patient?identifier=urn:ids%7C7");
 
     let refers = r#"{"resourceType":"Observation","subject":{"reference":"Patient?identifier=urn:ids|7"}}"#;
     let (_, searches, _, patients) = said("POST", "/Observation", refers);
