@@ -371,21 +371,21 @@ mod tests {
 
     #[test]
     fn repeats_have_to_hold_all_and_commas_are_alternatives() {
-        let asked = [("date", "2026"), ("policy", r"a,b\,c"), ("policy", "d"), ("address", "10.0.7.")];
+        let asked = [("date", "2026"), ("policy", r"a,b\,c"), ("policy", "d"), ("agent-name", "Ann Lee")];
         let question = read(&asked).unwrap();
         let expected: Vec<Vec<Key>> = vec![
             vec![("policy", "a".into()), ("policy", "b,c".into())],
             vec![("policy", "d".into())],
-            vec![("address", "10.0.7".into())],
+            vec![("agent-name", "ann le".into())],
         ];
         assert_eq!(question.groups(), expected);
         assert!(!question.is_exact());
-        let at = |address: &str, policies: &[&str]| {
-            let event = serde_json::json!({"agent": [{"network": {"address": address}, "policy": policies}]});
+        let by = |name: &str, policies: &[&str]| {
+            let event = serde_json::json!({"agent": [{"name": name, "policy": policies}]});
             question.holds(&event)
         };
-        assert!(at("10.0.7.1", &["d", "b,c"]));
-        assert!(!at("10.0.71.1", &["d", "b,c"]) && !at("10.0.7.1", &["a"]));
+        assert!(by("Ann Leeds", &["d", "b,c"]));
+        assert!(!by("Ann Lewis", &["d", "b,c"]) && !by("Ann Lee", &["a"]));
     }
 
     #[test]

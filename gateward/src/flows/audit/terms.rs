@@ -60,7 +60,13 @@ pub(super) fn sort_of(parameter: &str) -> Option<Sort> {
 pub(super) type Key = (&'static str, String);
 
 /// How many letters of the beginning of a text stand in the index; what is asked for in between is looked at in the event.
-pub(super) const BEGINNINGS: [usize; 5] = [2, 6, 10, 14, 24];
+/// Of addresses nearly each: those of one network begin alike, and an IPv4 address has up to 15 letters.
+fn beginnings(parameter: &str) -> &'static [usize] {
+    match parameter {
+        "address" => &[2, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 20, 24, 30, 36],
+        _ => &[2, 6, 10, 14, 24],
+    }
+}
 
 /// What the index has in the place of a system that is not in [`systems`].
 const ANOTHER: &str = "*";
@@ -98,7 +104,7 @@ pub(super) fn keys(resource: &Value) -> BTreeSet<Key> {
     }
     for (parameter, text) in texts(resource) {
         let text = folded(text);
-        let beginnings = BEGINNINGS.iter().filter_map(|length| beginning(&text, *length));
+        let beginnings = beginnings(parameter).iter().filter_map(|length| beginning(&text, *length));
         keys.extend(beginnings.map(|beginning| (parameter, beginning)));
     }
     let references = references(resource).into_iter().filter(|(parameter, _)| *parameter != "patient");
@@ -133,7 +139,8 @@ pub(super) fn looked_up(parameter: &'static str, sort: Sort, value: &str) -> Opt
         }
         (_, Sort::Text) => {
             let value = folded(value);
-            let length = BEGINNINGS.iter().rev().find(|length| **length <= value.chars().count())?;
+            let asked = value.chars().count();
+            let length = beginnings(parameter).iter().rev().find(|length| **length <= asked)?;
             of(&[parameter], &[beginning(&value, *length)?])
         }
         (_, Sort::Reference) => of(&[parameter], &[id_of(value).to_owned()]),
@@ -145,7 +152,7 @@ pub(super) fn looked_up(parameter: &'static str, sort: Sort, value: &str) -> Opt
 pub(super) fn is_exact(parameter: &str, sort: Sort, value: &str) -> bool {
     match sort {
         Sort::Token => !["_id", "patient.identifier"].contains(&parameter),
-        Sort::Text => BEGINNINGS.contains(&folded(value).chars().count()),
+        Sort::Text => beginnings(parameter).contains(&folded(value).chars().count()),
         Sort::Reference => parameter != "patient" && !value.contains('/'),
         Sort::Uri => true,
     }
@@ -358,6 +365,10 @@ mod tests {
             assert!(found.iter().any(|key| keys.contains(key)), "{text}");
         }
         assert_eq!(looked_up("agent-name", Sort::Text, "a"), None);
+        // Whole addresses of one network are told apart by the index alone.
+        for address in ["10.0.0.7", "192.0.2.19", "203.0.113.250"] {
+            assert!(is_exact("address", Sort::Text, address), "{address}");
+        }
     }
 
     #[test]
