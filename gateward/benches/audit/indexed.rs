@@ -22,6 +22,7 @@ pub async fn make(filled: &Filled) -> Outcome<()> {
     let made = begun.elapsed().as_secs_f64();
     terms.sort_unstable();
     let mut raw = filled.database.raw().await?;
+    let before = bytes(&raw).await?;
     match &mut raw {
         Raw::Sqlite(connection) => in_sqlite(connection, &terms)?,
         Raw::Postgres { client, .. } => in_postgres(client, &terms).await?,
@@ -32,7 +33,22 @@ pub async fn make(filled: &Filled) -> Outcome<()> {
         begun.elapsed().as_secs_f64(),
         terms.len() as f64 / filled.events as f64
     );
+    let of_each = |bytes: i64| bytes as f64 / filled.events as f64;
+    println!(
+        "  bytes of an event: {:.0} and {:.0} in the index",
+        of_each(before),
+        of_each(bytes(&raw).await? - before)
+    );
     Ok(())
+}
+
+/// How large the database is, with its indexes.
+async fn bytes(raw: &Raw) -> Outcome<i64> {
+    raw.integer(match raw {
+        Raw::Sqlite(_) => "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+        Raw::Postgres { .. } => "SELECT pg_database_size(current_database())",
+    })
+    .await
 }
 
 async fn terms(filled: &Filled) -> Outcome<Vec<Term>> {

@@ -91,7 +91,7 @@ fn systems(parameter: &str) -> &'static [&'static str] {
 const ACTION: &str = "http://hl7.org/fhir/audit-event-action";
 const OUTCOME: &str = "http://hl7.org/fhir/audit-event-outcome";
 
-/// Returns what stands of `resource` in the index.
+/// Returns what stands of `resource` in the index. Whoever changes that has a migration empty the index, so that it is made anew.
 pub(super) fn keys(resource: &Value) -> BTreeSet<Key> {
     let mut keys = BTreeSet::from([(EVERY, String::new())]);
     for (parameter, value, system) in tokens(resource) {
