@@ -192,7 +192,7 @@ fn a_server_that_goes_away_in_the_middle_is_an_error_in_bounded_time() {
     let began = Instant::now();
     let refused = upload.write_all(&bytes(4 * PART)).unwrap_err().to_string();
     drop(upload);
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     assert!(refused.contains("sending part ") && refused.contains(" times)"), "{refused}");
     assert!(refused.starts_with("s3://dcor-backup/machine/a at 127.0.0.1:"), "{refused}");
     assert_eq!(server.ask("objects"), json!({}));
