@@ -58,8 +58,12 @@ pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Re
         return by_ids(door, observer, question, ids, &find).await;
     }
     if question.only_count && question.is_exact() {
-        let total = Some(audit_term::count(reader, &find, COUNTED).await?);
-        return Ok(Found { resources: Vec::new(), next: None, total });
+        // One more than is counted: a number that is only the bound would be taken for the answer.
+        let total = audit_term::count(reader, &find, COUNTED + 1).await?;
+        if total > COUNTED.into() {
+            return Err(Error::TooMuch);
+        }
+        return Ok(Found { resources: Vec::new(), next: None, total: Some(total) });
     }
     let wanted = if question.only_count { LOOKED_AT } else { question.count as usize };
     let mut found: Vec<(Place, Value)> = Vec::new();
