@@ -68,8 +68,8 @@ impl Verify {
         let (reader, keyring) = (&access.door.store.reader, &access.door.keyring);
         match block_on(verify_log(reader, keyring, since.as_ref(), &kept, progress))? {
             Ok(found) => {
-                let largest = kept.iter().chain(&since).map(Checkpoint::size).max();
-                good(context, out, &found, largest)
+                let kept = kept.iter().chain(&since).map(Checkpoint::size).max();
+                good(context, out, &found, Bound { kept, exported: None })
             }
             Err(error) if error.is_a_finding() => wrong(context, out, &error.to_string()),
             Err(error) => Err(error.into()),
@@ -93,10 +93,10 @@ impl Verify {
                         export.display()
                     );
                 }
-                let signed = exported.checkpoint.as_ref().map(Checkpoint::size);
-                let largest = kept.iter().map(Checkpoint::size).chain(signed).max();
+                let kept = kept.iter().map(Checkpoint::size).max();
+                let bound = Bound { kept, exported: exported.checkpoint.as_ref().map(Checkpoint::size) };
                 let found = Found { first: exported.first, verified: exported.verified, checkpoints: 0 };
-                good(context, out, &found, largest)
+                good(context, out, &found, bound)
             }
             Err(error) if error.is_a_finding() => {
                 wrong(context, out, &format!("{}: {error}", export.display()))
@@ -159,21 +159,42 @@ fn wrong(context: &Context, out: &mut impl Write, said: &str) -> anyhow::Result<
     Ok(no())
 }
 
-fn good(
-    context: &Context,
-    out: &mut impl Write,
-    found: &Found,
+/// How many events of the log the largest checkpoint covers that binds them.
+#[derive(Clone, Copy)]
+struct Bound {
+    /// Of those that were kept.
     kept: Option<u64>,
-) -> anyhow::Result<ExitCode> {
+    /// The one in the export: whoever has the log's key makes another.
+    exported: Option<u64>,
+}
+
+impl Bound {
+    /// Says by what the first `size` events of the log are bound.
+    fn said(self, size: u64) -> String {
+        let kept = self.kept.unwrap_or(0);
+        let beyond = match self.exported {
+            Some(exported) if exported > kept => {
+                "by the checkpoint in the export alone: whoever has the log's key makes another"
+            }
+            _ => "by nothing outside",
+        };
+        if kept >= size && self.kept.is_some() {
+            "all of them are bound by a checkpoint that was kept".to_owned()
+        } else if kept > 0 {
+            format!(
+                "the first {kept} of the log are bound by a checkpoint that was kept, those after it {beyond}"
+            )
+        } else if self.exported.is_some() {
+            format!("they are bound {beyond}; name a --checkpoint that was kept elsewhere")
+        } else {
+            "nothing outside binds them: name a --checkpoint that was kept elsewhere".to_owned()
+        }
+    }
+}
+
+fn good(context: &Context, out: &mut impl Write, found: &Found, bound: Bound) -> anyhow::Result<ExitCode> {
     let size = found.verified.edge.size();
     let looked = size - found.first;
-    let bound = match kept {
-        Some(kept) if kept >= size => "all of them are bound by a checkpoint that was kept".to_owned(),
-        Some(kept) => format!(
-            "the first {kept} of the log are bound by a checkpoint that was kept, those after it by nothing outside"
-        ),
-        None => "nothing outside binds them: name a --checkpoint that was kept elsewhere".to_owned(),
-    };
     let (without_personal, erased) = (found.verified.without_personal, found.verified.erased);
     let gone = match (without_personal, erased) {
         (0, 0) => String::new(),
@@ -181,10 +202,12 @@ fn good(
             format!("; {without_personal} have lost what names a person, {erased} everything but their place")
         }
     };
-    let text = format!("good: {looked} events, {} checkpoints{gone}; {bound}", found.checkpoints);
+    let said = bound.said(size);
+    let text = format!("good: {looked} events, {} checkpoints{gone}; {said}", found.checkpoints);
     let json = json!({
         "first": found.first, "events": looked, "size": size, "root": found.verified.edge.root().to_string(),
-        "checkpoints": found.checkpoints, "without_personal": without_personal, "erased": erased, "kept": kept,
+        "checkpoints": found.checkpoints, "without_personal": without_personal, "erased": erased, "kept": bound.kept,
+        "exported": bound.exported,
     });
     context.print(out, &text, &json)?;
     Ok(YES)
@@ -226,7 +249,18 @@ pub(super) fn prove(id: &str, context: &Context, out: &mut impl Write) -> anyhow
 
 #[cfg(test)]
 mod tests {
-    use super::last_note;
+    use super::{Bound, last_note};
+
+    #[test]
+    fn the_checkpoint_of_an_export_counts_for_none_that_was_kept() {
+        let said = |kept, exported| Bound { kept, exported }.said(7);
+        assert!(said(Some(7), None).starts_with("all of them are bound by a checkpoint that was kept"));
+        let both = said(Some(6), Some(7));
+        assert!(both.contains("the first 6") && both.contains("in the export alone"), "{both}");
+        assert!(said(Some(6), None).contains("those after it by nothing outside"));
+        assert!(said(None, Some(7)).starts_with("they are bound by the checkpoint in the export alone"));
+        assert!(said(None, None).starts_with("nothing outside binds them"));
+    }
 
     #[test]
     fn of_a_file_of_checkpoints_the_last_one_counts() {
