@@ -29,7 +29,7 @@ pub(super) fn list(asked: &Question, found: &[Recorded], older: Option<u64>) -> 
         format!("<a rel=\"next\" href=\"{CONSOLE}?{}\">Older events</a>", escaped(&asked.older_than(before)))
     });
     format!(
-        "{form}\n<table>\n<thead><tr><th>Recorded</th><th>Outcome</th><th>Kind</th><th>Service</th><th>Who</th>\
+        "{form}\n<table class=\"list\">\n<thead><tr><th>Recorded</th><th>Outcome</th><th>Kind</th><th>Service</th><th>Who</th>\
          <th>What</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n<nav><span></span>{}</nav>",
         older.unwrap_or_default()
     )
@@ -108,7 +108,9 @@ fn event(recorded: &Recorded) -> String {
     {
         match fields(text) {
             Some(fields) => {
-                rows.extend(fields.iter().map(|(name, value)| line(name, &escaped(&shown(value)))));
+                let first = COLUMNS.iter().filter_map(|name| fields.get_key_value(*name));
+                let rest = fields.iter().filter(|(name, _)| !COLUMNS.contains(&name.as_str()));
+                rows.extend(first.chain(rest).map(|(name, value)| line(name, &escaped(&shown(value)))));
                 if fields.contains_key("sealed_to") {
                     rows += &line("sealed", SEALED);
                 }

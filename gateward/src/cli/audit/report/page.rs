@@ -32,7 +32,7 @@ pub(super) fn page(about: &About<'_>, entries: &[Entry]) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <title>{title} {whom}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}<br><small>{whom}</small></h1>\n\
-         <p>From {since} until {until}: {count}.<br>Made {made_at} by {made_by}.</p>\n{table}\n\
+         <p>From {since} until {until}: {count}.<br>Made {made_at:.0} by {made_by}.</p>\n{table}\n\
          <p class=\"note\">Each line is a request, or something done to an account, as the event log has it. \
          <code>gateward audit show ID</code> shows all of it; the ids stand under the times.</p>\n</body>\n</html>\n",
         whom = escaped(whom),
@@ -48,6 +48,11 @@ fn row(entry: &Entry) -> String {
     let line = |label: &str, text: &Option<String>| {
         text.as_deref().map(|text| format!("<br><span>{label} {}</span>", escaped(text))).unwrap_or_default()
     };
+    let kind = entry.kind.replace('_', " ");
+    let what = match entry.what.as_str() {
+        "" => escaped(&kind),
+        what => format!("{}<br><span>{}</span>", escaped(what), escaped(&kind)),
+    };
     let by_node = entry.who.as_deref().and_then(|who| who.strip_prefix("node:"));
     let node = entry.node.clone().filter(|node| by_node != Some(node));
     let came_out = match (entry.outcome.as_str(), entry.named_in_answer) {
@@ -58,7 +63,7 @@ fn row(entry: &Entry) -> String {
     };
     format!(
         "<tr class=\"{outcome}\"><td>{at}<br><code>{id}</code></td><td>{who}{node}{address}</td><td>{service}</td>\
-         <td>{what}<br><span>{kind}</span></td><td>{came_out}{why}{reference}</td></tr>\n",
+         <td>{what}</td><td>{came_out}{why}{reference}</td></tr>\n",
         outcome = escaped(&entry.outcome),
         at = escaped(&entry.at.replacen('T', " ", 1)),
         id = escaped(&entry.id),
@@ -66,8 +71,6 @@ fn row(entry: &Entry) -> String {
         node = line("machine", &node),
         address = line("from", &entry.address),
         service = or_nothing(&entry.service),
-        what = escaped(&entry.what),
-        kind = escaped(&entry.kind.replace('_', " ")),
         why = line("because:", &entry.why),
         reference = line("reference", &entry.reference),
     )
