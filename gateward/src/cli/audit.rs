@@ -27,10 +27,10 @@ use crate::flows::record::LogReading;
 use crate::server::system;
 use crate::store::event::{self, Filter, Recorded};
 
-/// Look at what happened.
+/// Look at what happened, show that nobody changed it, pass it on, and let it go.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
-    /// List events, oldest first; everything unless something restricts it.
+    /// List events, oldest first; all of them unless an option says which.
     Search(Search),
     /// Show one event, or all that a reference or a request stands for.
     Show {
@@ -40,10 +40,12 @@ pub(super) enum Audit {
         from: ReadFrom,
     },
     Report(report::Report),
-    /// List the places that events are sent to, and how far each has them; exit status 1 where one of them fails.
+    /// List the places that events are sent to, and how far each has them.
+    ///
+    /// Exit status 1 where one of them fails.
     Feeds,
     Export(export::Export),
-    /// Count requests, bytes and persons, for reports; nobody is named.
+    /// Count requests, bytes and persons for a report that names nobody.
     ///
     /// A request counts once, in the month in which its answer ended. A line that counts few persons
     /// tells of them all the same: look at it before you publish it.
@@ -57,18 +59,22 @@ pub(super) enum Audit {
     /// Kept where nobody who can change the log can change it, it shows later whether somebody did.
     Checkpoint,
     Verify(verify::Verify),
-    /// List how far each place outside has seen the log.
+    /// List the places that checkpoints are kept in, and how far each has seen the log.
+    ///
+    /// Exit status 1 where one cannot be read, or has seen what the store has not.
     Anchors,
-    /// Begin a new log after the store has fallen behind what an anchor has seen; its first event names the old one.
+    /// Begin a new log where the store has lost what an anchor has seen.
+    ///
+    /// Its first event names the old one and what was lost of it. Restore a newer backup instead, if there is one.
     Recover,
-    /// Print the proof that an event is in the log, up to a checkpoint signed now.
+    /// Print a file that proves that an event is in the log, to whoever has the log's key.
     Prove {
         /// The event's id.
         id: String,
     },
-    /// Print the public key that the log's checkpoints are believed by.
+    /// Print the public key by which others believe the log's checkpoints.
     Key {
-        /// The key instead that the checkpoints of others are cosigned with here.
+        /// Instead the key by which others believe what is cosigned here.
         #[arg(long)]
         witness: bool,
     },
@@ -77,16 +83,16 @@ pub(super) enum Audit {
 #[derive(Debug, clap::Args)]
 pub(super) struct Search {
     /// Recorded then or later: 2026-11-21T20:30:00Z, 2026-11-21, or 2h for two hours ago.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     since: Option<Timestamp>,
     /// Recorded before then.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
     /// Login, user, os:NAME, mail address, network address or pseudonym.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     who: Option<String>,
     /// The service's name.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     service: Option<String>,
     /// How it came out.
     #[arg(long, value_parser = ["done", "refused", "failed"])]

@@ -44,6 +44,9 @@ fn no() -> ExitCode {
     ExitCode::from(1)
 }
 
+/// What the options of every command stand under in its help, apart from its own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Stands at the door of restricted data: signed tokens in, logins out, every access recorded.
 ///
 /// Exit status: 0 yes or done, 1 no (refused, or something was found), 2 could not find out.
@@ -51,17 +54,20 @@ fn no() -> ExitCode {
 #[command(name = "gateward", version, max_term_width = 100)]
 struct Cli {
     /// The configuration file.
-    #[arg(long, global = true, env = "GATEWARD_CONFIG", default_value = "/etc/gateward/gateward.toml")]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    #[arg(env = "GATEWARD_CONFIG", value_name = "FILE", default_value = "/etc/gateward/gateward.toml")]
     config: PathBuf,
     /// The keyring, instead of the one that the configuration names.
-    #[arg(long, global = true, env = "GATEWARD_KEYRING", value_name = "FILE", value_parser = absolute)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    #[arg(env = "GATEWARD_KEYRING", value_name = "FILE", value_parser = absolute)]
     keyring: Option<PathBuf>,
     /// The store, instead of the one that the configuration names: a path, sqlite:PATH, or
     /// postgres://USER@HOST/DATABASE.
-    #[arg(long, global = true, env = "GATEWARD_STORE", value_parser = store_address)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    #[arg(env = "GATEWARD_STORE", value_parser = store_address)]
     store: Option<StoreAddress>,
     /// How to print what is data; json is one object a line.
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t)]
     format: AskedFormat,
     #[command(subcommand)]
     command: Command,
@@ -193,7 +199,7 @@ enum Command {
     /// Look at issuers of signed tokens and JWTs and take one out.
     #[command(subcommand)]
     Issuer(issuer::Issuer),
-    /// Look at what happened.
+    /// Look at what happened, show that nobody changed it, pass it on, and let it go.
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Look at the store, bring it up to date, or move it.

@@ -16,6 +16,9 @@ use crate::store::{log, tree};
 pub(super) fn list(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let access = context.access()?;
     let (places, reader) = (places(&access), &access.door.store.reader);
+    if places.is_empty() {
+        eprintln!("gateward: [audit] anchor names no place: checkpoints are kept in the store alone");
+    }
     let events = block_on(tree::edge(reader))??.size();
     let current = block_on(log::all(reader))??.pop().map(|log| log.origin);
     let seen = block_on(anchors::all_seen(&places, &access.door))?;

@@ -24,19 +24,19 @@ use crate::server::system;
 use crate::store::event::{self, Filter, Recorded, Search};
 use crate::store::{Reader, evidence};
 
-/// Carry a stretch of the log away: whole and with proof, as CSV, or as FHIR AuditEvents.
+/// Write out the log, or a stretch of it: with proof, as CSV, or as FHIR AuditEvents.
 ///
-/// With proof (ndjson) means that `gateward audit verify --export`, or anybody else's verifier, finds out with the log's
-/// key alone whether each event stands there as it was recorded.
+/// `--format` says how. Of one with proof (ndjson), `gateward audit verify --export` or anybody else's verifier finds out with the
+/// log's key alone whether each event stands there as it was recorded.
 ///
 /// It is recorded first how many events leave. However long the log is, memory stays small.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Export {
     /// Recorded then or later: 2026-11-21T20:30:00Z, 2026-11-21, or 2h for two hours ago.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     since: Option<Timestamp>,
     /// Recorded before then.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
     /// The file to write, which must not be there yet; standard output unless named.
     #[arg(long, value_name = "FILE")]

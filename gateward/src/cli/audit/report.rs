@@ -16,7 +16,7 @@ use crate::flows::audit::report::{self, Entry, Whom};
 use crate::flows::record::LogReading;
 use crate::store::event::Filter;
 
-/// Tell somebody who was told of them, or what was done in their name.
+/// Tell a patient who was told of them, or a person what was done in their name.
 ///
 /// Text, JSON, CSV, or with `--format html` a page to print. It holds what it was asked for and
 /// names others who asked: look at it before you hand it on.
@@ -25,10 +25,10 @@ pub(in crate::cli) struct Report {
     #[command(flatten)]
     whom: Asked,
     /// Recorded then or later: 2026-11-21T20:30:00Z, 2026-11-21, or 2h for two hours ago.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     since: Option<Timestamp>,
     /// Recorded before then.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
     #[command(flatten)]
     from: ReadFrom,

@@ -24,7 +24,7 @@ use crate::store::scrub::{self, Scrubbed};
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Expire {
     /// 2026-11-21T20:30:00Z, 2026-11-21 (its beginning, in UTC), or 3650d for so many days ago.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     before: Timestamp,
 }
 
@@ -37,7 +37,7 @@ pub(in crate::cli) struct Expire {
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Erase {
     /// By what they are named.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     person: String,
     /// Count what would go, and change nothing.
     #[arg(long)]
@@ -47,11 +47,11 @@ pub(in crate::cli) struct Erase {
 /// Keep events from expiry and erasure, for a reason.
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Hold {
-    /// Hold what names a person, what was recorded in a time, or what is both.
+    /// Hold what names a person, what was recorded in a time, or what is both; one of the three options at least.
     Create(Create),
     /// List what is held, and why.
     List,
-    /// Let go what one holds: the next expiry or erasure takes it.
+    /// End a hold: the next expiry or erasure takes what it held.
     Release {
         /// The hold's id.
         id: HoldId,
@@ -61,16 +61,16 @@ pub(in crate::cli) enum Hold {
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Create {
     /// By what the events name somebody, as for `erase`.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     person: Option<String>,
     /// Recorded then or later: 2026-11-21T20:30:00Z, 2026-11-21, or 2h for two hours ago.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     since: Option<Timestamp>,
     /// Recorded before then.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
     /// Why: a case number, a court's order.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     reason: String,
 }
 

@@ -19,10 +19,10 @@ pub(in crate::cli) struct Usage {
     #[arg(long, value_enum, value_delimiter = ',')]
     by: Vec<By>,
     /// Recorded then or later: 2026-11-21T20:30:00Z, 2026-11-21, or 2h for two hours ago.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     since: Option<Timestamp>,
     /// Recorded before then.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
 }
 
