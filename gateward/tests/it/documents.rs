@@ -92,3 +92,22 @@ fn every_kind_of_event_is_described_once() {
     }
     assert!(kinds > 15, "the list of kinds was not found");
 }
+
+#[test]
+fn every_table_of_the_database_stands_in_the_architecture() {
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let list = architecture.split("\n**What is in it**").nth(1).unwrap().split("\n\nWhen").next().unwrap();
+    let (mut tables, mut missing) = (0, Vec::new());
+    for file in std::fs::read_dir(root().join("gateward/src/store/migrations/sqlite")).unwrap() {
+        let sql = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for made in sql.split("\nCREATE TABLE ").skip(1) {
+            let name = made.split(' ').next().unwrap();
+            tables += 1;
+            if !list.contains(&format!("`{name}`")) {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(missing.is_empty(), "ARCHITECTURE.md does not say what is in {missing:?}");
+    assert!(tables > 30, "the migrations were not read");
+}
