@@ -1,5 +1,7 @@
 //! What is taken out of the log, what stays, and that it still holds together.
 
+mod sequences;
+
 use gateward::base::id::ErasureId;
 use gateward::base::store_address::StoreAddress;
 use gateward::flows::retention::holds::{self, Wanted};

@@ -10,7 +10,7 @@ use crate::store_under_test::{StoreUnderTest, bytes};
 use crate::support::{Installation, PATIENCE};
 
 /// Grows a tree over all entries that stand in the store, without the store's own.
-fn tree_of(door: &Installation) -> Edge {
+pub fn tree_of(door: &Installation) -> Edge {
     let mut edge = Edge::default();
     for row in door.database().rows("SELECT entry FROM event ORDER BY position") {
         edge.append(Hash::of_leaf(&Entry(bytes(&row[0]))), |_| {});

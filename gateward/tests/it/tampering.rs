@@ -1,6 +1,7 @@
 //! Somebody who owns the database changes the log: each way is found and named by `gateward audit verify` with a
 //! checkpoint that was kept elsewhere.
 
+mod columns;
 mod searched;
 
 use std::path::PathBuf;
