@@ -3,6 +3,7 @@
 
 mod disk;
 mod order;
+mod taking_out;
 
 use std::process::Command;
 use std::time::Duration;

@@ -14,13 +14,14 @@ use crate::program::{DEMO_GROUP, SMALL, finish};
 use crate::support::{Installation, spawn};
 
 /// A small file system in memory; unmounted when dropped.
-struct SmallDisk(PathBuf);
+pub(super) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Self {
+    /// Mounts one of `size`, as `mount` takes it.
+    pub(super) fn mount(at: &Path, size: &str) -> Self {
         std::fs::create_dir(at).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=3m", "gateward-faults"]).arg(at);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "gateward-faults"]).arg(at);
         let status = spawn(&mut mount, "mount").wait().unwrap();
         assert!(status.success(), "mounting a small disk needs root, or user namespaces that may mount");
         Self(at.to_owned())
@@ -31,11 +32,18 @@ impl SmallDisk {
     }
 
     fn fill(&self) {
-        let mut filler = File::options().append(true).create(true).open(self.filler()).unwrap();
-        while filler.write_all(&[0; 4096]).is_ok() {}
+        self.fill_but_for(0);
     }
 
-    fn empty(&self) {
+    /// Takes all the room there is but for so many bytes.
+    pub(super) fn fill_but_for(&self, room: u64) {
+        let mut filler = File::options().append(true).create(true).open(self.filler()).unwrap();
+        while filler.write_all(&[0; 4096]).is_ok() {}
+        let full = filler.metadata().unwrap().len();
+        filler.set_len(full.saturating_sub(room)).unwrap();
+    }
+
+    pub(super) fn empty(&self) {
         std::fs::remove_file(self.filler()).unwrap();
     }
 }
@@ -49,7 +57,7 @@ impl Drop for SmallDisk {
 
 /// Whether we may mount. A user who may not becomes root in a namespace of their own, where this
 /// one test runs once more.
-fn run_where_we_may_mount(test: &str) -> bool {
+pub(super) fn run_where_we_may_mount(test: &str) -> bool {
     if Uid::effective().is_root() {
         return true;
     }
@@ -68,7 +76,7 @@ fn a_full_disk_shuts_the_door_and_room_opens_it_without_a_hand() {
         return;
     }
     let installation = Installation::make_on_sqlite();
-    let disk = SmallDisk::mount(&installation.path("disk"));
+    let disk = SmallDisk::mount(&installation.path("disk"), "3m");
     std::fs::copy(installation.path("gateward.db"), installation.path("disk/gateward.db")).unwrap();
     installation.reconfigure("store = \"gateward.db\"", "store = \"disk/gateward.db\"");
     let log = installation.log();
