@@ -4,7 +4,10 @@ use audit_log::{AddCheckpoint, Refusal, Seen};
 use jiff::Timestamp;
 use signed_note::{NotAName, VerifierKey};
 
-use super::door::Door;
+use super::door::{Door, Refused};
+use super::record::What;
+use crate::base::address::ClientAddress;
+use crate::base::id::Reference;
 use crate::store::witnessed::{self, Witness, Witnessed};
 use crate::store::{self, Change, CommitError, Failed};
 
@@ -79,4 +82,37 @@ pub async fn cosign(
         }
     }
     Err(Error::Overtaken)
+}
+
+/// The longest note that is kept as a proof, in bytes: a checkpoint, and a dozen of cosignatures.
+const KEPT: usize = 4096;
+
+/// Whether the log has two histories, or its checkpoint came with a wrong proof.
+pub fn is_fork(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Forked | Refusal::NotConsistent)
+}
+
+/// Records that `body`, which is refused because it [is a fork](is_fork), showed another history of a log than the one that was
+/// cosigned: its operator has to be asked. A flood of it becomes counted summaries.
+///
+/// # Errors
+///
+/// [`Error::Failed`]; nothing is cosigned all the same.
+pub async fn record_fork(
+    door: &Door,
+    (body, refusal): (&[u8], &Refusal),
+    (address, now): (ClientAddress, Timestamp),
+) -> Result<Reference, Error> {
+    let request = AddCheckpoint::read(body)?;
+    let log = request.claimed_origin().to_owned();
+    let last = witnessed::find(&door.store.reader, &log).await?;
+    let what = What::LogForked {
+        detail: format!("{log}: {refusal}"),
+        log,
+        cosigned: last.map_or_else(String::new, |last| last.note),
+        shown: Some(request.checkpoint).filter(|note| note.len() <= KEPT),
+    };
+    let reason = "log-forked".into();
+    let refused = Refused { what, reason, service: None, who: None, certificate: None, address };
+    Ok(door.record_refusal(refused, now).await.map_err(Failed::from)?)
 }

@@ -84,7 +84,7 @@ impl Answer for Public {
             return node_log::answer(&opened, rest, (&head, body), &from, &self.large).await;
         }
         if let Some(rest) = head.uri.path().strip_prefix(WITNESS).filter(|_| !opened.witness.is_empty()) {
-            return witness::answer(&opened, (&head, body, rest), &self.large).await;
+            return witness::answer(&opened, (&head, body, rest), address, &self.large).await;
         }
         let services = Arc::clone(&opened.services);
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());

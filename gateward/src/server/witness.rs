@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use super::answer::{self, Answered, Problem};
 use super::gate::Opened;
 use super::request_body::{self, LargeBodies, Unwanted, dropping};
+use crate::base::address::ClientAddress;
 use crate::flows::witness::{self, Error};
 use crate::store::witnessed;
 
@@ -27,11 +28,12 @@ pub const ADD_CHECKPOINT: &str = "add-checkpoint";
 pub(super) async fn answer(
     opened: &Opened,
     (head, body, rest): (&Parts, Incoming, &str),
+    address: ClientAddress,
     large: &LargeBodies,
 ) -> Answered {
     match (&head.method, rest) {
         (&Method::POST, ADD_CHECKPOINT) => match request_body::read(body, MAX_REQUEST, large).await {
-            Ok(whole) => cosign(opened, &whole.bytes).await,
+            Ok(whole) => cosign(opened, &whole.bytes, address).await,
             Err(problem) => answer::closing(problem.answer()),
         },
         (method, rest) => {
@@ -59,7 +61,7 @@ async fn last(opened: &Opened, origin: &str) -> Answered {
     }
 }
 
-async fn cosign(opened: &Opened, body: &[u8]) -> Answered {
+async fn cosign(opened: &Opened, body: &[u8], address: ClientAddress) -> Answered {
     let now = match opened.clock.now() {
         Ok(now) => now,
         Err(stepped) => return opened.shut_for_clock(&stepped).answer(),
@@ -67,8 +69,13 @@ async fn cosign(opened: &Opened, body: &[u8]) -> Answered {
     match witness::cosign(&opened.door, (opened.observer.name(), &opened.witness), body, now).await {
         Ok(lines) => answer::text(StatusCode::OK, lines),
         Err(Error::Refused(refusal)) => {
-            if matches!(refusal, Refusal::Forked | Refusal::NotConsistent) {
-                tracing::error!(%refusal, log = claimed(body), "a log that is cosigned here has two histories");
+            if witness::is_fork(&refusal) {
+                tracing::error!(%refusal, log = claimed(body), "a log that is cosigned here shows another history");
+                // Before it is answered: whoever shows two histories may try another witness next.
+                let fork = (body, &refusal);
+                if let Err(error) = witness::record_fork(&opened.door, fork, (address, now)).await {
+                    return answer::shut(&error).answer();
+                }
             }
             refused(&refusal)
         }

@@ -220,7 +220,9 @@ pub(super) struct Head {
 
 /// The writer's clock is so far behind the log that nothing is recorded until it comes true.
 #[derive(Debug, thiserror::Error)]
-#[error("the clock ({now}) is behind the newest event ({head}) by more than a minute")]
+#[error(
+    "the clock ({now}) is behind the newest event ({head}) by more than a minute: set it right, or wait until it has come there"
+)]
 pub(super) struct ClockBehindLog {
     now: Timestamp,
     head: Timestamp,

@@ -297,3 +297,29 @@ async fn an_anchor_that_does_not_answer_holds_up_nobody_and_shuts_the_door_once_
     let (status, said) = until_ready_says(&door, "audit recover").await;
     assert!(status == 503 && said.contains("file:") && said.contains("away has seen"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_by_hand_waits_for_no_place_that_hangs() {
+    let mut door = Installation::open().await;
+    door.stop().await;
+    let fifo = door.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Connections are made, and nobody ever answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = silent.local_addr().unwrap();
+    let key = door.command(&["audit", "key", "--witness"]).0;
+    let file = door.path("gateward.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let anchors = format!(
+        "[audit]\nanchor = [\"file:{}\", {{ witness = \"http://{at}/witness\", key = \"{}\" }}]\n",
+        fifo.display(),
+        key.trim()
+    );
+    std::fs::write(&file, format!("{text}\n{anchors}")).unwrap();
+    let begun = Instant::now();
+    let ran = door.run(&["audit", "checkpoint"]);
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}: {said}", begun.elapsed());
+    assert!(ran.status.success() && ran.stdout.starts_with(b"gateward/"), "{said}");
+    assert!(said.contains("it is no regular file") && said.contains("did not answer within 5 s"), "{said}");
+}

@@ -135,3 +135,24 @@ async fn what_is_exported_is_recorded_first_and_whole_in_each_form() {
     let (none, _) = door.command(&["audit", "export", "--format", "fhir-bundle", "--until", "2020-01-01"]);
     assert!(serde_json::from_str::<Value>(&none).unwrap()["entry"].is_null());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_ahead_of_the_clock_is_not_shown_and_why_is_said_on_sqlite() {
+    let mut door = Installation::open().await;
+    door.pass(SignedDuration::from_hours(2));
+    door.exchange(&door.token("a@example.org", "/epos/demo", DAY)).await;
+    door.stop().await;
+    for arguments in [&["audit", "search"][..], &["audit", "report", "--person", "a@example.org"]] {
+        let ran = door.run(arguments);
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(2), &b""[..]), "{said}");
+        assert!(said.contains("recorded first, and cannot be"), "{said}");
+        assert!(
+            said.contains("is behind the newest event") && said.contains("set it right, or wait"),
+            "{said}"
+        );
+    }
+    let verified = door.run(&["audit", "verify"]);
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success(), "it shows nobody anything: {said}");
+}

@@ -150,3 +150,29 @@ async fn a_witness_answers_as_the_specification_says_and_nobody_else_does() {
     // The first is nobody's witness.
     assert_eq!(post(&log, "old 0\n\ngateward/x\n1\n\n").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_records_a_second_history_with_the_proof_of_it() {
+    let (mut log, witness) = witnessed().await;
+    eventually("it is cosigned", PATIENCE, || seen(&witness) >= 1);
+    log.stop().await;
+    let size = seen(&witness);
+    let origin = printed(&log, &["audit", "key"]).parse::<VerifierKey>().unwrap().id().name.clone();
+    let signer = log.door().await.keyring.log_signer(&origin).unwrap().unwrap();
+    let other =
+        |size| Checkpoint::new(&origin, size, audit_log::Hash([7; 32])).unwrap().sign(&signer).unwrap();
+    let ask = async |note: &str| {
+        let body = format!("old {size}\n\n{note}");
+        witness.connect().await.post("/witness/add-checkpoint", body).await.unwrap().status
+    };
+    assert_eq!(ask(&other(size)).await, 409);
+    assert_eq!(ask(&other(size + 1)).await, 422);
+    let forks = witness.bodies("log_forked");
+    assert_eq!(forks.len(), 2, "{forks:?}");
+    for (fork, shown) in forks.iter().zip([other(size), other(size + 1)]) {
+        assert_eq!((&fork["log"], &fork["shown"]), (&origin.as_str().into(), &shown.into()), "{fork}");
+        let cosigned = fork["cosigned"].as_str().unwrap();
+        assert!(cosigned.starts_with(&format!("{origin}\n{size}\n")), "{fork}");
+        assert_eq!(fork["outcome"], "refused");
+    }
+}

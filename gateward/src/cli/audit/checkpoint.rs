@@ -11,6 +11,7 @@ use crate::cli::access::block_on;
 use crate::cli::{Context, Format, YES, no};
 use crate::flows::checkpoint;
 use crate::server::system;
+use crate::store::log;
 
 /// Prints the newest checkpoint, signed now if the log has grown.
 pub(super) fn checkpoint(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
@@ -35,9 +36,14 @@ pub(super) fn checkpoint(context: &Context, out: &mut impl Write) -> anyhow::Res
     Ok(YES)
 }
 
-/// Prints the public key that checkpoints are believed by.
+/// Prints the public key that checkpoints are believed by; the log gets its name now if it has none.
 pub(super) fn key(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let access = context.access_to_change()?;
+    // Where there is no log yet, one begins: not in a store from before another one of ours.
+    let is_begun = !block_on(log::all(&access.door.store.reader))??.is_empty();
+    if !is_begun && !anchors::may_sign(&access)? {
+        return Ok(no());
+    }
     let Some(log) = block_on(checkpoint::current(&access.door, access.now))?? else {
         bail!("nothing was ever recorded: the log has no name yet");
     };

@@ -303,13 +303,20 @@ fn instant(text: &str) -> Option<(Timestamp, Timestamp)> {
             whole.parse::<jiff::civil::Date>().ok()?.to_datetime(jiff::civil::Time::midnight());
         return Some((utc(start)?, utc(start.checked_add(step).ok()?)?));
     }
+    // Whoever leaves the plus of a zone as it is in an address has sent a blank.
+    let text = &text.replace(' ', "+");
+    let of_day =
+        text.split_once('T').and_then(|(_, time)| time.split(['Z', '+', '-']).next()).unwrap_or_default();
+    let minute = match of_day.matches(':').count() {
+        1 => true,
+        2 => false,
+        _ => return None,
+    };
     let start = match text.parse::<Timestamp>() {
         Ok(at) => at,
         Err(_) => utc(text.parse().ok()?)?,
     };
     let digits = text.split_once('.').map(|(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
-    let minute =
-        text.split_once('T').is_some_and(|(_, time)| time.matches(':').count() == 1 && time.len() <= 6);
     let step = match digits {
         _ if minute => SignedDuration::from_mins(1),
         None | Some(0) => SignedDuration::from_secs(1),
@@ -337,6 +344,9 @@ mod tests {
             ("2026-11", "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"),
             ("eq2026-11-21", "2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z"),
             ("2026-11-21T20:30:00Z", "2026-11-21T20:30:00Z", "2026-11-21T20:30:01Z"),
+            ("2026-11-21T20:30Z", "2026-11-21T20:30:00Z", "2026-11-21T20:31:00Z"),
+            ("2026-11-21T20:30+02:00", "2026-11-21T18:30:00Z", "2026-11-21T18:31:00Z"),
+            ("2026-11-21T20:30:00 02:00", "2026-11-21T18:30:00Z", "2026-11-21T18:30:01Z"),
             ("2026-11-21T20:30:00.5+02:00", "2026-11-21T18:30:00.5Z", "2026-11-21T18:30:00.501Z"),
         ] {
             assert_eq!(span(value), Ok((at(since), at(until))), "{value}");
@@ -344,9 +354,18 @@ mod tests {
         assert_eq!(span("gt2026").unwrap().0, at("2027-01-01T00:00:00Z"));
         assert_eq!(span("le2026").unwrap().1, at("2027-01-01T00:00:00Z"));
         assert_eq!(span("lt2026").unwrap().1, at("2026-01-01T00:00:00Z"));
-        for wrong in
-            ["", "ap2026", "ne2026", "26", "2026-13", "2026,2027", "xx2026-11-21", "2026-11-21T", "ü"]
-        {
+        for wrong in [
+            "",
+            "ap2026",
+            "ne2026",
+            "26",
+            "2026-13",
+            "2026,2027",
+            "xx2026-11-21",
+            "2026-11-21T",
+            "2026-11-21T20Z",
+            "ü",
+        ] {
             assert!(matches!(span(wrong), Err(Unclear::Time(_))), "{wrong}");
         }
     }

@@ -272,6 +272,16 @@ pub enum What {
         old_size: u64,
         old_root: String,
     },
+    /// A log that is cosigned here showed a history beside the one that was cosigned.
+    LogForked {
+        log: String,
+        detail: String,
+        /// The checkpoint that was cosigned last.
+        cosigned: String,
+        /// The other one, under which the log's signature is good; none where it is far longer than any.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        shown: Option<String>,
+    },
     OperatorRequest {
         method: String,
         path: String,

@@ -68,7 +68,8 @@ pub(super) fn pattern(word: &str) -> Option<Pattern> {
         | "request_refused"
         | "failures_summarised"
         | "failures_counted"
-        | "stream_refused" => Pattern::Refused,
+        | "stream_refused"
+        | "log_forked" => Pattern::Refused,
         "node_authentication_failed" | "handshake_failed" => Pattern::NotANode,
         "node_enrolled" => Pattern::Changed(Trust, Create),
         "node_replaced" => Pattern::Changed(Trust, Update),
