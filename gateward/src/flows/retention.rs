@@ -107,7 +107,7 @@ pub async fn expire(door: &Door, before: Timestamp, by: Option<&str>, now: Times
 pub async fn erase(door: &Door, name: &str, by: &str, now: Timestamp) -> Result<Done, Error> {
     let names = Names::new(name)?;
     finish(door, now).await?;
-    let names = holds::all_names(door, names).await?;
+    let names = holds::all_names(&door.store.reader, names).await?;
     let end = event::length(&door.store.reader).await?.map_or(0, |length| length.events);
     let id = ErasureId::new(now, &door.random);
     let row = id.to_string();
@@ -137,7 +137,7 @@ pub struct Preview {
 ///
 /// [`Error::Name`], [`Error::Sealed`], [`Error::Store`].
 pub async fn preview(door: &Door, name: &str) -> Result<Preview, Error> {
-    let mut names = holds::all_names(door, Names::new(name)?).await?;
+    let mut names = holds::all_names(&door.store.reader, Names::new(name)?).await?;
     let mut holds = holds::list(door).await?;
     let end = event::length(&door.store.reader).await?.map_or(0, |length| length.events);
     let (mut preview, mut next) = (Preview::default(), 0);

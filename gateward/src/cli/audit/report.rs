@@ -40,7 +40,7 @@ struct Asked {
     /// A patient: Patient/ID, ID, or SYSTEM|VALUE of an identifier.
     #[arg(long, value_name = "ID")]
     patient: Option<String>,
-    /// A user, login, node:NAME, mail address or pseudonym.
+    /// A user, login, node:NAME, mail address or pseudonym; by the last two their logins are found, too.
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
 }

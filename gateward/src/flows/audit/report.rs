@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::flows::retention::holds::all_names;
+use crate::flows::retention::names::{Names, NotAName};
 use crate::store::event::{self, Filter, Recorded, Search};
 use crate::store::{Error, Reader};
 
@@ -16,7 +18,8 @@ use crate::store::{Error, Reader};
 pub enum Whom {
     /// A patient: `Patient/ID`, `ID`, `SYSTEM|VALUE` or the address that another server has for them.
     Patient(String),
-    /// A user, temporary login, node (`node:NAME`), mail address, pseudonym, or what a CKAN or an OIDC issuer calls them.
+    /// A user, temporary login, node (`node:NAME`), mail address, pseudonym, or what a CKAN or an OIDC issuer calls them;
+    /// by a mail address or a pseudonym the temporary logins are found, too, that the log gives them.
     Person(String),
 }
 
@@ -55,6 +58,7 @@ pub struct Entry {
 ///
 /// [`Error::Unreachable`]; [`Error::Damaged`] at an event that this program did not write.
 pub async fn gather(reader: &Reader, whom: &Whom, filter: Filter) -> Result<Vec<Entry>, Error> {
+    let names = names(reader, whom).await?;
     let mut search = Search::begin(reader, filter).await?;
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut entries: Vec<Entry> = Vec::new();
@@ -65,7 +69,7 @@ pub async fn gather(reader: &Reader, whom: &Whom, filter: Filter) -> Result<Vec<
         }
         for recorded in &page {
             let event = Said::read(recorded)?;
-            if !event.concerns(whom) {
+            if !event.concerns(whom, &names) {
                 continue;
             }
             let key = event.text("transaction").unwrap_or(&recorded.id).to_owned();
@@ -78,6 +82,18 @@ pub async fn gather(reader: &Reader, whom: &Whom, filter: Filter) -> Result<Vec<
             };
             event.add_to(&mut entries[at], whom);
         }
+    }
+}
+
+/// All that the log calls whom the report is about.
+async fn names(reader: &Reader, whom: &Whom) -> Result<Vec<String>, Error> {
+    match whom {
+        Whom::Patient(patient) => Ok(vec![patient.clone()]),
+        Whom::Person(person) => match Names::new(person) {
+            Ok(names) => Ok(all_names(reader, names).await?.all().to_vec()),
+            // Too short or too long for anybody who is learnt of by mail.
+            Err(NotAName) => Ok(vec![person.clone()]),
+        },
     }
 }
 
@@ -133,14 +149,14 @@ impl Said {
         self.personal[name].as_str()
     }
 
-    fn concerns(&self, whom: &Whom) -> bool {
+    fn concerns(&self, whom: &Whom, names: &[String]) -> bool {
         match whom {
             Whom::Patient(patient) => self.patients().any(|named| names_patient(named, patient)),
             Whom::Person(person) => {
                 let in_body = NAMING.iter().filter_map(|name| self.text(name));
                 let in_person = ["mail", "user", "claimed"].iter().filter_map(|name| self.personal(name));
                 let machine = person.strip_prefix("node:");
-                in_body.chain(in_person).any(|one| one == person)
+                in_body.chain(in_person).any(|one| names.iter().any(|name| name == one))
                     || machine.is_some_and(|name| self.text("node") == Some(name))
             }
         }

@@ -10,7 +10,7 @@ use crate::flows::keyring::{CannotOpen, Place};
 use crate::flows::record::{Happened, Personal, What};
 use crate::store::audit_hold::{self, Create, HoldRow, Release};
 use crate::store::event::{self, Recorded};
-use crate::store::{self, Change, CommitError};
+use crate::store::{self, Change, CommitError, Reader};
 
 /// How many bytes a reason may have.
 const LONGEST_REASON: usize = 2000;
@@ -120,7 +120,7 @@ pub async fn create(door: &Door, wanted: Wanted, by: &str, now: Timestamp) -> Re
         return Err(Error::Reason);
     }
     let names = match &person {
-        Some(person) => Some(all_names(door, Names::new(person)?).await?),
+        Some(person) => Some(all_names(&door.store.reader, Names::new(person)?).await?),
         None => None,
     };
     let id = HoldId::new(now, &door.random);
@@ -161,11 +161,15 @@ pub async fn release(door: &Door, id: HoldId, by: &str, now: Timestamp) -> Resul
 }
 
 /// Reads the log to learn by what else it calls somebody.
-pub(super) async fn all_names(door: &Door, mut names: Names) -> Result<Names, store::Error> {
-    let end = event::length(&door.store.reader).await?.map_or(0, |length| length.events);
+///
+/// # Errors
+///
+/// [`store::Error::Unreachable`].
+pub async fn all_names(reader: &Reader, mut names: Names) -> Result<Names, store::Error> {
+    let end = event::length(reader).await?.map_or(0, |length| length.events);
     let mut next = 0;
     loop {
-        let page = event::left_between(&door.store.reader, next, end, super::PAGE).await?;
+        let page = event::left_between(reader, next, end, super::PAGE).await?;
         let Some(last) = page.last() else { return Ok(names) };
         next = last.position + 1;
         for event in &page {
