@@ -299,7 +299,7 @@ async fn an_anchor_that_does_not_answer_holds_up_nobody_and_shuts_the_door_once_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_by_hand_waits_for_no_place_that_hangs() {
+async fn a_checkpoint_by_hand_waits_for_no_place_that_hangs_on_sqlite() {
     let mut door = Installation::open().await;
     door.stop().await;
     let fifo = door.path("fifo");

@@ -152,7 +152,7 @@ async fn a_witness_answers_as_the_specification_says_and_nobody_else_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_witness_records_a_second_history_with_the_proof_of_it() {
+async fn a_witness_records_a_second_history_with_the_proof_of_it_and_a_flood_of_them_as_a_count() {
     let (mut log, witness) = witnessed().await;
     eventually("it is cosigned", PATIENCE, || seen(&witness) >= 1);
     log.stop().await;
@@ -175,4 +175,14 @@ async fn a_witness_records_a_second_history_with_the_proof_of_it() {
         assert!(cosigned.starts_with(&format!("{origin}\n{size}\n")), "{fork}");
         assert_eq!(fork["outcome"], "refused");
     }
+    let (listed, _) = witness.command(&["audit", "search", "--outcome", "refused"]);
+    assert!(listed.contains("log_forked"), "{listed}");
+    for _ in 0..30 {
+        assert_eq!(ask(&other(size)).await, 409);
+    }
+    assert_eq!(witness.bodies("log_forked").len(), 10);
+    assert_eq!(witness.bodies("failures_summarised").len(), 1);
+    // What is merely late is no fork.
+    assert_eq!(ask(&other(size - 1)).await, 400);
+    assert_eq!(witness.bodies("log_forked").len(), 10);
 }
