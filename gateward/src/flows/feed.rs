@@ -38,11 +38,11 @@ pub async fn take(door: &Door, place: &str, now: Timestamp) -> Result<Option<Nex
     if feed::find(reader, place).await?.is_none() {
         let position = event::length(reader).await?.map_or(0, |length| length.events);
         let begin = Change::BeginFeed(feed::Begin { name: place.into(), position, at: now });
-        door.recorder.commit(None, vec![begin], &[], now).await?;
+        door.recorder.behind(begin, Vec::new()).await?;
     }
     let holder = door.recorder.instance();
     let lease = feed::Lease { name: place.into(), holder, at: now, until: later(now, LEASE) };
-    match door.recorder.commit(None, vec![Change::LeaseFeed(lease)], &[], now).await {
+    match door.recorder.behind(Change::LeaseFeed(lease), Vec::new()).await {
         Ok(()) => {}
         Err(CommitError::Precondition) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -70,6 +70,14 @@ pub struct Refused {
     pub id: String,
     /// Why, as the place says.
     pub why: String,
+}
+
+impl Refused {
+    /// One whose message is longer than what takes it.
+    pub fn too_long(event: &Event, (message, longest): (usize, usize), what: &str) -> Self {
+        let id = event.id.as_ref().map_or(String::new(), |id| id.as_str().to_owned());
+        Self { id, why: format!("it has {message} octets, and {what} has at most {longest}") }
+    }
 }
 
 /// Notes that `place` has everything from position `from` up to what was `sent`, and what of it there it has not.
@@ -102,7 +110,7 @@ pub async fn advance(
         let personal = Personal { detail: Some(first.why.clone()), ..Personal::default() };
         happened.push(Happened { personal, ..failed(what) });
     }
-    door.recorder.commit(None, vec![advance], &happened, now).await
+    door.recorder.behind(advance, door.recorder.make(&happened, now)?).await
 }
 
 fn failed(what: SyslogWhat) -> Happened {
@@ -118,7 +126,7 @@ pub async fn note_failing(door: &Door, place: &str, reason: &str, now: Timestamp
     let error: String = reason.chars().take(REASON).collect();
     let holder = door.recorder.instance();
     let failing = feed::Failing { name: place.into(), holder, error, at: now };
-    door.recorder.commit(None, vec![Change::FeedFailing(failing)], &[], now).await
+    door.recorder.behind(Change::FeedFailing(failing), Vec::new()).await
 }
 
 /// Finds which of `places` do not have yet what was recorded before `before`, and how many events each lacks.

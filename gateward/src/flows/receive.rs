@@ -3,6 +3,8 @@
 //! Nothing that a message says about its sender is believed: the node is the one whose certificate brought
 //! it, and a datagram is nobody's. The message is kept whole and as it came, in the personal part.
 
+use std::collections::BTreeSet;
+
 use audit_event::{Entity, Text};
 use jiff::Timestamp;
 use syslog::{Message, Misframed, Priority};
@@ -90,7 +92,10 @@ fn said(content: &[u8]) -> Option<Said> {
         let what = entity.what.as_ref()?;
         what.identifier().map(|id| id.value.as_str()).or(what.literal().map(Text::as_str)).map(str::to_owned)
     });
-    Some(Said { code: event.kind.code().to_owned(), outcome, patients: patients.collect() })
+    // One that is named twice is one patient.
+    let mut named = BTreeSet::new();
+    let patients = patients.filter(|patient| named.insert(patient.clone())).collect();
+    Some(Said { code: event.kind.code().to_owned(), outcome, patients })
 }
 
 /// The role of a patient among what an event was about (DICOM PS3.15 section A.5).

@@ -165,13 +165,14 @@ impl Recorder {
         Ok(())
     }
 
-    /// Commits what is made from the log, behind it. What fails is no gap: nobody was refused anything.
+    /// Commits what is done behind the log, for nobody who waits, with the events made for it. What fails is no gap:
+    /// nobody was refused anything, and it is tried again.
     ///
     /// # Errors
     ///
     /// See [`CommitError`].
-    pub async fn index(&self, change: Change) -> Result<(), CommitError> {
-        self.send(Proposal { decided_under: None, changes: vec![change], events: Vec::new() }).await
+    pub async fn behind(&self, change: Change, events: Vec<NewEvent>) -> Result<(), CommitError> {
+        self.send(Proposal { decided_under: None, changes: vec![change], events }).await
     }
 
     /// Commits what others told, under ids that say so; decided under `decided_under`.

@@ -174,7 +174,7 @@ async fn what_was_erased_while_it_was_indexed_stays_out_of_the_index() {
     let terms = vec![Term { term: 1, place }];
     let add = audit_term::Add { from, to, parts: parts.sum(), terms };
     retention::expire(&flow, door.now() + DAY, Some("os:karl"), door.now()).await.unwrap();
-    let added = flow.recorder.index(Change::AddAuditTerms(add)).await;
+    let added = flow.recorder.behind(Change::AddAuditTerms(add), Vec::new()).await;
     assert!(matches!(added, Err(CommitError::Precondition)), "{added:?}");
     assert_eq!(audit_term::end(reader).await.unwrap(), from);
 }

@@ -19,18 +19,21 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Has `count` events happen, past the server.
 pub fn happen(config: &Path, count: usize) {
+    let details = (0..count).map(|number| format!("Nr. {number}: Ærøskøbing, 東京, Пациент, \u{1F600}"));
+    happen_with(config, &details.collect::<Vec<_>>());
+}
+
+/// Has an event happen for each of these.
+pub fn happen_with(config: &Path, details: &[String]) {
     let config = Config::read(config).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let (clock, random) = (system::clock(), system::random());
         let door = boot::door(&config, boot::keys(&config).unwrap(), &clock, &random).await.unwrap();
-        for first in (0..count).step_by(500) {
-            let happened: Vec<_> = (first..count.min(first + 500))
-                .map(|number| {
-                    let detail = format!("Nr. {number}: Ærøskøbing, 東京, Пациент, \u{1F600}");
-                    Happened::done(What::AuthenticationFailed { reason: "test", detail })
-                })
-                .collect();
+        for details in details.chunks(500) {
+            let failed =
+                |detail: &String| What::AuthenticationFailed { reason: "test", detail: detail.clone() };
+            let happened: Vec<_> = details.iter().map(|detail| Happened::done(failed(detail))).collect();
             door.recorder.commit(None, Vec::new(), &happened, system::wall_clock()).await.unwrap();
         }
     });

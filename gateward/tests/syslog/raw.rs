@@ -13,7 +13,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
 use super::authority::{Authority, DAY, from_now, params};
-use super::events::{beginning, expected, feed, happen, until};
+use super::events::{beginning, expected, feed, happen, happen_with, until};
 use super::site::Site;
 use super::validators::{by_xmllint, glossy_reads};
 
@@ -153,4 +153,33 @@ fn whoever_closes_in_the_middle_of_a_message_has_nothing() {
         stream.read_exact(&mut piece).unwrap();
     };
     nothing_counts(of_server("localhost"), conduct, &["closed", "reset", "Broken pipe"]);
+}
+
+#[test]
+fn what_is_too_long_for_a_message_is_left_out_and_named_and_all_else_comes() {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&got);
+    let conduct = move |stream| all.lock().unwrap().extend(messages(&read_to_the_end(stream)));
+    let (site, _folder) = fed_to(of_server("localhost"), conduct);
+    let first = beginning(&site);
+    // Longer than a message may be; as long as many are written in pieces.
+    let mut details = vec!["ä".repeat(20_000); 100];
+    details.insert(50, "ä".repeat(40_000));
+    happen_with(&site.server.config(), &details);
+    until("it is there", &site, || feed(&site).unwrap()["waiting"] == 0);
+    let mut expected = expected(&site.server.config(), first);
+    let count = expected.len();
+    expected.retain(|message| message.len() <= 65_536);
+    assert_eq!(expected.len(), count - 1);
+    let got = got.lock().unwrap();
+    assert!(expected.iter().all(|message| got.iter().any(|got| got == message.as_bytes())));
+    assert!(got.iter().all(|message| message.len() <= 65_536));
+    let refused = site.events("feed_refused");
+    assert_eq!(
+        (refused.len(), refused[0]["body"]["events"].as_array().unwrap().len()),
+        (1, 1),
+        "{refused:?}"
+    );
+    assert!(refused[0]["personal"]["detail"].as_str().unwrap().contains("a message has at most 65536"));
+    assert_eq!(feed(&site).unwrap()["refused"], 1);
 }

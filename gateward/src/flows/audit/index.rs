@@ -14,6 +14,10 @@ use crate::store::{self, Change, CommitError, Failed};
 /// How many events are indexed with one commit at most: the door waits some hundredths of a second for it.
 pub const PAGE: u32 = 256;
 
+/// How many terms a commit adds at most, and those of one event more: one that names hundreds of patients has as many
+/// as a page of others.
+const TERMS: usize = 20_000;
+
 /// Indexes the next events; returns whether there may be more.
 ///
 /// # Errors
@@ -31,7 +35,7 @@ pub async fn index_next(door: &Door, observer: &Observer) -> Result<bool, Failed
         },
     };
     // A crash before: the page is indexed again. Another server was faster, or some of it was erased: look anew.
-    match door.recorder.index(change).await {
+    match door.recorder.behind(change, Vec::new()).await {
         Ok(()) | Err(CommitError::Precondition) => Ok(true),
         Err(error) => Err(error.into()),
     }
@@ -43,8 +47,9 @@ async fn index_more(door: &Door, observer: &Observer) -> Result<Option<Change>, 
     let from = audit_term::end(reader).await?;
     let page = event::from(reader, from.unsigned_abs(), PAGE).await?;
     let Some(last) = page.last() else { return Ok(None) };
-    let (to, parts) = (position(last) + 1, parts_of(&page));
-    let terms = terms_of_all(door, observer, &page);
+    let (terms, next) = terms_of_first(door, observer, page.iter());
+    let to = next.unwrap_or(position(last) + 1);
+    let parts = parts_of(&page, to);
     Ok(Some(Change::AddAuditTerms(audit_term::Add { from, to, parts, terms })))
 }
 
@@ -56,23 +61,36 @@ async fn index_again(
 ) -> Result<Change, store::Error> {
     let most = u32::try_from(last - first + 1).unwrap_or(PAGE).min(PAGE);
     let page = event::from(&door.store.reader, first.unsigned_abs(), most).await?;
-    let (to, parts) = (page.last().map_or(last, position) + 1, parts_of(&page));
-    let left: Vec<Recorded> = page.into_iter().filter(|event| event.body.is_some()).collect();
-    let terms = terms_of_all(door, observer, &left);
+    let left = page.iter().filter(|event| event.body.is_some());
+    let (terms, next) = terms_of_first(door, observer, left);
+    let to = next.unwrap_or(page.last().map_or(last, position) + 1);
+    let parts = parts_of(&page, to);
     Ok(Change::AddAuditTermsAgain(audit_term::Again { first, last, to, parts, terms }))
 }
 
-/// How many bodies and personal parts are there.
-fn parts_of(page: &[Recorded]) -> i64 {
-    page.iter().map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some())).sum()
+/// How many bodies and personal parts those before `to` have.
+fn parts_of(page: &[Recorded], to: i64) -> i64 {
+    let before = page.iter().filter(|event| position(event) < to);
+    before.map(|event| i64::from(event.body.is_some()) + i64::from(event.personal.is_some())).sum()
 }
 
-/// In the order of the table: each of its pages is touched once.
-fn terms_of_all(door: &Door, observer: &Observer, page: &[Recorded]) -> Vec<Term> {
-    let mut terms: Vec<Term> =
-        page.iter().flat_map(|recorded| terms_of(&door.keyring, recorded, observer)).collect();
+/// Makes the terms of the first of these events, as many as one commit adds; returns with them the position of the
+/// event that comes next, if one is left. In the order of the table: each of its pages is touched once.
+fn terms_of_first<'e>(
+    door: &Door,
+    observer: &Observer,
+    events: impl Iterator<Item = &'e Recorded>,
+) -> (Vec<Term>, Option<i64>) {
+    let (mut terms, mut next) = (Vec::new(), None);
+    for recorded in events {
+        if terms.len() >= TERMS {
+            next = Some(position(recorded));
+            break;
+        }
+        terms.extend(terms_of(&door.keyring, recorded, observer));
+    }
     terms.sort_unstable();
-    terms
+    (terms, next)
 }
 
 fn position(recorded: &Recorded) -> i64 {

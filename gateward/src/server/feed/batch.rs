@@ -15,6 +15,9 @@ use crate::flows::feed::{Refused, Sent, entry, told};
 /// How much a batch brings: entries, and bytes. Our own interface takes twice that.
 const MOST: (usize, usize) = (200, 512 * 1024);
 
+/// How many bytes of entries are made of a page at most, and those of one event more: one may be told as hundreds.
+const MADE: usize = 8 * 1024 * 1024;
+
 /// How long batches are sent until what was taken is noted; with the last answer less than a lease.
 const WINDOW: Duration = Duration::from_secs(30);
 
@@ -28,7 +31,7 @@ struct Entry {
 
 /// Sends `page`, or as much of it as there is time for.
 pub async fn deliver(place: &Place, base: &str, page: Page) -> Result<Sent, Error> {
-    let entries = entries(&page, &place.observer);
+    let (page, entries) = entries(page, &place.observer);
     if entries.is_empty() {
         return Ok(page.sent());
     }
@@ -73,15 +76,22 @@ pub async fn deliver(place: &Place, base: &str, page: Page) -> Result<Sent, Erro
     }
 }
 
-fn entries(page: &Page, observer: &Observer) -> Vec<Entry> {
-    let told = page.events.iter().flat_map(|recorded| {
-        told(recorded, observer).into_iter().map(|event| Entry {
-            position: recorded.position,
-            id: event.id.as_ref().map_or(String::new(), |id| id.as_str().to_owned()),
-            text: entry(&event).to_string(),
-        })
-    });
-    told.collect()
+/// Makes the entries of a page, or of its first events; returns these with them.
+fn entries(page: Page, observer: &Observer) -> (Page, Vec<Entry>) {
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for recorded in &page.events {
+        if bytes >= MADE {
+            let next = recorded.position;
+            return (page.before(next), entries);
+        }
+        for event in told(recorded, observer) {
+            let id = event.id.as_ref().map_or(String::new(), |id| id.as_str().to_owned());
+            let text = entry(&event).to_string();
+            bytes += text.len();
+            entries.push(Entry { position: recorded.position, id, text });
+        }
+    }
+    (page, entries)
 }
 
 /// How many of `entries` are sent at once: one at least.

@@ -37,9 +37,7 @@ pub async fn deliver(place: &Place, (host, port): (&str, u16), page: Page) -> Re
     for event in page.events.iter().flat_map(|recorded| told(recorded, &place.observer)) {
         let message = message(&event, &place.observer);
         if message.len() > LONGEST {
-            let id = event.id.as_ref().map_or(String::new(), |id| id.as_str().to_owned());
-            let why = format!("it has {} bytes, and a datagram has at most {LONGEST}", message.len());
-            sent.refused.push(Refused { id, why });
+            sent.refused.push(Refused::too_long(&event, (message.len(), LONGEST), "a datagram"));
             continue;
         }
         socket.send_to(&message, to).await.map_err(wrong)?;

@@ -38,6 +38,10 @@ const NOT_OURS: Duration = Duration::from_secs(10);
 /// How long is waited after a failure: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
+/// How many events are sent until it is looked whether they are there. After each failure a tenth, so that a place
+/// that is slow has some of them in time; after each success more again.
+const AT_ONCE: u64 = 10_000;
+
 /// Why a place does not get what it should: the operator's, or it passes.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -73,15 +77,16 @@ pub fn keep(config: &Config, opened: &Arc<Opened>) -> Vec<AbortHandle> {
 
 /// Sends for ever.
 async fn send(place: Place) {
-    let (mut pause, mut is_failing) = (AGAIN.0, false);
+    let (mut pause, mut is_failing, mut most) = (AGAIN.0, false, AT_ONCE);
     let mut grown = place.opened.door.store.writer.grown();
     loop {
-        match turn(&place).await {
+        match turn(&place, most).await {
             Ok(Turn::Sent) => {
                 if is_failing {
                     tracing::info!(feed = place.name, "it takes events again");
                 }
                 (pause, is_failing) = (AGAIN.0, false);
+                most = (most * 2).min(AT_ONCE);
             }
             Ok(Turn::Idle) => {
                 if let Ok(Ok(())) = tokio::time::timeout(IDLE, grown.changed()).await {
@@ -97,6 +102,7 @@ async fn send(place: Place) {
                 place.note(&error).await;
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(AGAIN.1);
+                most = (most / 10).max(1);
             }
         }
     }
@@ -109,26 +115,26 @@ enum Turn {
     NotOurs,
 }
 
-async fn turn(place: &Place) -> Result<Turn, Error> {
+async fn turn(place: &Place, most: u64) -> Result<Turn, Error> {
     let door = &place.opened.door;
     let now = || place.opened.clock.now().map_err(|unbelieved| Error::Here(unbelieved.to_string()));
     let here = |error: &dyn std::error::Error| Error::Here(error.to_string());
     // Looked at before the lease is taken: what is idle writes nothing.
     let known = crate::store::feed::find(&door.store.reader, &place.name).await.map_err(|e| here(&e))?;
     if let Some(known) = &known
-        && Page::read(place, known.position).await?.is_empty()
+        && Page::read(place, known.position, 1).await?.is_empty()
     {
         return Ok(Turn::Idle);
     }
     let Some(next) = take(door, &place.name, now()?).await.map_err(|e| here(&e))? else {
         return Ok(Turn::NotOurs);
     };
-    let page = Page::read(place, next.position).await?;
+    let page = Page::read(place, next.position, most).await?;
     if page.is_empty() {
         return Ok(Turn::Idle);
     }
     let sent = match &place.feed.to {
-        Target::SyslogTls { host, port } => stream::deliver(place, (host, *port), page).await?,
+        Target::SyslogTls { host, port } => stream::deliver(place, (host, *port), page, most).await?,
         Target::SyslogUdp { host, port } => datagrams::deliver(place, (host, *port), page).await?,
         Target::Fhir { base } => batch::deliver(place, base, page).await?,
     };

@@ -14,10 +14,11 @@ pub struct Page {
 }
 
 impl Page {
-    /// Reads what stands from `position` on.
-    pub async fn read(place: &Place, position: u64) -> Result<Self, Error> {
+    /// Reads what stands from `position` on, `most` events.
+    pub async fn read(place: &Place, position: u64, most: u64) -> Result<Self, Error> {
         let reader = &place.opened.door.store.reader;
-        let events = event::from(reader, position, MOST).await;
+        let most = u32::try_from(most).map_or(MOST, |most| most.min(MOST));
+        let events = event::from(reader, position, most).await;
         let events = events.map_err(|error| Error::Here(error.to_string()))?;
         Ok(Self { events, from: position })
     }

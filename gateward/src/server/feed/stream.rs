@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Error, Page, Place};
-use crate::flows::feed::{Sent, message, told};
+use crate::flows::feed::{Refused, Sent, message, told};
 use crate::server::outwards;
 
 /// How long connection and handshake may take.
@@ -30,17 +30,23 @@ const STALLED: Duration = Duration::from_secs(20);
 /// How long a connection is left open after what was written last: a refusal, or an end, shows itself.
 const LULL: Duration = Duration::from_secs(1);
 
-/// How long, and for how many events, one connection is written to.
-const WINDOW: (Duration, u64) = (Duration::from_secs(10), 10_000);
+/// How long one connection is written to.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// How many octets are written at once: as long as the other end takes these in time, it is not stalled.
+const PIECE: usize = 256 * 1024;
+
+/// The longest message that is sent, as long as our own receiver takes; what is longer would be refused again and again.
+const LONGEST: usize = syslog::LONGEST;
 
 /// How long the other end may take to read the rest and to close.
 const END: Duration = Duration::from_secs(20);
 
-/// Sends `page` and what comes after it, on one connection.
-pub async fn deliver(place: &Place, there: (&str, u16), page: Page) -> Result<Sent, Error> {
+/// Sends `page` and what comes after it on one connection, `most` events.
+pub async fn deliver(place: &Place, there: (&str, u16), page: Page, most: u64) -> Result<Sent, Error> {
     let (mut from, mut to) = begin(place.tls()?, there).await?;
     let mut other_end = pin!(until_closed(&mut from));
-    let sent = unless_closed(other_end.as_mut(), there, write(place, &mut to, page)).await?;
+    let sent = unless_closed(other_end.as_mut(), there, write(place, &mut to, page, most)).await?;
     end(to, other_end, there).await?;
     Ok(sent)
 }
@@ -101,8 +107,11 @@ async fn end(
     other_end: Pin<&mut impl Future<Output = std::io::Result<()>>>,
     (host, _): (&str, u16),
 ) -> Result<(), Error> {
-    to.shutdown().await.map_err(|error| Place::went_wrong(&error, host))?;
-    match timeout(END, other_end).await {
+    let end = async {
+        to.shutdown().await?;
+        other_end.await
+    };
+    match timeout(END, end).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Place::went_wrong(&error, host)),
         Err(_) => Err(Error::There("it does not read to the end".into())),
@@ -132,29 +141,57 @@ async fn written(to: &mut (impl AsyncWrite + Unpin), frames: &[u8]) -> Result<()
     timeout(STALLED, written).await.map_err(stalled)?.map_err(|error| Error::There(outwards::whole(&error)))
 }
 
-/// Writes events as long as there are some; then waits a little for more.
-async fn write(place: &Place, to: &mut (impl AsyncWrite + Unpin), mut page: Page) -> Result<Sent, Error> {
+/// Writes events as long as there are some, and `most` have not been written; then waits a little for more.
+async fn write(
+    place: &Place,
+    to: &mut (impl AsyncWrite + Unpin),
+    mut page: Page,
+    most: u64,
+) -> Result<Sent, Error> {
     let begun = Instant::now();
     let (mut sent, mut count) = (Sent { missed: 0, ..page.sent() }, 0);
     let mut last = begun;
     loop {
         if !page.is_empty() {
-            let mut frames = Vec::new();
-            for event in page.events.iter().flat_map(|recorded| told(recorded, &place.observer)) {
-                syslog::frame(&message(&event, &place.observer), &mut frames);
-            }
-            written(to, &frames).await?;
+            sent.refused.extend(write_page(place, to, &page).await?);
             (sent.to, sent.missed) = (page.to(), sent.missed + page.missed());
             count += page.events.len() as u64;
             last = Instant::now();
         }
-        let is_full = begun.elapsed() >= WINDOW.0 || count >= WINDOW.1;
+        let is_full = begun.elapsed() >= WINDOW || count >= most;
         if last.elapsed() >= LULL {
             return Ok(sent);
         }
         if page.is_empty() || is_full {
             tokio::time::sleep(LULL / 5).await;
         }
-        page = if is_full { Page::none(sent.to) } else { Page::read(place, sent.to).await? };
+        page = if is_full { Page::none(sent.to) } else { Page::read(place, sent.to, most - count).await? };
     }
+}
+
+/// Writes what the events of a page are told as, piece by piece; returns those that are too long.
+async fn write_page(
+    place: &Place,
+    to: &mut (impl AsyncWrite + Unpin),
+    page: &Page,
+) -> Result<Vec<Refused>, Error> {
+    let (mut frames, mut refused) = (Vec::new(), Vec::new());
+    for recorded in &page.events {
+        for event in told(recorded, &place.observer) {
+            let message = message(&event, &place.observer);
+            if message.len() > LONGEST {
+                refused.push(Refused::too_long(&event, (message.len(), LONGEST), "a message"));
+                continue;
+            }
+            syslog::frame(&message, &mut frames);
+            if frames.len() >= PIECE {
+                written(to, &frames).await?;
+                frames.clear();
+            }
+        }
+    }
+    if !frames.is_empty() {
+        written(to, &frames).await?;
+    }
+    Ok(refused)
 }
