@@ -18,7 +18,15 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Whoever showed none, or one that means nobody, is refused by each request and may stay.
 pub async fn until_unwelcome(gate: &Gate, certificate: Option<&Presented>) {
     let Some(presented) = certificate else { return pending().await };
-    let mut was_known = false;
+    until_ended(gate, presented, false).await;
+}
+
+/// The same for whoever came in as a node already: also where that ended before this begins to look.
+pub async fn until_unwelcome_again(gate: &Gate, presented: &Presented) {
+    until_ended(gate, presented, true).await;
+}
+
+async fn until_ended(gate: &Gate, presented: &Presented, mut was_known: bool) {
     loop {
         let Ok(opened) = gate.opened() else {
             tokio::time::sleep(Duration::from_millis(500)).await;

@@ -12,22 +12,32 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::keep;
+use super::keep::{self, End};
 use crate::base::address::{AddressBlock, ClientAddress};
 use crate::flows::receive::{Dropped, Sender, dropped, received};
+use crate::flows::record::Happened;
 use crate::server::gate::Gate;
 use crate::server::listener::until_true;
 
-/// How many messages may wait to be recorded.
-const WAITING: usize = 4096;
+/// How many messages may wait to be recorded, and how many octets of them.
+const WAITING: (usize, usize) = (16_384, 16 * 1024 * 1024);
 
-/// How many of them are committed at once at most.
-const AT_ONCE: usize = 512;
+/// How many of them are committed at once at most; with the last one, so many octets.
+const AT_ONCE: (usize, usize) = (512, 1024 * 1024);
 
-/// How many messages of one address, and of all, are taken in a [`WINDOW`].
-const TAKEN: (u32, u32) = (6_000, 60_000);
+/// How many messages are taken in a [`WINDOW`], and how many octets.
+struct Most {
+    messages: u32,
+    octets: usize,
+}
+
+/// Of one address.
+const OF_ONE: Most = Most { messages: 30_000, octets: 16 * 1024 * 1024 };
+
+/// Of all.
+const OF_ALL: Most = Most { messages: 60_000, octets: 64 * 1024 * 1024 };
 
 /// How many addresses are kept apart in a window; all others share one count.
 const APART: usize = 4_096;
@@ -45,8 +55,9 @@ pub async fn receive(
     mut stop: watch::Receiver<bool>,
     held: mpsc::Sender<()>,
 ) {
-    let (waiting, taken) = mpsc::channel(WAITING);
-    let recording = record(taken, Arc::clone(&gate), stop.clone(), held);
+    let (waiting, taken) = mpsc::channel(WAITING.0);
+    let room = Arc::new(Semaphore::new(WAITING.1));
+    let recording = record(taken, Arc::clone(&gate), End::new(stop.clone()), held);
     tokio::spawn(recording);
     if keep::opened(&gate, &mut stop).await.is_none() {
         return;
@@ -73,19 +84,55 @@ pub async fn receive(
             hand_over(&waiting, &mut lost);
         }
         let address = ClientAddress::new(from.ip());
-        let message = Came::Message(Bytes::copy_from_slice(&piece[..length]), Sender::unknown(address));
-        let is_kept = length > 0 && window.takes(address) && waiting.try_send(message).is_ok();
-        if !is_kept && length > 0 {
+        if length == 0 {
+            continue;
+        }
+        let message = &piece[..length];
+        let is_kept = window.takes(address, length) && wait(&waiting, &room, message, address);
+        if !is_kept {
             count(&gate, &mut lost);
         }
     }
-    hand_over(&waiting, &mut lost);
+    if let Some(counted) = lost {
+        // Whoever records ends some seconds after this at the latest, and takes none behind that.
+        let _ = waiting.send(Came::Dropped(counted)).await;
+    }
+}
+
+/// Has a message wait to be recorded, if there is room for it.
+fn wait(waiting: &mpsc::Sender<Came>, room: &Arc<Semaphore>, message: &[u8], address: ClientAddress) -> bool {
+    let octets = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    let Ok(room) = Arc::clone(room).try_acquire_many_owned(octets) else { return false };
+    let message = Bytes::copy_from_slice(message);
+    let sender = Sender::unknown(address);
+    waiting.try_send(Came::Message { message, sender, _room: room }).is_ok()
 }
 
 /// What waits to be recorded.
 enum Came {
-    Message(Bytes, Sender),
+    Message {
+        message: Bytes,
+        sender: Sender,
+        /// What it takes until it is recorded.
+        _room: OwnedSemaphorePermit,
+    },
     Dropped(Dropped),
+}
+
+impl Came {
+    fn octets(&self) -> usize {
+        match self {
+            Self::Message { message, .. } => message.len(),
+            Self::Dropped(_) => 0,
+        }
+    }
+
+    fn happened(&self) -> Happened {
+        match self {
+            Self::Message { message, sender, .. } => received(message, sender),
+            Self::Dropped(counted) => dropped(*counted),
+        }
+    }
 }
 
 /// Counts one that is not kept.
@@ -106,28 +153,19 @@ fn hand_over(waiting: &mpsc::Sender<Came>, lost: &mut Option<Dropped>) {
 }
 
 /// Commits what waits, as much at once as is there.
-async fn record(
-    mut taken: mpsc::Receiver<Came>,
-    gate: Arc<Gate>,
-    mut stop: watch::Receiver<bool>,
-    held: mpsc::Sender<()>,
-) {
+async fn record(mut taken: mpsc::Receiver<Came>, gate: Arc<Gate>, mut end: End, held: mpsc::Sender<()>) {
     let _held = held;
     while let Some(first) = taken.recv().await {
-        let mut happened = vec![event(first)];
-        while happened.len() < AT_ONCE
+        let (mut octets, mut came) = (first.octets(), vec![first]);
+        while came.len() < AT_ONCE.0
+            && octets < AT_ONCE.1
             && let Some(Some(more)) = taken.recv().now_or_never()
         {
-            happened.push(event(more));
+            octets += more.octets();
+            came.push(more);
         }
-        keep::keep(&gate, &happened, &mut stop).await;
-    }
-}
-
-fn event(came: Came) -> crate::flows::record::Happened {
-    match came {
-        Came::Message(bytes, sender) => received(&bytes, &sender),
-        Came::Dropped(counted) => dropped(counted),
+        let happened: Vec<_> = came.iter().map(Came::happened).collect();
+        keep::keep(&gate, &happened, &mut end).await;
     }
 }
 
@@ -135,8 +173,26 @@ fn event(came: Came) -> crate::flows::record::Happened {
 #[derive(Default)]
 struct Window {
     since: Option<Instant>,
-    of_all: u32,
-    of_one: HashMap<Option<AddressBlock>, u32>,
+    of_all: Taken,
+    of_one: HashMap<Option<AddressBlock>, Taken>,
+}
+
+/// What was taken.
+#[derive(Default)]
+struct Taken {
+    messages: u32,
+    octets: usize,
+}
+
+impl Taken {
+    fn has_room(&self, length: usize, most: &Most) -> bool {
+        self.messages < most.messages && self.octets + length <= most.octets
+    }
+
+    fn add(&mut self, length: usize) {
+        self.messages += 1;
+        self.octets += length;
+    }
 }
 
 impl Window {
@@ -150,14 +206,14 @@ impl Window {
     }
 
     /// Counts one message from `address`, and says whether it is taken.
-    fn takes(&mut self, address: ClientAddress) -> bool {
+    fn takes(&mut self, address: ClientAddress, length: usize) -> bool {
         let block = Some(address.block());
         let block = if self.of_one.len() < APART || self.of_one.contains_key(&block) { block } else { None };
-        let own = self.of_one.entry(block).or_insert(0);
-        let is_taken = *own < TAKEN.0 && self.of_all < TAKEN.1;
+        let own = self.of_one.entry(block).or_default();
+        let is_taken = own.has_room(length, &OF_ONE) && self.of_all.has_room(length, &OF_ALL);
         if is_taken {
-            *own += 1;
-            self.of_all += 1;
+            own.add(length);
+            self.of_all.add(length);
         }
         is_taken
     }
@@ -172,11 +228,15 @@ mod tests {
         let (mut window, now) = (Window::default(), Instant::now());
         assert!(window.turns(now) && !window.turns(now));
         let address = |last: u8| ClientAddress::new(std::net::IpAddr::from([192, 0, 2, last]));
-        let taken = |window: &mut Window, last| (0..70_000).filter(|_| window.takes(address(last))).count();
-        assert_eq!(taken(&mut window, 1), 6_000);
-        assert_eq!(taken(&mut window, 2), 6_000);
-        assert_eq!((3..100).map(|last| taken(&mut window, last)).sum::<usize>(), 48_000);
+        let taken = |window: &mut Window, last, length| {
+            (0..70_000).filter(|_| window.takes(address(last), length)).count()
+        };
+        assert_eq!(taken(&mut window, 1, 100), 30_000);
+        assert_eq!(taken(&mut window, 2, 100), 30_000);
+        assert_eq!(taken(&mut window, 3, 100), 0, "all of them have their bound, too");
         assert!(window.turns(now + WINDOW));
-        assert_eq!(taken(&mut window, 1), 6_000);
+        // Long ones are bounded by their octets.
+        assert_eq!(taken(&mut window, 1, 65_507), 256);
+        assert_eq!((2..100).map(|last| taken(&mut window, last, 65_507)).sum::<usize>(), 1024 - 256);
     }
 }

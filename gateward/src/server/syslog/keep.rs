@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::flows::record::Happened;
 use crate::server::gate::{Gate, Opened};
@@ -13,8 +14,28 @@ use crate::store::event::NewEvent;
 /// How long is waited until it is tried again: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// How long it is tried once the program stops.
-const AT_THE_END: Duration = Duration::from_secs(5);
+/// How long it is tried once the program stops: all that is there, and each part of it at least.
+const AT_THE_END: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(250));
+
+/// When a receiver has to be done: some seconds after the program stops, however much it has then.
+pub struct End {
+    stop: watch::Receiver<bool>,
+    at: Option<Instant>,
+}
+
+impl End {
+    pub fn new(stop: watch::Receiver<bool>) -> Self {
+        Self { stop, at: None }
+    }
+
+    /// Resolves at the end of what began now.
+    async fn comes(&mut self) {
+        let least = Instant::now() + AT_THE_END.1;
+        until_true(&mut self.stop).await;
+        let at = *self.at.get_or_insert_with(|| Instant::now() + AT_THE_END.0);
+        sleep_until(at.max(least)).await;
+    }
+}
 
 /// Waits until the door is open; `None` when the program stops first.
 pub async fn opened(gate: &Gate, stop: &mut watch::Receiver<bool>) -> Option<Arc<Opened>> {
@@ -32,15 +53,11 @@ pub async fn opened(gate: &Gate, stop: &mut watch::Receiver<bool>) -> Option<Arc
 /// Commits what `happened`, trying until it is on the disk; once the program stops, for a few seconds more.
 ///
 /// The events are made once, so that a commit whose end is unknown is looked for, and not repeated.
-pub async fn keep(gate: &Gate, happened: &[Happened], stop: &mut watch::Receiver<bool>) {
+pub async fn keep(gate: &Gate, happened: &[Happened], end: &mut End) {
     let count = happened.len();
-    let stopped = async {
-        until_true(stop).await;
-        tokio::time::sleep(AT_THE_END).await;
-    };
     tokio::select! {
         () = try_until_kept(gate, happened) => {}
-        () = stopped => tracing::error!(count, "messages that were received could not be recorded, and are lost"),
+        () = end.comes() => tracing::error!(count, "messages that were received could not be recorded, and are lost"),
     }
 }
 

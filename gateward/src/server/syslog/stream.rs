@@ -1,5 +1,6 @@
 //! Messages on TLS connections of registered nodes (RFC 5425).
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use syslog::{Frames, LONGEST, Misframed};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::server::TlsStream;
 
-use super::keep;
+use super::keep::{self, End};
 use super::shares::{Share, Shares};
 use crate::base::address::ClientAddress;
 use crate::flows::nodes::{FailedHandshake, KnownNode, Presented};
@@ -24,7 +25,7 @@ use crate::server::gate::Gate;
 use crate::server::handshake;
 use crate::server::listener::until_true;
 use crate::server::places::{Free, Place, Places};
-use crate::server::welcome::until_unwelcome;
+use crate::server::welcome::until_unwelcome_again;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -178,15 +179,18 @@ impl Streams {
         let (_held, _place) = (self.held.clone(), place);
         let Begun { mut stream, node, presented, share: _share } = begun;
         let sender = Sender::node(&node, address);
-        let unwelcome = until_unwelcome(&self.gate, Some(&presented));
+        let unwelcome = until_unwelcome_again(&self.gate, &presented);
         tokio::pin!(unwelcome);
         let (mut frames, mut buffer) = (Frames::new(LONGEST), BytesMut::new());
+        // When it was seen first that a message is not whole.
+        let mut half_since: Option<Instant> = None;
+        let mut end = End::new(stop.clone());
         loop {
             let (messages, misframed) = take(&mut frames, &mut buffer);
             if !messages.is_empty() {
                 let happened: Vec<_> = messages.iter().map(|message| received(message, &sender)).collect();
                 // A crash right here loses what the sender believes delivered: syslog has no answer.
-                keep::keep(&self.gate, &happened, &mut stop).await;
+                keep::keep(&self.gate, &happened, &mut end).await;
             }
             if let Some(why) = misframed {
                 return self.refuse(&node, why, address).await;
@@ -194,12 +198,20 @@ impl Streams {
             if messages.len() == AT_ONCE.0 {
                 continue;
             }
-            let is_between = frames.finish(&buffer).is_ok();
+            // The last of these was whole: what there is of another began after it.
+            half_since = half_since.filter(|_| messages.is_empty());
+            let rest = match frames.finish(&buffer) {
+                Ok(()) => {
+                    half_since = None;
+                    None
+                }
+                Err(_) => Some(*half_since.get_or_insert_with(Instant::now) + REST),
+            };
             let read = tokio::select! {
                 biased;
                 () = &mut unwelcome => return,
                 () = until_true(&mut stop) => return,
-                () = tokio::time::sleep(REST), if !is_between => Ok(0),
+                () = until(rest) => Ok(0),
                 read = read_ahead(&mut stream, &mut buffer) => read,
             };
             if matches!(read, Ok(0) | Err(_)) {
@@ -219,6 +231,14 @@ impl Streams {
         if let Err(error) = record_refused_stream(&opened.door, node, why, (address, now)).await {
             tracing::warn!(%error, "a stream that was refused is not recorded");
         }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => sleep_until(then).await,
+        None => pending().await,
     }
 }
 
