@@ -11,22 +11,26 @@ use crate::cli::{Context, YES, no};
 use crate::server::system;
 use crate::store::{event, feed};
 
-/// Lists the places that events are sent to, and how far each of them has them; 1 where one of them fails.
+/// Lists the places that events are or were sent to, and how far each of them has them; 1 where one fails that the
+/// configuration names.
 pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let access = context.access()?;
     let reader = &access.door.store.reader;
     let end = block_on(event::length(reader))??.map_or(0, |length| length.events);
+    let named = context.config()?.audit.feed_names();
     let mut is_failing = false;
     for feed in block_on(feed::all(reader))?? {
         let waiting = end.saturating_sub(feed.position);
         let oldest = block_on(event::from(reader, feed.position, 1))??.into_iter().next();
         let since = oldest.and_then(|oldest| oldest.recorded_at.parse::<jiff::Timestamp>().ok());
         let seconds = since.map_or(0, |since| system::wall_clock().duration_since(since).as_secs().max(0));
-        is_failing |= feed.failing_since.is_some();
+        let is_named = named.contains(&feed.name);
+        is_failing |= is_named && feed.failing_since.is_some();
         let line = format!(
-            "{} position={} waiting={waiting} behind={seconds}s{}{}",
+            "{} position={} waiting={waiting} behind={seconds}s{}{}{}",
             feed.name,
             feed.position,
+            if is_named { "" } else { " (not in the configuration any more: nothing is sent there)" },
             match feed.refused {
                 0 => String::new(),
                 refused => format!(" refused={refused} (feed_refused events name them)"),
@@ -38,6 +42,7 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
         );
         let json = json!({
             "feed": feed.name,
+            "configured": is_named,
             "position": feed.position,
             "waiting": waiting,
             "behind_seconds": seconds,
