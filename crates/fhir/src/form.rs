@@ -12,6 +12,25 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 /// What a patch in JSON is sent as (RFC 6902 section 6).
 pub const PATCH: &str = "application/json-patch+json";
 
+/// Checks that an answer may be JSON: by `Accept`, its lines joined by commas, and by `_format` in the query, which
+/// overrides it.
+///
+/// # Errors
+///
+/// [`NotUnderstood::NotAcceptable`], or what is wrong with the query.
+pub fn check_answerable(accept: Option<&str>, query: &str) -> Result<(), NotUnderstood> {
+    check_accepted(accept, &Query::read(query)?)
+}
+
+/// Checks by its `Content-Type` that a body is JSON in UTF-8.
+///
+/// # Errors
+///
+/// [`NotUnderstood::MediaType`].
+pub fn check_json(sent: Option<&str>) -> Result<(), NotUnderstood> {
+    content_type(sent, &[JSON]).map(drop)
+}
+
 /// Checks what the caller takes, by `Accept` and `_format`: JSON must be among it.
 pub(crate) fn check_accepted(accept: Option<&str>, query: &Query) -> Result<(), NotUnderstood> {
     let mut formats = query.pairs().filter(|(name, _)| *name == "_format").map(|(_, value)| value).peekable();

@@ -56,7 +56,7 @@ pub use became::{Became, EntryAnswer};
 pub use bundle::{MAX_ENTRIES, MAX_PATIENTS_IN_BUNDLE};
 pub use disclosure::{Broken, Disclosed, Disclosure, MAX_ENTRY};
 pub use error::{NotJson, NotUnderstood};
-pub use form::{FORM, JSON, PATCH};
+pub use form::{FORM, JSON, PATCH, check_answerable, check_json};
 pub use interaction::{Action, Interaction, NotAnAction, Part, READING};
 pub use json::{ABOUT, DEEPEST};
 pub use outcome::{Issue, outcome};

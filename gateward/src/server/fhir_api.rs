@@ -3,8 +3,9 @@
 mod feed;
 mod statement;
 
+use ::fhir::NotUnderstood;
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, AsHeaderName, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -67,10 +68,7 @@ pub async fn answer(
     client: &Asker<'_>,
     now: Timestamp,
 ) -> Result<Answered, Undone> {
-    if !takes_json(asked.fields) {
-        let said = "This interface speaks application/fhir+json.";
-        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", said).into());
-    }
+    takes_json(asked.fields, asked.query.unwrap_or_default())?;
     if asked.body.len() > MOST {
         let said = format!("A request has at most {MOST} bytes here.");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-much", said).into());
@@ -87,6 +85,7 @@ pub async fn answer(
         ("POST", "/AuditEvent/_search") => {
             let body = std::str::from_utf8(asked.body).map_err(|_| wrong("The form is no UTF-8."))?;
             let mut parameters = pairs(asked.query.unwrap_or_default())?;
+            takes_json(asked.fields, body)?;
             parameters.extend(pairs(body)?);
             searched(opened, asked, client, &parameters, now).await
         }
@@ -120,6 +119,7 @@ async fn searched(
 ) -> Result<Answered, Undone> {
     may_read(client)?;
     let question = Question::read(parameters).map_err(|unclear| unclear_question(&unclear))?;
+    knows_all(&question, asked.fields)?;
     let found = search::search(&opened.door, &opened.observer, &question)
         .await
         .map_err(|error| not_found_out(&error))?;
@@ -230,19 +230,35 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, Problem> {
         .collect()
 }
 
-/// Whether whoever asks takes JSON.
-fn takes_json(fields: &HeaderMap) -> bool {
-    let mut accepted = fields.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    if accepted.peek().is_none() {
-        return true;
-    }
-    let takes = |one: &str| one.contains("json") || one.contains("*/*") || one.contains("application/*");
-    accepted.any(|line| line.split(',').any(takes))
+/// Refuses whoever takes no JSON.
+fn takes_json(fields: &HeaderMap, query: &str) -> Result<(), Problem> {
+    let accepted = ::fhir::check_answerable(lines(fields, ACCEPT).as_deref(), query);
+    accepted.map_err(|why| match why {
+        NotUnderstood::NotAcceptable(_) => {
+            Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", format!("{why}."))
+        }
+        _ => wrong(format!("{why}.")),
+    })
 }
 
-/// Whether a body is JSON, as far as its field says.
-fn is_json(fields: &HeaderMap) -> bool {
-    fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("json"))
+/// Refuses, for those who want that, what would be left out (FHIR R4 section 3.1.1.3).
+fn knows_all(question: &Question, fields: &HeaderMap) -> Result<(), Problem> {
+    let prefers = lines(fields, "prefer").unwrap_or_default();
+    let is_strict = prefers.split([',', ';']).any(|one| one.trim().eq_ignore_ascii_case("handling=strict"));
+    match question.left_out().first() {
+        Some(name) if is_strict => {
+            let name: String = name.chars().take(64).collect();
+            let said = format!("The parameter {name:?} is not known here, and would be left out.");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "search", said))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A field's lines, joined as if they were one (RFC 9110 section 5.3).
+fn lines(fields: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+    let lines: Vec<&str> = fields.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }
 
 fn located(mut answered: Answered, at: &str) -> Answered {
@@ -250,4 +266,30 @@ fn located(mut answered: Answered, at: &str) -> Answered {
         answered.headers_mut().insert(LOCATION, at);
     }
     answered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_left_out_unless_that_is_not_wanted() {
+        let question = |name: &str| {
+            Question::read(&[("date".into(), "2026".into()), (name.into(), "1".into())]).unwrap()
+        };
+        let preferring = |value: &str| HeaderMap::from_iter([(PREFER, value.parse().unwrap())]);
+        for (name, prefers, is_taken) in [
+            ("colour", "handling=lenient", true),
+            ("colour", "return=minimal", true),
+            ("colour", "handling=strict", false),
+            ("colour", "respond-async, Handling=strict", false),
+            ("agent", "handling=strict", true),
+            ("_pretty", "handling=strict", true),
+        ] {
+            let known = knows_all(&question(name), &preferring(prefers));
+            assert_eq!(known.is_ok(), is_taken, "{name} {prefers}");
+        }
+    }
+
+    const PREFER: http::HeaderName = http::HeaderName::from_static("prefer");
 }

@@ -115,6 +115,7 @@ async fn one_event_is_read_by_its_id_and_nothing_changes_it() {
         ("/fhir/AuditEvent?date=2026&agent:missing=true", 400),
         ("/fhir/AuditEvent?date=2026&_sort=type", 400),
         ("/fhir/AuditEvent?date=2026&_cursor=1", 400),
+        ("/fhir/AuditEvent?date=2026&_format=xml", 406),
         ("/fhir/AuditEvent/nothing", 404),
         ("/fhir/AuditEvent/00000000-0000-7000-8000-000000000000", 404),
         ("/fhir/Patient/1", 404),

@@ -60,6 +60,8 @@ pub struct Question {
     pub(super) cursor: Option<Cursor>,
     /// The parameters that were understood, as they came.
     understood: Vec<(String, String)>,
+    /// The names of the others.
+    left_out: Vec<String>,
 }
 
 /// Where a page ends, and which state of the log the search is about.
@@ -99,12 +101,17 @@ impl Question {
             only_count: false,
             cursor: None,
             understood: Vec::new(),
+            left_out: Vec::new(),
         };
         for (name, value) in parameters {
-            if question.take(name, value)? && name != CURSOR {
+            if !question.take(name, value)? {
+                question.left_out.push(name.clone());
+            } else if name != CURSOR {
                 question.understood.push((name.clone(), value.clone()));
             }
         }
+        // These are about the answer's form, and asked for as it is read.
+        question.left_out.retain(|name| !["_format", "_pretty"].contains(&name.as_str()));
         if !parameters.iter().any(|(name, _)| name == "date") {
             return Err(Unclear::NoDate);
         }
@@ -202,6 +209,11 @@ impl Question {
             values.iter().all(|value| terms::is_exact(name, *sort, value))
         };
         self.wanted.iter().all(exact)
+    }
+
+    /// The parameters that are not known here.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// The parameters that were understood, for a link to this search, or to the page behind `cursor`.

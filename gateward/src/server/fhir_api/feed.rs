@@ -1,10 +1,11 @@
 //! AuditEvents that others send: one, or a Bundle of them.
 
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Asked, Asker, is_json, located, resource, wrong};
+use super::{Asked, Asker, lines, located, resource, wrong};
 use crate::flows::audit::receive::{self, ENTRIES, Kept, Received, Unfit, keep, look_at};
 use crate::server::answer::{self, Answered, Problem};
 use crate::server::gate::Opened;
@@ -22,10 +23,8 @@ pub(super) async fn take(
             "Nothing grants you to send events: machines do, with the action create of the service audit.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "not-granted", said).into());
     };
-    if !is_json(asked.fields) {
-        let said = "An event is sent as application/fhir+json.";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", said).into());
-    }
+    ::fhir::check_json(lines(asked.fields, CONTENT_TYPE).as_deref())
+        .map_err(|why| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", format!("{why}.")))?;
     let sent: Value =
         serde_json::from_slice(asked.body).map_err(|error| wrong(format!("This is no JSON: {error}.")))?;
     let is_bundle = asked.rest.trim_end_matches('/').is_empty();
