@@ -10,7 +10,7 @@
 //! - `search`: how long searches of IHE ITI-81 take, one for each parameter;
 //! - `verify`: `gateward audit verify` beside `sha256sum` over the same events, and the memory that it takes.
 //!
-//! The last two are about one log of a million events (4 KB each on the disk with its index, in `TMPDIR`), `index` about
+//! The last two are about one log of a million events (4 to 8 KB each on the disk with its index, in `TMPDIR`), `index` about
 //! one of 50 000.
 //! Needs `postgresql-15`, `rsyslog`, `rsyslog-gnutls` (or `rsyslog-openssl` with `DRIVER=ossl`), `rsyslog-pgsql` and `curl`.
 //! `ONLY=part` for one of these, `ENGINE=sqlite` or `postgres`, `MESSAGES=n`, `ROUNDS=n`, `EVENTS=n` for other amounts.
