@@ -107,6 +107,18 @@ fn what_is_wrong_in_a_bundle_keeps_all_of_it_out() {
 }
 
 #[test]
+fn a_grant_on_other_resources_opens_nothing_of_the_log() {
+    for (resources, status) in [("Observation", 403), (r#"AuditEvent", "Observation"#, 200)] {
+        let grant = granted(r#""create", "read", "search""#);
+        let door = door(&format!("{grant}resources = [\"{resources}\"]\n"));
+        let (read, said) = of(&ask(&door, "/AuditEvent?date=2026", &[], &Value::Null));
+        assert_eq!(read, status, "{said}");
+        let sent = send(&door, "/AuditEvent", &event("theirs-1")).0;
+        assert_eq!(sent == 201, status == 200, "{sent}");
+    }
+}
+
+#[test]
 fn who_has_no_grant_or_no_certificate_learns_nothing_and_is_recorded() {
     let door = door(&granted(r#""read", "search""#));
     assert_eq!(send(&door, "/AuditEvent", &event("theirs-1")).0, 403);

@@ -9,7 +9,7 @@ use crate::base::identity::NodeName;
 use crate::base::name::ServiceName;
 use crate::flows::door::{Door, Refused};
 use crate::flows::nodes::{NotANode, Presented, record_no_node};
-use crate::flows::policy::Subject;
+use crate::flows::policy::{Extent, Subject};
 use crate::flows::record::What;
 use crate::store::CommitError;
 use crate::store::revocation::Revision;
@@ -43,9 +43,11 @@ pub fn recognise(
     let grants = policy.grants(&service(), &[Subject::Node(node.clone())]);
     let allows = |wanted: &[Action]| {
         grants.iter().any(|grant| {
+            let Extent { actions, resources, own, .. } = &grant.extent;
+            let of_events =
+                resources.is_empty() || resources.iter().any(|kind| kind.as_str() == "AuditEvent");
             // What the same node created is nobody's here: such a grant opens nothing.
-            let actions = &grant.extent.actions;
-            !grant.extent.own && (actions.is_empty() || wanted.iter().all(|one| actions.contains(one)))
+            of_events && !own && (actions.is_empty() || wanted.iter().all(|one| actions.contains(one)))
         })
     };
     let may = May { read: allows(&[Action::Read, Action::Search]), send: allows(&[Action::Create]) };
