@@ -11,6 +11,7 @@ mod bundles;
 mod changes;
 mod disclosure;
 mod nodes;
+mod report;
 mod requests;
 mod sealed;
 

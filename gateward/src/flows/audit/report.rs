@@ -163,8 +163,11 @@ impl Said {
     }
 
     fn patients(&self) -> impl Iterator<Item = &str> {
-        let list = |name: &str| self.personal[name].as_array().into_iter().flatten();
-        list("patients").chain(list("created")).filter_map(Value::as_str)
+        let list =
+            |name: &str| self.personal[name].as_array().into_iter().flatten().filter_map(Value::as_str);
+        // Whatever has a patient's number and is none, an observation for example, is not they.
+        let is_a_patient = |created: &&str| created.starts_with("Patient/");
+        list("patients").chain(list("created").filter(is_a_patient))
     }
 
     fn entry(&self, recorded: &Recorded) -> Entry {
