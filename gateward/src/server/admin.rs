@@ -81,23 +81,11 @@ impl Admin {
         body: Incoming,
         address: ClientAddress,
     ) -> Answered {
-        let opened = match self.gate.opened() {
-            Ok(opened) => opened,
-            Err(reason) => return Problem::shut(&reason).answer(),
-        };
-        let authorization =
-            head.headers.get(AUTHORIZATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
-        let Some((name, password)) = authorization.and_then(basic::read) else {
-            let problem = Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", "Log in as an operator.");
-            return problem.with(WWW_AUTHENTICATE, answer::BASIC_CHALLENGE).answer();
-        };
-        let now = match opened.clock.now() {
-            Ok(now) => now,
-            Err(stepped) => return opened.shut_for_clock(&stepped).answer(),
-        };
-        let operator = match operate::prove(&opened.door, &name, &password, address, now).await {
-            Ok(operator) => operator,
-            Err(error) => return answer::no_operator(&error),
+        let reads_fhir = is_fhir(head.uri.path());
+        let (opened, operator, now) = match self.prove(head, address).await {
+            Ok(proven) => proven,
+            Err(problem) if reads_fhir => return fhir_api::refused(problem),
+            Err(problem) => return problem.answer(),
         };
         let answered = match head.uri.path() {
             "/" if wants_pages(head) => console::way_there(),
@@ -112,20 +100,36 @@ impl Admin {
                 return log::tile(&opened.door.store.reader, path).await;
             }
             "/cleanup" => answer_cleanup(&opened.door, head, &operator, now).await,
-            path if path == FHIR || path.starts_with("/fhir/") => {
-                self.answer_log(&opened, head, body, &operator, (address, now)).await
-            }
+            _ if reads_fhir => self.answer_log(&opened, head, body, &operator, (address, now)).await,
             _ => Problem::new(StatusCode::NOT_FOUND, "no-page", "There is no page at this path.").answer(),
         };
         let (method, path, status) = (head.method.as_str(), head.uri.path(), answered.status().as_u16());
         match operate::record(&opened.door, &operator, Asked { method, path, status, address }, now).await {
             Ok(()) => answered,
+            Err(error) if reads_fhir => fhir_api::refused(answer::shut(&error)),
             Err(error) => answer::shut(&error).answer(),
         }
     }
-}
 
-impl Admin {
+    /// Finds out which operator asks.
+    async fn prove(
+        &self,
+        head: &http::request::Parts,
+        address: ClientAddress,
+    ) -> Result<(Arc<Opened>, Operator, Timestamp), Problem> {
+        let opened = self.gate.opened().map_err(|reason| Problem::shut(&reason))?;
+        let authorization =
+            head.headers.get(AUTHORIZATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+        let Some((name, password)) = authorization.and_then(basic::read) else {
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "who-are-you", "Log in as an operator.");
+            return Err(problem.with(WWW_AUTHENTICATE, answer::BASIC_CHALLENGE));
+        };
+        let now = opened.clock.now().map_err(|stepped| opened.shut_for_clock(&stepped))?;
+        let operator = operate::prove(&opened.door, &name, &password, address, now).await;
+        let operator = operator.map_err(|error| answer::no_operator(&error))?;
+        Ok((opened, operator, now))
+    }
+
     /// Answers who reads the log: auditors and administrators.
     async fn answer_log(
         &self,
@@ -161,6 +165,10 @@ impl Admin {
             Err(Undone::Again(error)) => fhir_api::refused(answer::shut(&error)),
         }
     }
+}
+
+fn is_fhir(path: &str) -> bool {
+    path.strip_prefix(FHIR).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether it is a browser that asks.

@@ -244,16 +244,16 @@ fn too_many_failures(detail: String, wait_seconds: u64, reference: Reference) ->
 pub const BASIC_CHALLENGE: &str = "Basic realm=\"gateward operators\", charset=\"UTF-8\"";
 
 /// Answers somebody who is no operator.
-pub fn no_operator(error: &operate::Error) -> Answered {
+pub fn no_operator(error: &operate::Error) -> Problem {
     let detail = format!("{}.", capitalised(&error.to_string()));
     match error {
         operate::Error::Unknown(wrong @ passwords::Error::Wrong { .. }) => {
-            no_user(wrong).with(WWW_AUTHENTICATE, BASIC_CHALLENGE).answer()
+            no_user(wrong).with(WWW_AUTHENTICATE, BASIC_CHALLENGE)
         }
-        operate::Error::Unknown(error) => no_user(error).answer(),
-        operate::Error::Commit(error) => shut(error).answer(),
+        operate::Error::Unknown(error) => no_user(error),
+        operate::Error::Commit(error) => shut(error),
         operate::Error::NoRole { reference } => {
-            Problem::new(StatusCode::FORBIDDEN, "role", detail).under(*reference).answer()
+            Problem::new(StatusCode::FORBIDDEN, "role", detail).under(*reference)
         }
     }
 }

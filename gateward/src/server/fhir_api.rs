@@ -151,6 +151,7 @@ async fn read(
     now: Timestamp,
 ) -> Result<(), Undone> {
     let (who, address) = (client.who, Some(client.address));
+    let asked = audit::Asked::new(asked).map_err(|why| wrong(format!("{why}.")))?;
     let reading = audit::Reading { how: LogReading::Fhir, asked, events, who, address };
     Ok(record_reading(&opened.door.recorder, reading, client.decided_under, now).await?)
 }

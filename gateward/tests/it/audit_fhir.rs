@@ -1,6 +1,7 @@
 //! The log as a FHIR repository of AuditEvents (IHE ITI-81 and the feed), on both stores.
 
 use gateward::base::address::ClientAddress;
+use gateward::cli::demo::client::Client;
 use gateward::flows::audit::Observer;
 use gateward::flows::audit::question::Question;
 use gateward::flows::audit::receive::{keep, look_at};
@@ -128,6 +129,37 @@ async fn one_event_is_read_by_its_id_and_nothing_changes_it() {
     let (_, statement) = asked(&door, "/fhir/metadata").await;
     let parameters = statement["rest"][0]["resource"][0]["searchParam"].as_array().unwrap();
     assert_eq!(parameters.len(), 24, "{parameters:?}");
+}
+
+/// Else the end of a long one could hide whom it is about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_too_long_to_be_recorded_whole_is_not_answered() {
+    let (door, _) = with_events().await;
+    let padded = |times| {
+        let padding = format!("altid={}&", "a".repeat(1000)).repeat(times);
+        format!("/fhir/AuditEvent?date=ge2020&{padding}patient=4711")
+    };
+    let (status, bundle) = asked(&door, &padded(8)).await;
+    assert_eq!(status, 200, "{bundle}");
+    let mut read = door.events().into_iter().rev().filter(|event| event.body().contains("\"log_read\""));
+    let recorded = read.next().unwrap().personal.unwrap();
+    assert!(recorded.contains("patient=4711"), "{recorded}");
+    let (status, outcome) = asked(&door, &padded(9)).await;
+    assert_eq!((status, &outcome["resourceType"]), (400, &"OperationOutcome".into()), "{outcome}");
+    assert!(outcome.to_string().contains("8192 bytes"), "{outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_log_in_is_told_so_as_clients_of_fhir_read_it() {
+    let door = Installation::open().await;
+    let ca = std::fs::read_to_string(door.path("ca.pem")).unwrap();
+    for (path, says) in [("/fhir/AuditEvent?date=2026", "OperationOutcome"), ("/", "who-are-you")] {
+        let mut connection = Client::trusting(&ca).unwrap().connect(door.bound().admin).await.unwrap();
+        let answer = connection.get(path, None).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 401, "{path}");
+        assert!(answer.text().contains(says), "{path}: {}", answer.text());
+        assert!(answer.fields["www-authenticate"].to_str().unwrap().starts_with("Basic "), "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

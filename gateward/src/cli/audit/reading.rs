@@ -57,7 +57,7 @@ impl Reading {
         let now = door.store.clock.now()?;
         let reading = audit::Reading {
             how: self.how,
-            asked: &self.asked,
+            asked: audit::Asked::new(&self.asked)?,
             events: events as u64,
             who: &self.access.by,
             address: None,

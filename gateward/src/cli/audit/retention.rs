@@ -11,7 +11,7 @@ use super::instant;
 use crate::base::id::HoldId;
 use crate::base::store_address::StoreAddress;
 use crate::cli::access::{Access, block_on};
-use crate::flows::audit::{Reading, record_reading};
+use crate::flows::audit::{Asked, Reading, record_reading};
 use crate::flows::feed::lacking;
 use crate::flows::record::LogReading;
 use crate::flows::retention::holds::{self, Wanted};
@@ -96,7 +96,8 @@ impl Erase {
             let preview = block_on(retention::preview(door, &self.person))??;
             let events = preview.whole + preview.personal + preview.held;
             let asked = format!("erase --dry-run --person {}", self.person);
-            let reading = Reading { how: LogReading::Search, asked: &asked, events, who: by, address: None };
+            let asked = Asked::new(&asked)?;
+            let reading = Reading { how: LogReading::Search, asked, events, who: by, address: None };
             block_on(record_reading(&door.recorder, reading, None, *now))??;
             let text = format!(
                 "{} events would lose everything, {} their personal part; {} would stay because they are held\n\

@@ -13,7 +13,7 @@ mod translate;
 use serde_json::Value;
 
 pub use self::index::{PAGE as INDEX_PAGE, index_next, terms_of};
-pub use self::reading::{Reading, record_reading};
+pub use self::reading::{Asked, Reading, TooLong, record_reading};
 pub use self::translate::{EVENT, Observer, part_id, translate};
 use crate::store::event::Recorded;
 

@@ -13,7 +13,7 @@ pub struct Reading<'a> {
     /// How they read.
     pub how: LogReading,
     /// What they asked for: it can name somebody, so it stands in the personal part.
-    pub asked: &'a str,
+    pub asked: Asked<'a>,
     /// How many events they are shown.
     pub events: u64,
     /// A user, `node:NAME`, or `os:NAME` for a command.
@@ -22,8 +22,29 @@ pub struct Reading<'a> {
     pub address: Option<ClientAddress>,
 }
 
-/// How much of a question is recorded, in characters.
-const RECORDED: usize = 2048;
+/// A question about the log that is short enough to be recorded whole: of a longer one, the end could hide
+/// whom it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a>(&'a str);
+
+/// Why a question is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a question about the log has at most {LONGEST} bytes, so that all of it is recorded: ask in parts")]
+pub struct TooLong;
+
+/// How long a question is at most, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+impl<'a> Asked<'a> {
+    /// Takes a question.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`].
+    pub fn new(text: &'a str) -> Result<Self, TooLong> {
+        if text.len() > LONGEST { Err(TooLong) } else { Ok(Self(text)) }
+    }
+}
 
 /// Records that somebody reads the log (DICOM 110101); what they read is shown once this returns. `decided_under`
 /// is the revocation counter that they were let in under, where that was decided before.
@@ -40,7 +61,7 @@ pub async fn record_reading(
     let Reading { how, asked, events, who, address } = reading;
     let personal = Personal {
         address: address.map(|address| address.to_string()),
-        target: Some(asked.chars().take(RECORDED).collect()),
+        target: Some(asked.0.to_owned()),
         ..Personal::default()
     };
     let what = What::LogRead { how, events };

@@ -23,7 +23,7 @@ use super::gate::Opened;
 use crate::base::address::ClientAddress;
 use crate::base::id::{EventId, Reference};
 use crate::base::sha256::Sha256;
-use crate::flows::audit::{Reading, record_reading};
+use crate::flows::audit::{Asked, Reading, record_reading};
 use crate::flows::operate::Operator;
 use crate::flows::record::LogReading;
 use crate::store::event;
@@ -96,7 +96,7 @@ async fn list(opened: &Opened, query: &str, onlooker: &Onlooker<'_>) -> Answered
         Err(error) => return answer::shut(&error).answer(),
     };
     let older = (found.len() == PAGE as usize).then(|| found.last().map(|last| last.position)).flatten();
-    if let Err(shut) = record(opened, LogReading::Search, query, found.len(), onlooker).await {
+    if let Err(shut) = record(opened, LogReading::Search, &asked.in_words(), found.len(), onlooker).await {
         return shut;
     }
     page(StatusCode::OK, "Events", &view::list(&asked, &found, older))
@@ -128,6 +128,8 @@ async fn record(
     events: usize,
     onlooker: &Onlooker<'_>,
 ) -> Result<(), Answered> {
+    let asked = Asked::new(asked)
+        .map_err(|why| page(StatusCode::BAD_REQUEST, "Events", &view::not_understood(&why.to_string())))?;
     let reading = Reading {
         how,
         asked,

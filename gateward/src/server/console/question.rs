@@ -76,18 +76,26 @@ impl Question {
 
     /// The query that asks for the same, older than `before`.
     pub(super) fn older_than(&self, before: u64) -> String {
-        let before = before.to_string();
+        let older = Self { before: before.to_string(), ..self.clone() };
+        older.written("&", |name, value| format!("{name}={}", encoded(value)))
+    }
+
+    /// What is asked for, as people read it.
+    pub(super) fn in_words(&self) -> String {
+        self.written(" ", |name, value| format!("{name} {value}"))
+    }
+
+    fn written(&self, between: &str, pair: impl Fn(&str, &str) -> String) -> String {
         let fields = [
             ("since", &self.since),
             ("until", &self.until),
             ("who", &self.who),
             ("service", &self.service),
             ("outcome", &self.outcome),
-            ("before", &before),
+            ("before", &self.before),
         ];
         let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let pairs = given.map(|(name, value)| format!("{name}={}", encoded(value)));
-        pairs.collect::<Vec<_>>().join("&")
+        given.map(|(name, value)| pair(name, value)).collect::<Vec<_>>().join(between)
     }
 }
 
