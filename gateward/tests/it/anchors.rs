@@ -126,6 +126,28 @@ async fn no_command_signs_for_a_store_that_is_behind_its_anchor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_log_gets_its_name_in_a_store_of_which_an_anchor_has_seen_more() {
+    let mut door = anchored(&["anchor"]).await;
+    record(&door, 2).await;
+    wait_for(&door, "anchor", events(&door));
+    door.stop().await;
+    door.database().make_anew();
+    let grant = ["grant", "create", "--mail", "b@example.org", "--service", "files"];
+    assert!(door.command(&grant).1);
+    let logs = |door: &Installation| door.database().value("SELECT count(*) FROM log");
+    let refused = door.run(&["audit", "key"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("nothing is signed") && said.contains("gateward audit recover"), "{said}");
+    assert_eq!((refused.stdout.is_empty(), logs(&door).as_str()), (true, "0"));
+    // The place of another installation, or a fresh one.
+    std::fs::write(door.path("anchor"), "").unwrap();
+    let (key, good) = door.command(&["audit", "key"]);
+    assert!(good && key.starts_with("gateward/"), "{key}");
+    assert_eq!(logs(&door), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_put_back_under_the_running_server_shuts_the_door_before_anything_else_is_signed() {
     let mut door = anchored(&["anchor"]).await;
     wait_for(&door, "anchor", 1);
