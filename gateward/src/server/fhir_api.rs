@@ -120,7 +120,7 @@ async fn searched(
     may_read(client)?;
     let question = Question::read(parameters).map_err(|unclear| unclear_question(&unclear))?;
     knows_all(&question, asked.fields)?;
-    let found = search::search(&opened.door, &opened.observer, &question)
+    let found = search::search(&opened.door, &opened.observer, &question, search::LOOKED_AT)
         .await
         .map_err(|error| not_found_out(&error))?;
     let link = question.link(None);

@@ -167,14 +167,15 @@ pub async fn find(reader: &Reader, find: &Find, limit: u32) -> Result<Vec<Place>
     let mut places = Vec::new();
     for term in *driving {
         let (sql, values) = places_of(find, *term, others, limit);
-        places.extend(reader.all(Query::of("audit_term", &sql, values), place).await?);
+        places.extend(reader.all_at_length(Query::of("audit_term", sql, values), place).await?);
+        places.sort_unstable();
+        places.dedup();
+        if find.newest_first {
+            places.reverse();
+        }
+        // Here, so that many terms take no more memory than two.
+        places.truncate(limit as usize);
     }
-    places.sort_unstable();
-    places.dedup();
-    if find.newest_first {
-        places.reverse();
-    }
-    places.truncate(limit as usize);
     Ok(places)
 }
 
@@ -189,8 +190,9 @@ pub async fn count(reader: &Reader, find: &Find, most: u32) -> Result<u64, Error
     if let [term] = driving.as_slice() {
         let (sql, values) = places_of(find, *term, others, most);
         let sql = format!("SELECT count(*) FROM ({sql}) AS found");
-        let counted = reader.first(Query::of("audit_term", &sql, values), |row| row.integer(0)).await?;
-        return Ok(counted.unwrap_or(0).unsigned_abs());
+        let counted =
+            reader.all_at_length(Query::of("audit_term", sql, values), |row| row.integer(0)).await?;
+        return Ok(counted.first().map_or(0, |counted| counted.unsigned_abs()));
     }
     Ok(self::find(reader, find, most).await?.len() as u64)
 }
@@ -217,13 +219,13 @@ async fn rarest_first<'a>(reader: &Reader, find: &'a Find) -> Result<Vec<&'a Vec
 }
 
 /// Makes the query of the places of one term where one of each other group stands, too.
-fn places_of<'v>(find: &Find, term: i64, others: &[&Vec<i64>], limit: u32) -> (String, Vec<Value<'v>>) {
+fn places_of(find: &Find, term: i64, others: &[&Vec<i64>], limit: u32) -> (String, Vec<Value<'static>>) {
     let mut values = values![term, find.since_us, find.until_us, find.first, find.end, limit];
     let mut sql =
         "SELECT t.at_us, t.position, t.part FROM audit_term AS t WHERE t.term = ?1 AND t.at_us >= ?2 \
                    AND t.at_us < ?3 AND t.position >= ?4 AND t.position < ?5"
             .to_owned();
-    let number = |value: i64, values: &mut Vec<Value<'v>>| {
+    let number = |value: i64, values: &mut Vec<Value<'static>>| {
         values.push(value.into());
         format!("?{}", values.len())
     };

@@ -372,7 +372,7 @@ pub async fn at_positions(reader: &Reader, positions: &[i64]) -> Result<Vec<Reco
 ///
 /// [`Error::Unreachable`].
 pub async fn show(reader: &Reader, name: &str) -> Result<Vec<Recorded>, Error> {
-    reader.all(Query::of("event", &shown(), values![name]), recorded).await
+    reader.all(Query::of("event", shown(), values![name]), recorded).await
 }
 
 /// Makes the query of [`show`].

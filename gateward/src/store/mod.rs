@@ -64,6 +64,12 @@ pub enum Error {
         /// What SQLite or PostgreSQL said.
         reason: String,
     },
+    /// Too much would have been read; whoever asked asks for less.
+    #[error("reading {table} took too long, and was ended")]
+    TookTooLong {
+        /// What was read.
+        table: &'static str,
+    },
     /// No file: `init` makes one, a server waits for one.
     #[error("there is no store {path}: `gateward init` makes one", path = .0.display())]
     Missing(PathBuf),
@@ -131,7 +137,8 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Missing(_)
             | Self::NotMigrated { .. }
-            | Self::NotDurable { .. } => true,
+            | Self::NotDurable { .. }
+            | Self::TookTooLong { .. } => true,
             Self::NotADatabase(_)
             | Self::TooNew { .. }
             | Self::PolicyDiffers { .. }

@@ -1,5 +1,7 @@
 //! Reads the store, on whichever engine it is.
 
+use std::borrow::Cow;
+
 use super::sql::{Row, Unfit, Value};
 use super::{Error, postgres, sqlite};
 
@@ -18,7 +20,7 @@ enum Engine {
 pub(super) struct Query<'a> {
     /// The table that an error names.
     pub table: &'static str,
-    pub sql: &'a str,
+    pub sql: Cow<'a, str>,
     pub values: Vec<Value<'a>>,
 }
 
@@ -55,6 +57,27 @@ impl Reader {
         }
     }
 
+    /// The same for a query that can take long: nobody waits behind it, and after some seconds it is ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TookTooLong`], and those of [`Reader::all`].
+    pub(super) async fn all_at_length<T: Send + 'static>(
+        &self,
+        query: Query<'static>,
+        fit: Fit<T>,
+    ) -> Result<Vec<T>, Error> {
+        match &self.0 {
+            Engine::Sqlite(reader) => {
+                let reader = reader.clone();
+                let done = tokio::task::spawn_blocking(move || reader.all_at_length(&query, fit)).await;
+                done.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
+            }
+            // It ends every query that takes long.
+            Engine::Postgres(reader) => Box::pin(reader.all(&query, fit)).await,
+        }
+    }
+
     /// Returns the first row that `query` gives, if any.
     pub(super) async fn first<T>(&self, query: Query<'_>, fit: Fit<T>) -> Result<Option<T>, Error> {
         Ok(self.all(query, fit).await?.into_iter().next())
@@ -62,8 +85,8 @@ impl Reader {
 }
 
 impl<'a> Query<'a> {
-    pub fn of(table: &'static str, sql: &'a str, values: Vec<Value<'a>>) -> Self {
-        Self { table, sql, values }
+    pub fn of(table: &'static str, sql: impl Into<Cow<'a, str>>, values: Vec<Value<'a>>) -> Self {
+        Self { table, sql: sql.into(), values }
     }
 
     pub fn damaged(&self, unfit: &Unfit) -> Error {

@@ -5,7 +5,7 @@ use gateward::cli::demo::client::Client;
 use gateward::flows::audit::Observer;
 use gateward::flows::audit::question::Question;
 use gateward::flows::audit::receive::{keep, look_at};
-use gateward::flows::audit::search::search;
+use gateward::flows::audit::search::{Error, LOOKED_AT, search};
 use gateward::flows::retention;
 use gateward::store::audit_term::{self, Place, Term};
 use gateward::store::{Change, CommitError, event};
@@ -116,6 +116,7 @@ async fn one_event_is_read_by_its_id_and_nothing_changes_it() {
         ("/fhir/AuditEvent?date=2026&agent:missing=true", 400),
         ("/fhir/AuditEvent?date=2026&_sort=type", 400),
         ("/fhir/AuditEvent?date=2026&_cursor=1", 400),
+        ("/fhir/AuditEvent?date=2026&type=urn:x%7C", 400),
         ("/fhir/AuditEvent?date=2026&_format=xml", 406),
         ("/fhir/AuditEvent/nothing", 404),
         ("/fhir/AuditEvent/00000000-0000-7000-8000-000000000000", 404),
@@ -173,8 +174,33 @@ async fn a_search_finds_what_nobody_has_indexed_yet() {
     }
     let asked = [("date", "ge2020"), ("subtype", "gap"), ("_count", "500")];
     let asked = Question::read(&asked.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
-    let found = search(&flow, &Observer::new("here"), &asked).await.unwrap();
+    let found = search(&flow, &Observer::new("here"), &asked, LOOKED_AT).await.unwrap();
     assert_eq!(found.resources.len(), 200);
+}
+
+/// The index knows how the names begin, and these begin alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_is_counted_whole_or_not_at_all() {
+    let door = Installation::open().await;
+    let flow = door.door().await;
+    let lab = "lab".parse().unwrap();
+    for name in ["Anna", "Anne"] {
+        let received: Vec<_> =
+            (0..300).map(|number| look_at(&named(&format!("{name}-{number}"), name)).unwrap()).collect();
+        let address = ClientAddress::new([127, 0, 0, 1].into());
+        keep(&flow, &lab, &received, address, None, door.now()).await.unwrap();
+    }
+    let count = async |name: &str, most: usize| {
+        let asked = [("date", "ge2020"), ("agent-name", name), ("_summary", "count")];
+        let asked = Question::read(&asked.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+        search(&flow, &Observer::new("here"), &asked, most).await.map(|found| found.total)
+    };
+    assert_eq!(count("anna", 600).await.unwrap(), Some(300));
+    assert_eq!(count("ann", 600).await.unwrap(), Some(600));
+    for name in ["anna", "ann", "anx"] {
+        assert!(matches!(count(name, 599).await, Err(Error::TooMuch)), "{name}");
+    }
+    assert_eq!(count("an", 1).await.unwrap(), Some(600), "the index alone tells");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +250,15 @@ async fn what_is_left_of_an_event_is_still_found_and_by_nothing_that_was_erased(
     assert!(has(&found(&door, "subtype=log_read").await));
     assert!(!has(&found(&door, "subtype=log_read&address=127.").await));
     assert_eq!(audit_term::again(&flow.store.reader).await.unwrap(), None);
+}
+
+/// An event of another machine, whose agent has this name.
+fn named(id: &str, name: &str) -> Value {
+    json!({
+        "resourceType": "AuditEvent", "id": id, "recorded": "2026-01-05T10:00:00Z",
+        "type": {"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "110110"},
+        "agent": [{"name": name, "requestor": true}], "source": {"observer": {"display": "lab"}},
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,10 @@ pub enum Unclear {
     /// Nobody asks so much.
     #[error("{0} has too many values, or none: 1 to 50 of at most 1024 letters")]
     Values(String),
-    /// The same.
+    /// A system says too little to look by.
+    #[error("{0}=SYSTEM| is not known here: name the code behind the bar, too, or the code alone")]
+    OnlySystem(String),
+    /// Nobody asks so much, either.
     #[error("more than 40 parameters")]
     TooMany,
 }
@@ -169,6 +172,9 @@ impl Question {
         let fits = |value: &String| !value.is_empty() && value.chars().count() <= 1024;
         if !(1..=50).contains(&values.len()) || !values.iter().all(fits) {
             return Err(Unclear::Values(name.to_owned()));
+        }
+        if *sort == Sort::Token && values.iter().any(|value| value.ends_with('|')) {
+            return Err(Unclear::OnlySystem(name.to_owned()));
         }
         self.wanted.push((known, *sort, values));
         Ok(true)
@@ -313,7 +319,9 @@ fn instant(text: &str) -> Option<(Timestamp, Timestamp)> {
         };
         let start: DateTime =
             whole.parse::<jiff::civil::Date>().ok()?.to_datetime(jiff::civil::Time::midnight());
-        return Some((utc(start)?, utc(start.checked_add(step).ok()?)?));
+        // A timestamp ends within the last day of the year 9999.
+        let or_last = |at: Option<DateTime>| at.and_then(utc).unwrap_or(Timestamp::MAX);
+        return Some((or_last(Some(start)), or_last(start.checked_add(step).ok())));
     }
     // Whoever leaves the plus of a zone as it is in an address has sent a blank.
     let text = &text.replace(' ', "+");
@@ -335,7 +343,7 @@ fn instant(text: &str) -> Option<(Timestamp, Timestamp)> {
         Some(1..=3) => SignedDuration::from_millis(1),
         Some(_) => SignedDuration::from_micros(1),
     };
-    Some((start, start.checked_add(step).ok()?))
+    Some((start, start.checked_add(step).unwrap_or(Timestamp::MAX)))
 }
 
 #[cfg(test)]
@@ -366,6 +374,9 @@ mod tests {
         assert_eq!(span("gt2026").unwrap().0, at("2027-01-01T00:00:00Z"));
         assert_eq!(span("le2026").unwrap().1, at("2027-01-01T00:00:00Z"));
         assert_eq!(span("lt2026").unwrap().1, at("2026-01-01T00:00:00Z"));
+        for last in ["le9999", "le9999-12", "le9999-12-31", "9999-12-31"] {
+            assert_eq!(span(last).unwrap().1, Timestamp::MAX, "{last}");
+        }
         for wrong in [
             "",
             "ap2026",
@@ -394,6 +405,7 @@ mod tests {
             (vec![("date", "2026"), ("_sort", "type")], Unclear::Sort("type".into())),
             (vec![("date", "2026"), ("_count", "-1")], Unclear::Count("-1".into())),
             (vec![("date", "2026"), ("type", "a,,b")], Unclear::Values("type".into())),
+            (vec![("date", "2026"), ("type", "a,urn:b|")], Unclear::OnlySystem("type".into())),
             (vec![("date", "2026"), ("_cursor", "1.2.3")], Unclear::Cursor),
         ] {
             assert_eq!(read(&pairs).unwrap_err(), why);

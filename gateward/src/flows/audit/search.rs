@@ -1,6 +1,6 @@
 //! Searching the log as a FHIR client does, and reading one event of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,11 +19,20 @@ pub enum Error {
     #[error("the index of the log is behind: try again in a few seconds")]
     Behind,
     /// The caller's, who asks for less.
-    #[error("too many events would have to be looked at to count these: name a shorter time")]
+    #[error("too many events would have to be looked at: name a shorter time")]
     TooMuch,
     /// The operator's; the caller may come back.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(store::Error),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::TookTooLong { .. } => Self::TooMuch,
+            other => Self::Store(other),
+        }
+    }
 }
 
 /// A page of what was found.
@@ -44,14 +53,22 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const COUNTED: u32 = 1_000_000;
 
 /// How many candidates one search looks at, where the index knows only how texts begin.
-const LOOKED_AT: usize = 20_000;
+pub const LOOKED_AT: usize = 20_000;
 
-/// Answers `question`.
+/// How many of them at once, where they are counted.
+const AT_ONCE: u32 = 500;
+
+/// Answers `question`, looking at `most` candidates at the most where the index knows only how texts begin.
 ///
 /// # Errors
 ///
 /// [`Error`].
-pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Result<Found, Error> {
+pub async fn search(
+    door: &Door,
+    observer: &Observer,
+    question: &Question,
+    most: usize,
+) -> Result<Found, Error> {
     let reader = &door.store.reader;
     let mut find = range(door, observer, question).await?;
     if let Some(ids) = question.ids() {
@@ -65,7 +82,10 @@ pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Re
         }
         return Ok(Found { resources: Vec::new(), next: None, total: Some(total) });
     }
-    let wanted = if question.only_count { LOOKED_AT } else { question.count as usize };
+    if question.only_count {
+        let total = look_through(door, observer, question, find, most).await?;
+        return Ok(Found { resources: Vec::new(), next: None, total: Some(total) });
+    }
     let mut found: Vec<(Place, Value)> = Vec::new();
     let mut looked_at = 0;
     let batch = question.count + 1;
@@ -76,14 +96,38 @@ pub async fn search(door: &Door, observer: &Observer, question: &Question) -> Re
         let told = read(door, observer, &places).await?;
         found.extend(told.into_iter().filter(|(_, resource)| question.holds(resource)));
         find.after = Some(last);
-        if found.len() > wanted || places.len() < batch as usize {
+        if found.len() > question.count as usize || places.len() < batch as usize {
             break;
         }
-        if looked_at >= LOOKED_AT {
+        if looked_at >= most {
             return Err(Error::TooMuch);
         }
     }
     Ok(page(question, found, find.end))
+}
+
+/// Counts those that are meant among what the index knows of, up to `most`; none of them is kept.
+async fn look_through(
+    door: &Door,
+    observer: &Observer,
+    question: &Question,
+    mut find: Find,
+    most: usize,
+) -> Result<u64, Error> {
+    let (mut total, mut looked_at) = (0, 0);
+    loop {
+        let places = audit_term::find(&door.store.reader, &find, AT_ONCE).await?;
+        looked_at += places.len();
+        if looked_at > most {
+            return Err(Error::TooMuch);
+        }
+        let told = read(door, observer, &places).await?;
+        total += told.iter().filter(|(_, resource)| question.holds(resource)).count() as u64;
+        match places.last() {
+            Some(last) if places.len() == AT_ONCE as usize => find.after = Some(*last),
+            _ => return Ok(total),
+        }
+    }
 }
 
 /// Finds the few that have one of `ids`: these stand in no index.
@@ -160,18 +204,20 @@ fn as_position(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Reads what stands at `places`, in their order.
+/// Reads what stands at `places`, in their order. Of an event with many parts no more than these stay in memory.
 async fn read(door: &Door, observer: &Observer, places: &[Place]) -> Result<Vec<(Place, Value)>, Error> {
     let mut positions: Vec<i64> = places.iter().map(|place| place.position).collect();
     positions.dedup();
     let events = event::at_positions(&door.store.reader, &positions).await?;
-    let told = |recorded| resources(recorded, observer);
-    let told: BTreeMap<i64, Vec<Value>> =
-        events.iter().map(|recorded| (as_position(recorded.position), told(recorded))).collect();
-    let resource = |place: &Place| {
-        let part = usize::try_from(place.part).ok()?;
-        Some((*place, told.get(&place.position)?.get(part)?.clone()))
-    };
+    let wanted: BTreeSet<(i64, i64)> = places.iter().map(|place| (place.position, place.part)).collect();
+    let mut told = BTreeMap::new();
+    for recorded in &events {
+        let position = as_position(recorded.position);
+        let parts =
+            (0..).zip(resources(recorded, observer)).map(|(part, resource)| ((position, part), resource));
+        told.extend(parts.filter(|(part, _)| wanted.contains(part)));
+    }
+    let resource = |place: &Place| Some((*place, told.remove(&(place.position, place.part))?));
     Ok(places.iter().filter_map(resource).collect())
 }
 

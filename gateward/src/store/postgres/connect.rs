@@ -200,6 +200,9 @@ async fn addresses(name: &str, port: u16) -> Vec<IpAddr> {
     }
 }
 
+/// How many statements a connection keeps prepared.
+const MOST_PREPARED: usize = 256;
+
 /// A connection with the statements that it has prepared; it ends when this is dropped, whatever
 /// the other side does.
 #[derive(Debug)]
@@ -247,6 +250,10 @@ impl Connection {
             return Ok(prepared.clone());
         }
         let prepared = self.client.prepare(&sql.replace('?', "$")).await?;
+        // What is dropped is forgotten by the server, too. Searches of the log are of any form.
+        if self.prepared.len() >= MOST_PREPARED {
+            self.prepared.clear();
+        }
         self.prepared.insert(sql.to_owned(), prepared.clone());
         Ok(prepared)
     }

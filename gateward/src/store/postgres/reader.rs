@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Pool, RecycleError, RecycleResult};
+use tokio_postgres::error::SqlState;
 
 use super::clock::DatabaseClock;
 use super::connect::{Connection, Error as ConnectError, Server, described};
@@ -28,13 +29,13 @@ const READERS: usize = 16;
 /// How long a read may take, waiting for a connection included: what takes longer is not answered.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sessions that only read, and that the server ends when nobody waits for them any more.
+/// Sessions that only read, and whose queries the server ends before we lose patience with it.
 ///
 /// Every read follows indexes to a few rows. What the server has counted in the tables, or not yet,
 /// must not lead it to run through them instead, to meet in the middle or with others' help; and a
 /// plan is made once for each statement, not for each of its values.
 const SETTINGS: &[&str] = &[
-    "statement_timeout=5s",
+    "statement_timeout=4s",
     "idle_in_transaction_session_timeout=5s",
     "plan_cache_mode=force_generic_plan",
     "enable_mergejoin=off",
@@ -73,11 +74,16 @@ enum Trouble {
     /// The connection broke: it may have been one that was kept over a restart of the server.
     Broken(String),
     Refused(String),
+    /// The server ended it after `statement_timeout`.
+    Slow,
     Damaged(Error),
 }
 
 impl From<tokio_postgres::Error> for Trouble {
     fn from(error: tokio_postgres::Error) -> Self {
+        if error.code() == Some(&SqlState::QUERY_CANCELED) {
+            return Self::Slow;
+        }
         let reason = described(&error);
         // 57P: the server goes away, or the session was ended.
         let leaving = error.code().is_some_and(|code| code.code().starts_with("57P"));
@@ -129,6 +135,7 @@ impl Reader {
             .unwrap_or_else(|_| Err(Trouble::Refused(format!("no answer within {} s", PATIENCE.as_secs()))));
         ended.map_err(|trouble| match trouble {
             Trouble::Broken(reason) | Trouble::Refused(reason) => unreachable(&self.url, reason),
+            Trouble::Slow => Error::TookTooLong { table: query.table },
             Trouble::Damaged(error) => error,
         })
     }
@@ -137,7 +144,7 @@ impl Reader {
         let connection = self.pool.get().await.map_err(|error| Trouble::Refused(error.to_string()))?;
         let mut lent = Lent { connection: Some(connection) };
         let connection = lent.connection.as_mut().expect("it is taken when it is dropped");
-        let statement = connection.prepare(query.sql).await?;
+        let statement = connection.prepare(&query.sql).await?;
         let values: Vec<_> =
             query.values.iter().map(|value| value as &(dyn tokio_postgres::types::ToSql + Sync)).collect();
         let rows = connection.client.query(&statement, &values).await?;
