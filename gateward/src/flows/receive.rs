@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use audit_event::{Entity, Text};
+use audit_event::{Entity, Event, Uri};
 use jiff::Timestamp;
 use syslog::{Message, Misframed, Priority};
 
@@ -87,15 +87,28 @@ fn said(content: &[u8]) -> Option<Said> {
         Some(audit_event::Outcome::SeriousFailure) => 8,
         Some(audit_event::Outcome::MajorFailure) => 12,
     };
-    let is_patient = |entity: &&Entity| entity.role.as_ref().is_some_and(|role| role.code() == PATIENT);
-    let patients = event.entities.iter().filter(is_patient).filter_map(|entity| {
-        let what = entity.what.as_ref()?;
-        what.identifier().map(|id| id.value.as_str()).or(what.literal().map(Text::as_str)).map(str::to_owned)
-    });
-    // One that is named twice is one patient.
-    let mut named = BTreeSet::new();
-    let patients = patients.filter(|patient| named.insert(patient.clone())).collect();
-    Some(Said { code: event.kind.code().to_owned(), outcome, patients })
+    Some(Said { code: event.kind.code().to_owned(), outcome, patients: patients_of(&event) })
+}
+
+/// The patients of another's event, as the log names patients: by an address, or `SYSTEM|VALUE`, whose system may be empty.
+/// One that is named twice is one patient.
+pub fn patients_of(event: &Event) -> Vec<String> {
+    let of_entity = |entity: &Entity| {
+        let has_the_role = entity.role.as_ref().is_some_and(|role| role.code() == PATIENT);
+        entity.what.clone().filter(|what| has_the_role || what.is_a("Patient"))
+    };
+    let entities = event.entities.iter().filter_map(of_entity);
+    let agents =
+        event.agents().iter().filter_map(|agent| agent.who.clone()).filter(|who| who.is_a("Patient"));
+    let names = |meant: audit_event::Reference| {
+        let identifier = meant.identifier().map(|identifier| {
+            let system = identifier.system.as_ref().map_or("", Uri::as_str);
+            format!("{system}|{}", identifier.value.as_str())
+        });
+        [meant.literal().map(|literal| literal.as_str().to_owned()), identifier].into_iter().flatten()
+    };
+    let mut found = BTreeSet::new();
+    entities.chain(agents).flat_map(names).filter(|name| found.insert(name.clone())).collect()
 }
 
 /// The role of a patient among what an event was about (DICOM PS3.15 section A.5).

@@ -185,8 +185,9 @@ async fn what_is_counted_is_counted_whole_or_not_at_all() {
     let flow = door.door().await;
     let lab = "lab".parse().unwrap();
     for name in ["Anna", "Anne"] {
-        let received: Vec<_> =
-            (0..300).map(|number| look_at(&named(&format!("{name}-{number}"), name)).unwrap()).collect();
+        let received: Vec<_> = (0..300)
+            .map(|number| look_at(&named(&format!("{name}-{number}"), name).to_string()).unwrap())
+            .collect();
         let address = ClientAddress::new([127, 0, 0, 1].into());
         keep(&flow, &lab, &received, address, None, door.now()).await.unwrap();
     }
@@ -274,7 +275,7 @@ async fn what_another_machine_sent_is_kept_once_and_found_as_it_came() {
     let lab = "lab".parse().unwrap();
     let address = ClientAddress::new([127, 0, 0, 1].into());
     for again in [false, true] {
-        let looked_at = look_at(&sent).unwrap();
+        let looked_at = look_at(&sent.to_string()).unwrap();
         let kept = keep(&flow, &lab, &[looked_at], address, None, door.now()).await.unwrap();
         assert_eq!(kept[0].again, again);
     }

@@ -81,6 +81,83 @@ fn a_machine_sends_events_once_however_often_and_finds_them_as_they_came() {
     );
 }
 
+/// Another program counts from one again, for example.
+#[test]
+fn another_event_under_a_known_id_is_kept_beside_the_first() {
+    let door = door(&granted(r#""create", "read", "search""#));
+    let (_, first) = send(&door, "/AuditEvent", &event("1"));
+    let mut other = event("1");
+    other["entity"][0]["what"]["reference"] = "Patient/88".into();
+    let (status, kept) = send(&door, "/AuditEvent", &other);
+    assert_eq!(status, 201, "{kept}");
+    assert_ne!(kept["id"], first["id"]);
+    assert_eq!(kept["entity"], other["entity"]);
+    // Both come again, laid out as somebody else would.
+    let (status, answer) = send(&door, "", &bundle(&[other.clone(), event("1"), other.clone()]));
+    let location = |at: usize| answer["entry"][at]["response"]["location"].as_str().unwrap().to_owned();
+    assert_eq!((status, location(0)), (200, location(2)), "{answer}");
+    assert!(location(0).ends_with(kept["id"].as_str().unwrap()), "{answer}");
+    assert!(location(1).ends_with(first["id"].as_str().unwrap()), "{answer}");
+    assert_eq!(door.server.events("event_received").len(), 2);
+    // In one Bundle, too.
+    let mut third = event("2");
+    third["action"] = "C".into();
+    let (_, answer) = send(&door, "", &bundle(&[event("2"), third, event("2")]));
+    let said: Vec<_> = (0..3).map(|at| answer["entry"][at]["response"]["status"].as_str().unwrap()).collect();
+    assert_eq!(said, ["201 Created", "201 Created", "200 OK"]);
+    assert_eq!(door.server.events("event_received").len(), 4);
+}
+
+#[test]
+fn who_is_named_in_what_a_machine_sent_is_reported_on_held_and_erased_like_others() {
+    let door = door(&granted(r#""create", "read", "search""#));
+    let mut by_identifier = event("theirs-2");
+    by_identifier["entity"] = json!([{
+        "what": {"type": "Patient", "identifier": {"system": "urn:mrn", "value": "4711"}},
+        "query": data_encoding::BASE64.encode(b"Patient?name=Somebody"),
+    }]);
+    assert_eq!(send(&door, "", &bundle(&[event("theirs-1"), by_identifier])).0, 200);
+    for (patient, reported) in [("Patient/77", 1), ("77", 1), ("urn:mrn|4711", 1), ("4711", 1), ("471", 0)] {
+        let report = door.server.json(&["audit", "report", "--patient", patient]);
+        assert_eq!(report.len(), reported, "{patient}: {report:?}");
+    }
+    let held = door.server.json(&["audit", "hold", "create", "--person", "Patient/77", "--reason", "A-1"]);
+    assert_eq!(held.len(), 1, "{held:?}");
+    for person in ["Patient/77", "urn:mrn|4711"] {
+        door.server.json(&["audit", "erase", "--person", person]);
+    }
+    let left = |patient: &str| door.server.json(&["audit", "report", "--patient", patient]).len();
+    assert_eq!((left("Patient/77"), left("urn:mrn|4711")), (1, 0), "the first is held");
+}
+
+/// Byte for byte, and only what everybody reads alike.
+#[test]
+fn what_a_machine_sent_is_kept_as_it_came() {
+    let door = door(&granted(r#""create""#));
+    let text = event("theirs-1").to_string().replacen('{', "{ \n \"text\" : { \"status\":\"empty\" },", 1);
+    let post = ["--data-binary", "@-", "--header", "Content-Type: application/fhir+json"];
+    let sent = |text: &str| {
+        let shown = door.lab().for_curl(door.server.path());
+        let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+        door.server.curl("/audit/fhir/AuditEvent", &[&shown[..], &post].concat(), text.as_bytes()).status
+    };
+    assert_eq!(sent(&text), 201);
+    let recorded = door.server.json(&["audit", "search"]);
+    let kept = recorded.iter().find(|event| event["body"]["kind"] == "event_received").unwrap();
+    assert_eq!(kept["personal"]["resource"], text.as_str());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    assert_eq!(kept["body"]["sha256"], data_encoding::HEXLOWER.encode(digest.as_ref()));
+    for hostile in [
+        text.replacen('{', r#"{"action":"D","#, 1),
+        format!(r#"{{"text":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000)),
+        text[..text.len() - 1].to_owned(),
+        String::new(),
+    ] {
+        assert!([400, 422].contains(&sent(&hostile)), "{hostile:.60}");
+    }
+    assert_eq!(door.server.events("event_received").len(), 1);
+}
+
 #[test]
 fn what_is_wrong_in_a_bundle_keeps_all_of_it_out() {
     let door = door(&granted(r#""create""#));

@@ -20,7 +20,7 @@ fn dicom(number: usize) -> String {
          <EventID csd-code=\"110110\" codeSystemName=\"DCM\" originalText=\"Patient Record\"/></EventIdentification>\
          <ActiveParticipant UserID=\"Jürgen Müller {number}\" UserIsRequestor=\"true\"/>\
          <AuditSourceIdentification AuditSourceID=\"forged.example.org\"/>\
-         <ParticipantObjectIdentification ParticipantObjectID=\"Пациент-{number}\" ParticipantObjectTypeCode=\"1\" \
+         <ParticipantObjectIdentification ParticipantObjectID=\"Пациент-{number}^^^&amp;1.2.3&amp;ISO\" ParticipantObjectTypeCode=\"1\" \
          ParticipantObjectTypeCodeRole=\"1\"><ParticipantObjectIDTypeCode csd-code=\"2\" codeSystemName=\"RFC-3881\" \
          originalText=\"Patient Number\"/></ParticipantObjectIdentification></AuditMessage>"
     )
@@ -59,7 +59,7 @@ fn a_stream_cut_anywhere_is_kept_byte_for_byte_and_as_the_node_s_whose_certifica
     let dicom = &received[1];
     assert_eq!((&dicom["body"]["form"], &dicom["body"]["event_code"]), (&"dicom".into(), &"110110".into()));
     assert_eq!(dicom["body"]["event_outcome"], 4);
-    assert_eq!(dicom["personal"]["patients"], serde_json::json!(["Пациент-1"]));
+    assert_eq!(dicom["personal"]["patients"], serde_json::json!(["urn:oid:1.2.3|Пациент-1"]));
     assert_eq!(received[10_000]["body"]["form"], "raw");
     assert_eq!(site.events("stream_refused"), [] as [serde_json::Value; 0]);
 }

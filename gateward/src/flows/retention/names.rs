@@ -135,18 +135,45 @@ impl Names {
         personal.iter().any(|(field, value)| match field.as_str() {
             // References: those of another server's patients end alike.
             "patients" | "created" => value.as_array().is_some_and(|all| {
-                all.iter().filter_map(Value::as_str).any(|one| self.0.iter().any(|name| name == one))
+                // An identifier without a system has nothing before its bar.
+                let is_one = |one: &str, name: &String| one == name || one.strip_prefix('|') == Some(name);
+                all.iter().filter_map(Value::as_str).any(|one| self.0.iter().any(|name| is_one(one, name)))
             }),
-            "message_base64" => value.as_str().is_some_and(|text| self.are_in_bytes(text)),
+            "message" => value.as_str().is_some_and(|text| self.are_in_message(text.as_bytes())),
+            "message_base64" => value
+                .as_str()
+                .is_some_and(|text| self.are_in_message(&BASE64.decode(text.as_bytes()).unwrap_or_default())),
+            "resource" => value.as_str().is_some_and(|text| {
+                self.are_in(value)
+                    || serde_json::from_str(text).is_ok_and(|resource| self.are_told(&resource))
+            }),
             _ => self.are_in(value),
         })
     }
 
-    /// Whether what somebody else sent in bytes that are no text names them.
-    fn are_in_bytes(&self, text: &str) -> bool {
-        let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
+    /// Whether a message of syslog that somebody else sent names them: as it stands there, or as it is read.
+    fn are_in_message(&self, message: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(message);
         self.0.iter().any(|name| stands_in(name, &text))
+            || syslog::Message::read(message)
+                .ok()
+                .and_then(|message| audit_event::dicom::read(&message.content?).ok())
+                .is_some_and(|read| self.are_told(&audit_event::fhir::write(&read.event)))
+    }
+
+    /// Whether an AuditEvent names them, in its queries and details, too, which are in Base64.
+    fn are_told(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => {
+                let written: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+                let bytes = BASE64.decode(&written).unwrap_or_default();
+                let decoded = String::from_utf8_lossy(&bytes);
+                self.0.iter().any(|name| stands_in(name, text) || stands_in(name, &decoded))
+            }
+            Value::Array(values) => values.iter().any(|value| self.are_told(value)),
+            Value::Object(fields) => fields.values().any(|value| self.are_told(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
     }
 
     fn are_in(&self, value: &Value) -> bool {
@@ -281,6 +308,48 @@ mod tests {
         let theirs = event(r#"{"who":"ABCDEFGHIJ0123"}"#, r#"{"patients":["Patient/2","Patient/1"]}"#);
         assert_eq!(names.find(&theirs), Found { in_personal: true, in_body: false });
         assert_eq!(names.all(), ["Patient/1"], "who asked about a patient is somebody else");
+    }
+
+    #[test]
+    fn what_others_sent_names_a_patient_however_it_is_written() {
+        let query = BASE64.encode(b"Patient?identifier=urn:mrn|4711");
+        let message = |participant: &str| {
+            let text = format!(
+                "<85>1 - - - - IHE+RFC-3881 - <AuditMessage><EventIdentification EventActionCode=\"E\" \
+                 EventDateTime=\"2026-11-21T20:30:00Z\" EventOutcomeIndicator=\"0\"><EventID csd-code=\"110112\" \
+                 codeSystemName=\"DCM\" originalText=\"Query\"/></EventIdentification><ActiveParticipant UserID=\"x\" \
+                 UserIsRequestor=\"true\"/><AuditSourceIdentification AuditSourceID=\"y\"/>{participant}</AuditMessage>"
+            );
+            serde_json::json!({ "message": text }).to_string()
+        };
+        let participant = |id: &str, query: &str| {
+            format!(
+                "<ParticipantObjectIdentification ParticipantObjectID=\"{id}\" ParticipantObjectTypeCode=\"1\">\
+                 <ParticipantObjectIDTypeCode csd-code=\"2\" codeSystemName=\"RFC-3881\" originalText=\"n\"/>\
+                 <ParticipantObjectQuery>{query}</ParticipantObjectQuery></ParticipantObjectIdentification>"
+            )
+        };
+        let resource = |entity: &str| {
+            let text = format!(r#"{{"resourceType":"AuditEvent","entity":[{entity}]}}"#);
+            serde_json::json!({ "resource": text }).to_string()
+        };
+        let (folded, escaped) = query.split_at(8);
+        let entities =
+            [format!(r#"{{"query":"{folded}\n{escaped}"}}"#), r#"{"name":"urn:mrn\u007c4711"}"#.into()];
+        let theirs = [
+            message(&participant("1", &query)),
+            message(&participant("urn:mrn&#124;4711", "")),
+            resource(&entities[0]),
+            resource(&entities[1]),
+            r#"{"patients":["urn:mrn|4711"]}"#.into(),
+        ];
+        let find = |name: &str, personal: &str| Names::new(name).unwrap().find(&event("{}", personal));
+        for personal in &theirs {
+            assert!(find("urn:mrn|4711", personal).in_personal, "{personal}");
+            assert!(find("urn:mrn|471", personal).nowhere(), "{personal}");
+        }
+        assert!(find("4711", r#"{"patients":["|4711"]}"#).in_personal);
+        assert!(find("4711", r#"{"patients":["urn:other|4711"]}"#).nowhere());
     }
 
     #[test]
