@@ -52,7 +52,15 @@ pub fn verify(arguments: &[String]) -> (u8, String) {
         }
     };
     match verify_export(input, std::slice::from_ref(&checkpoint), &known) {
-        Ok(exported) => (0, found(&exported, &checkpoint)),
+        Ok(exported) => match exported.verified.unannounced {
+            None => (0, found(&exported, &checkpoint)),
+            Some((first, last)) => (
+                2,
+                format!(
+                    "of the events {first} to {last} a part is missing, and no event here says what took it"
+                ),
+            ),
+        },
         Err(why) => (if why.is_a_finding() { 1 } else { 2 }, why.to_string()),
     }
 }
@@ -64,10 +72,18 @@ fn found(exported: &Exported, checkpoint: &Checkpoint) -> String {
         (0, 0) => String::new(),
         (parts, whole) => format!("; the personal part of {parts} and all of {whole} are erased"),
     };
-    let unannounced =
-        if verified.unannounced.is_none() { "" } else { ", by an erasure that no event here announces" };
     let size = checkpoint.size();
+    let bound = last.min(size.saturating_sub(1));
+    let behind = match &exported.checkpoint {
+        _ if bound == last => String::new(),
+        Some(other) => format!(
+            "; those behind them, up to {last}, are bound by the checkpoint of {} in the export alone: whoever has the log's \
+             key makes another",
+            other.size()
+        ),
+        None => format!("; those behind them, up to {last}, are bound by nothing"),
+    };
     format!(
-        "the events {first} to {last} of {origin} are those of the checkpoint of {size} events{erased}{unannounced}"
+        "the events {first} to {bound} of {origin} are those of the checkpoint of {size} events{erased}{behind}"
     )
 }

@@ -102,10 +102,13 @@ pub enum Fault {
     TooOld(u64),
 }
 
+/// How long the id of an erasure is at most: a UUID.
+const LONGEST_ID: usize = 36;
+
 impl Wrong {
     /// Says that something was found to be wrong, and not merely that nothing could be found out.
     pub fn is_a_finding(&self) -> bool {
-        self.fault != Fault::TooManyGaps
+        !matches!(self.fault, Fault::TooManyGaps | Fault::TooOld(_))
     }
 }
 
@@ -286,7 +289,14 @@ impl Verification {
         if *row.recorded_at < *self.recorded_at {
             return Err(Fault::TimeRunsBack);
         }
-        if row.erasure.is_none() && (row.body.is_none() || row.personal.is_none()) {
+        // Where the body is gone nothing binds a personal part: no erasure leaves it.
+        let nothing_binds = row.body.is_none() && row.personal.is_some();
+        // Kept until what explains it comes: no longer than ids are.
+        let is_no_id = row.erasure.is_some_and(|erasure| erasure.len() > LONGEST_ID);
+        if nothing_binds
+            || is_no_id
+            || row.erasure.is_none() && (row.body.is_none() || row.personal.is_none())
+        {
             return Err(Fault::PartMissing);
         }
         if let Some(Salted { salt, text }) = row.personal

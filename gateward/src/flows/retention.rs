@@ -138,7 +138,7 @@ pub struct Preview {
 /// [`Error::Name`], [`Error::Sealed`], [`Error::Store`].
 pub async fn preview(door: &Door, name: &str) -> Result<Preview, Error> {
     let mut names = holds::all_names(&door.store.reader, Names::new(name)?).await?;
-    let mut holds = holds::list(door).await?;
+    let mut holds = holds_with_all_names(door).await?;
     let end = event::length(&door.store.reader).await?.map_or(0, |length| length.events);
     let (mut preview, mut next) = (Preview::default(), 0);
     loop {
@@ -201,6 +201,7 @@ async fn carry_out(door: &Door, begin: Begin, now: Timestamp) -> Result<Done, Er
 /// Carries out the decision `id` from where it is, until it is done.
 async fn steps(door: &Door, id: ErasureId, now: Timestamp) -> Result<Done, Error> {
     let mut done = Done::default();
+    let mut known = None;
     loop {
         let open = erasure::open(&door.store.reader).await?.filter(|open| open.id == id);
         // Somebody else finished it.
@@ -211,7 +212,7 @@ async fn steps(door: &Door, id: ErasureId, now: Timestamp) -> Result<Done, Error
             let finish = vec![Change::FinishErasure(Finish { id, at: now })];
             door.recorder.commit(None, finish, &[], now).await
         } else {
-            let (step, gone) = step(door, &open).await?;
+            let (step, gone) = step(door, &open, &mut known).await?;
             let happened = event_of(&open, gone);
             let happened: Vec<Happened> = happened.into_iter().collect();
             // A crash here leaves the events of this step as they were, with the cursor before them; after it,
@@ -252,12 +253,41 @@ fn judge(event: &Recorded, names: Option<&mut Names>, holds: &mut [Hold]) -> Fat
     if is_held && fate != Fate::Stays { Fate::Held } else { fate }
 }
 
+/// Whom a decision is about and who is held, by all names that the log has for them; read when it begins, because what
+/// one step learns concerns the events of another.
+struct Known {
+    /// How many holds were ever made when these were read.
+    count: u64,
+    holds: Vec<Hold>,
+    names: Option<Names>,
+}
+
+impl Known {
+    async fn read(door: &Door, open: &Open, count: u64) -> Result<Self, Error> {
+        let mut names = names_of(door, open)?;
+        if let Some(names) = &mut names {
+            holds::learn(&door.store.reader, &mut [names]).await?;
+        }
+        Ok(Self { count, holds: holds_with_all_names(door).await?, names })
+    }
+}
+
+async fn holds_with_all_names(door: &Door) -> Result<Vec<Hold>, Error> {
+    let mut holds = holds::list(door).await?;
+    let mut people: Vec<&mut Names> = holds.iter_mut().filter_map(|hold| hold.names.as_mut()).collect();
+    holds::learn(&door.store.reader, &mut people).await?;
+    Ok(holds)
+}
+
 /// Decides the next step of `open`.
-async fn step(door: &Door, open: &Open) -> Result<(Step, Gone), Error> {
+async fn step(door: &Door, open: &Open, known: &mut Option<Known>) -> Result<(Step, Gone), Error> {
     // Before the holds are read: one that is made meanwhile refuses the step.
     let count = audit_hold::count(&door.store.reader).await?;
-    let mut holds = holds::list(door).await?;
-    let mut names = names_of(door, open)?;
+    let known = match known {
+        Some(known) if known.count == count => known,
+        known => known.insert(Known::read(door, open, count).await?),
+    };
+    let Known { holds, names, .. } = known;
     let (mut whole, mut personal) = (Stretches::default(), Stretches::default());
     let (mut to, mut seen, mut held) = (open.next, 0, 0);
     while seen < STEP && whole.0.len() + personal.0.len() < STRETCHES {
@@ -267,7 +297,7 @@ async fn step(door: &Door, open: &Open) -> Result<(Step, Gone), Error> {
             break;
         }
         for event in &page {
-            match judge(event, names.as_mut(), &mut holds) {
+            match judge(event, names.as_mut(), holds) {
                 Fate::Whole => whole.add(event.position),
                 Fate::Personal => personal.add(event.position),
                 Fate::Held => held += 1,

@@ -15,6 +15,7 @@ use signed_note::NotAName;
 
 use self::searched::Copies;
 pub use self::searched::Differs;
+use super::anchor;
 use super::keyring::Keyring;
 use crate::store::checkpoint::{self, StoredCheckpoint};
 use crate::store::evidence;
@@ -82,6 +83,16 @@ pub enum Error {
          is made anew"
     )]
     SearchedWithoutEvent(i64),
+    /// A row of an event stands where none was recorded: in no tree, and shown by searches all the same.
+    #[error(
+        "event {0} stands where the log has none: somebody put it in behind the log's end, or before its beginning"
+    )]
+    BeyondTheHead(i64),
+    /// A row says that a log goes on from another one, and no event does.
+    #[error(
+        "`log` has a row {0}, and no event says that this log goes on from another one: somebody put it in"
+    )]
+    LogUnsaid(String),
     /// Nothing is known: the operator's.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -101,6 +112,8 @@ impl Error {
             | Self::Tree(_)
             | Self::Searched { .. }
             | Self::SearchedWithoutEvent(_)
+            | Self::BeyondTheHead(_)
+            | Self::LogUnsaid(_)
             | Self::Store(store::Error::Damaged { .. }) => true,
             Self::Store(_) | Self::NoKey => false,
         }
@@ -134,6 +147,9 @@ pub async fn verify_log(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Found, Error> {
     let logs = log::all(reader).await?;
+    if let Some(origin) = anchor::unsaid(reader, &logs).await? {
+        return Err(Error::LogUnsaid(origin));
+    }
     for checkpoint in kept.iter().chain(since) {
         check_origin(&logs, checkpoint)?;
     }
@@ -167,6 +183,9 @@ pub async fn verify_log(
     // What went after it was looked for once more is left for the next time, with what says so.
     if verified.unannounced.is_some_and(|(gap, _)| gap < asked) {
         verified.all_announced()?;
+    }
+    if let Some(position) = evidence::beyond_the_head(reader).await? {
+        return Err(Error::BeyondTheHead(position));
     }
     copies.finish(reader, end.size()).await?;
     Ok(Found { first, verified, checkpoints: signed.count })
@@ -233,6 +252,19 @@ fn check_origin(logs: &[Log], kept: &Checkpoint) -> Result<(), Error> {
         size: kept.size(),
         origin: next.origin.clone(),
         took_over: next.took_over,
+    })
+}
+
+/// Whether `kept` is of a log of which the one that goes on says that this much was lost: there is nothing left to hold it
+/// against. One checkpoint of the log that is written now is demanded besides.
+pub fn is_named_as_lost(logs: &[Log], kept: &Checkpoint) -> bool {
+    logs.iter().any(|log| {
+        log.old.as_ref().is_some_and(|old| {
+            let (size, named) = (kept.size(), old.size.unsigned_abs());
+            old.origin == kept.origin()
+                && size > log.took_over.unsigned_abs()
+                && (size < named || (size, kept.root()) == (named, old.root))
+        })
     })
 }
 

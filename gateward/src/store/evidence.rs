@@ -91,7 +91,12 @@ pub const PAGE: u64 = 2048;
 fn part(row: &Row<'_>, salt: usize, text: usize) -> Result<Option<([u8; SALT_LENGTH], String)>, Unfit> {
     match (row.bytes_if_any(salt)?.is_some(), row.text_if_any(text)?) {
         (true, Some(found)) => Ok(Some((row.array(salt)?, found.to_owned()))),
-        _ => Ok(None),
+        (false, None) => Ok(None),
+        // They are written together, and go together.
+        (true, None) => Err(Unfit { column: text, reason: "its salt is there, and it is not".into() }),
+        (false, Some(_)) => {
+            Err(Unfit { column: salt, reason: "what it salted is there, and it is not".into() })
+        }
     }
 }
 
@@ -162,6 +167,23 @@ pub async fn searched_without_event(reader: &Reader, end: u64) -> Result<Option<
     match reader.first(Query::of("search", before, Vec::new()), place).await? {
         Some(place) => Ok(Some(place)),
         None => reader.first(Query::of("search", beyond, values![end]), place).await,
+    }
+}
+
+/// Finds an event that stands where the log's head says that there is none: before the first, or behind the last.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`].
+pub async fn beyond_the_head(reader: &Reader) -> Result<Option<i64>, Error> {
+    // What is appended meanwhile moves the head: one statement sees one state.
+    let beyond = "SELECT position FROM event WHERE position >= (SELECT next_position FROM log_head) \
+                  ORDER BY position LIMIT 1";
+    let before = "SELECT position FROM event WHERE position < 0 ORDER BY position LIMIT 1";
+    let place = |row: &Row<'_>| row.integer(0);
+    match reader.first(Query::of("event", before, Vec::new()), place).await? {
+        Some(place) => Ok(Some(place)),
+        None => reader.first(Query::of("event", beyond, Vec::new()), place).await,
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod sequences;
 
+use gateward::base::address::ClientAddress;
 use gateward::base::id::ErasureId;
 use gateward::base::store_address::StoreAddress;
+use gateward::flows::audit::receive::{keep, look_at};
 use gateward::flows::retention::holds::{self, Wanted};
 use gateward::flows::retention::{self, Done, Preview};
 use gateward::server::system;
@@ -97,6 +99,37 @@ async fn what_is_too_old_goes_but_for_what_is_held() {
     assert!(!holds(&door, "held@example.org"));
     assert_eq!(retention::expire(&open, before, None, door.now()).await.unwrap(), Done::default());
     door.database().check();
+}
+
+/// What tells the login of somebody who is held stands thousands of events before what the login did.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_held_is_held_by_names_that_they_got_later_and_however_far_apart_they_stand() {
+    let door = Installation::open().await;
+    let open = door.door().await;
+    let person = Some("held@example.org".into());
+    let wanted = Wanted { person, since: None, until: None, reason: "case 8".into() };
+    holds::create(&open, wanted, "os:ann", door.now()).await.unwrap();
+    let login = door.exchange(&door.token("held@example.org", "/epos/demo", DAY)).await;
+    let other = door.exchange(&door.token(MAIL, "/epos/demo", DAY)).await;
+    let address = ClientAddress::new([127, 0, 0, 1].into());
+    for batch in 0..5 {
+        let text = |number| {
+            format!(
+                r#"{{"resourceType":"AuditEvent","id":"{batch}-{number}","type":{{"system":"urn:x","code":"y"}},
+                "recorded":"2026-01-05T10:00:00Z","agent":[{{"requestor":true}}],"source":{{"observer":{{"display":"z"}}}}}}"#
+            )
+        };
+        let received: Vec<_> = (0..500).map(|number| look_at(&text(number)).unwrap()).collect();
+        keep(&open, &"lab".parse().unwrap(), &received, address, None, door.now()).await.unwrap();
+    }
+    door.fetch(&login).await;
+    door.fetch(&other).await;
+    door.pass(SignedDuration::from_hours(1));
+    let done = retention::expire(&open, door.now(), None, door.now()).await.unwrap();
+    assert!(done.events > 2500 && done.held >= 2, "{done:?}");
+    let released = left(&door, "released");
+    assert_eq!(released.len(), 1, "{released:?}");
+    assert_eq!(released[0]["who"], login.0.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,8 +6,10 @@ mod searched;
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 pub use self::searched::make_index_anew;
-use crate::store_under_test::StoreUnderTest;
+use crate::store_under_test::{self, StoreUnderTest};
 use crate::support::Installation;
 
 /// An installation whose log was signed, with the checkpoint kept elsewhere and the guards taken away.
@@ -170,7 +172,7 @@ async fn one_event_is_proven_by_a_file_that_needs_the_key_alone() {
     assert!(good, "{proof}");
     let proof: audit_log::LogProof = proof.parse().unwrap();
     let entry = door.database().value("SELECT entry FROM event WHERE position = 5");
-    let entry = audit_log::Entry(crate::store_under_test::bytes(&entry));
+    let entry = audit_log::Entry(store_under_test::bytes(&entry));
     let (key, _) = door.command(&["audit", "key"]);
     proof.verify(&entry, &[key.trim().parse().unwrap()]).unwrap();
     assert_eq!(proof.index, 5);
@@ -187,6 +189,113 @@ async fn what_came_after_a_checkpoint_is_verified_from_there() {
     opened.recorder.close_gap(door.now()).await.unwrap();
     let (said, good) = door.command(&["audit", "verify", "--since", file.to_str().unwrap()]);
     assert!(good && said.starts_with("good: 1 events"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_put_in_behind_the_end_is_named() {
+    let columns = "id, format_version, instance, occurred_at, recorded_at, salt, body, personal_salt, personal, \
+                   personal_hash, entry";
+    let made = columns.replacen("id", "'00000000-0000-7000-8000-000000000000'", 1);
+    found(
+        &format!(
+            "INSERT INTO event (position, {columns}) SELECT 1000000, {made} FROM event WHERE position = 4"
+        ),
+        "WRONG: event 1000000 stands where the log has none",
+    )
+    .await;
+}
+
+/// Nothing binds it: searches and reports would show it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_into_an_erased_event_is_named() {
+    let unchecked = if store_under_test::is_postgres() {
+        "DO $$ DECLARE named name; BEGIN FOR named IN SELECT conname FROM pg_constraint \
+         WHERE conrelid = 'event'::regclass AND contype = 'c' \
+         LOOP EXECUTE 'ALTER TABLE event DROP CONSTRAINT ' || quote_ident(named); END LOOP; END $$"
+    } else {
+        "PRAGMA ignore_check_constraints = ON"
+    };
+    for sql in [
+        "UPDATE event SET personal = '{}', personal_salt = salt, salt = NULL, body = NULL WHERE position = 5",
+        "UPDATE event SET salt = NULL WHERE position = 5",
+        "UPDATE event SET personal_salt = NULL WHERE position = 5",
+    ] {
+        found(&format!("{unchecked}; {sql}"), "WRONG: ").await;
+    }
+}
+
+/// Else whoever can write to the store alone could say that what an anchor has seen was lost honestly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_no_event_tells_of_is_named_and_answers_for_nothing() {
+    let put_in = |door: &Installation| {
+        let origin = door.database().value("SELECT origin FROM log");
+        format!(
+            "INSERT INTO log (number, origin, began_at, took_over, old_origin, old_size, old_root) SELECT 2, \
+             'gateward/00000000000000000000000000000000', began_at, 1, '{origin}', 1000000, root FROM log, \
+             (SELECT root FROM checkpoint ORDER BY size DESC LIMIT 1) AS newest"
+        )
+    };
+    let (door, _) = kept().await;
+    door.database().execute(&put_in(&door));
+    let (said, good) = door.command(&["audit", "verify"]);
+    assert!(!good && said.contains("no event says that this log goes on from another one"), "{said}");
+}
+
+/// Whoever may append to it appends the old checkpoint of a store that they put back.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_file_of_many_checkpoints_the_largest_counts_wherever_it_stands() {
+    let (mut door, file) = kept().await;
+    let older = std::fs::read_to_string(&file).unwrap();
+    let before = door.database().keep();
+    door.start().await;
+    let login =
+        door.exchange(&door.token("d@example.org", "/epos/demo", jiff::SignedDuration::from_hours(1))).await;
+    door.fetch(&login).await;
+    door.stop().await;
+    let newer = door.command(&["audit", "checkpoint"]).0;
+    let half = newer[..newer.len() / 2].to_owned();
+    door.database().put_back(&before);
+    for text in
+        [format!("{older}\n{newer}"), format!("{newer}\n{older}"), format!("{newer}\n{older}\n{half}")]
+    {
+        std::fs::write(&file, &text).unwrap();
+        let (said, good) = verify(&door, &file);
+        assert!(!good && said.contains("missing: there is a checkpoint of"), "{text}: {said}");
+    }
+    std::fs::write(&file, format!("{older}\n{half}")).unwrap();
+    let (said, good) = verify(&door, &file);
+    assert!(good, "half a note is passed over: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_without_any_checkpoint_is_not_called_good() {
+    let (door, _) = kept().await;
+    let export = door.path("export");
+    let to = export.to_str().unwrap();
+    assert!(door.command(&["audit", "export", "--format", "ndjson", "--out", to]).1);
+    let text = std::fs::read_to_string(&export).unwrap();
+    let (events, last) = text.trim_end().rsplit_once('\n').unwrap();
+    let mut last: Value = serde_json::from_str(last).unwrap();
+    last.as_object_mut().unwrap().retain(|name, _| !["checkpoint", "consistency"].contains(&name.as_str()));
+    std::fs::write(&export, format!("{events}\n{last}\n")).unwrap();
+    let key = door.command(&["audit", "key"]).0;
+    let done = door.run(&["audit", "verify", "--export", to, "--key", key.trim_end()]);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("anybody can write such a file"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_proof_is_given_that_does_not_hold() {
+    let (door, _) = kept().await;
+    let id = door.database().value("SELECT id FROM event WHERE position = 5");
+    assert!(door.command(&["audit", "prove", &id]).1);
+    let other = "(SELECT entry FROM event WHERE position = 4)";
+    door.database().execute(&format!("UPDATE event SET entry = {other} WHERE position = 5"));
+    let done = door.run(&["audit", "prove", &id]);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success() && done.stdout.is_empty(), "{said}");
+    assert!(said.contains("the proof does not hold") || said.contains("nothing is signed"), "{said}");
 }
 
 /// Empties an event and says in the tables beside the log that the erasure `by` took it.

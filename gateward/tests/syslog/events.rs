@@ -63,7 +63,8 @@ fn observer() -> Observer {
 
 /// What the list says of the only place.
 pub fn feed(site: &Site) -> Option<Value> {
-    site.server.command(&["audit", "feeds", "--format", "json"]).json().into_iter().next()
+    let listed = site.server.command(&["audit", "feeds", "--format", "json"]).json();
+    listed.into_iter().find(|feed| !feed["position"].is_null())
 }
 
 #[track_caller]

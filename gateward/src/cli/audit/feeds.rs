@@ -19,7 +19,14 @@ pub(super) fn run(context: &Context, out: &mut impl Write) -> anyhow::Result<Exi
     let end = block_on(event::length(reader))??.map_or(0, |length| length.events);
     let named = context.config()?.audit.feed_names();
     let mut is_failing = false;
-    for feed in block_on(feed::all(reader))?? {
+    let feeds = block_on(feed::all(reader))??;
+    for name in named.iter().filter(|name| feeds.iter().all(|feed| feed.name != **name)) {
+        is_failing = true;
+        let line = format!("{name} not begun: no server has sent anything there with this configuration");
+        let nothing = json!({ "feed": name, "configured": true, "position": null, "waiting": end });
+        context.print(out, &line, &nothing)?;
+    }
+    for feed in feeds {
         let waiting = end.saturating_sub(feed.position);
         let oldest = block_on(event::from(reader, feed.position, 1))??.into_iter().next();
         let since = oldest.and_then(|oldest| oldest.recorded_at.parse::<jiff::Timestamp>().ok());

@@ -12,10 +12,13 @@ use super::anchors;
 use super::reading::{ReadFrom, Reading};
 use crate::cli::access::{Access, block_on};
 use crate::cli::{Context, Format, YES, no};
+use crate::flows::anchor::{newest, newest_by};
 use crate::flows::checkpoint;
+use crate::flows::keyring::Keyring;
 use crate::flows::record::LogReading;
-use crate::flows::verify_log::{Found, verify_log};
-use crate::store::{evidence, log, tree};
+use crate::flows::verify_log::{Found, is_named_as_lost, verify_log};
+use crate::store::log::{self, Log};
+use crate::store::{evidence, tree};
 
 /// Check that nobody changed the log.
 ///
@@ -23,7 +26,7 @@ use crate::store::{evidence, log, tree};
 /// make both say anything.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Verify {
-    /// A checkpoint that was kept elsewhere; of a file of many, the last one. Several may be named.
+    /// A checkpoint that was kept elsewhere; of a file of many, the largest of each log. Several may be named.
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
     /// Believe the events that this checkpoint covers, and look only at those behind it.
@@ -47,11 +50,15 @@ impl Verify {
 
     fn of_store(&self, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let access = context.access()?;
-        let known = if self.key.is_empty() { own_keys(&access)? } else { self.key.clone() };
-        let Some(kept) = self.kept(&known, context, out)? else { return Ok(no()) };
+        let logs = block_on(log::all(&access.door.store.reader))??;
+        let known = Known::of_store(&self.key, &access, &logs)?;
+        let Some(mut kept) = self.kept(&known, context, out)? else { return Ok(no()) };
+        if kept.iter().any(|kept| logs.last().is_some_and(|log| log.origin == kept.origin())) {
+            kept.retain(|kept| !is_named_as_lost(&logs, kept));
+        }
         let since = match &self.since {
             Some(file) => match opened(file, &known)? {
-                Ok(since) => Some(since),
+                Ok(mut found) => found.pop(),
                 Err(why) => return wrong(context, out, &format!("{}: {why}", file.display())),
             },
             None => None,
@@ -77,7 +84,12 @@ impl Verify {
     }
 
     fn of_export(&self, export: &Path, context: &Context, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let Some(kept) = self.kept(&self.key, context, out)? else { return Ok(no()) };
+        let known = Known { keys: self.key.clone(), own: None };
+        let Some(mut kept) = self.kept(&known, context, out)? else { return Ok(no()) };
+        // Of an installation that had several logs, an export is of the last.
+        if let Some(origin) = kept.last().map(|last| last.origin().to_owned()) {
+            kept.retain(|kept| kept.origin() == origin);
+        }
         if kept.is_empty() && self.key.is_empty() {
             bail!(
                 "an export proves nothing alone: name the log's --key, and a --checkpoint that was kept elsewhere"
@@ -90,6 +102,13 @@ impl Verify {
                     bail!(
                         "of the events {first} to {last} a part is missing, and no event in {} says what took it: export the \
                          log up to its newest event, or verify the store",
+                        export.display()
+                    );
+                }
+                if kept.is_empty() && exported.checkpoint.is_none() {
+                    bail!(
+                        "{} has no checkpoint of its log: anybody can write such a file; name a --checkpoint that was kept \
+                         elsewhere",
                         export.display()
                     );
                 }
@@ -108,14 +127,14 @@ impl Verify {
     /// Opens the checkpoints that were kept; `None` once it was said that one of them is not the log's.
     fn kept(
         &self,
-        known: &[VerifierKey],
+        known: &Known<'_>,
         context: &Context,
         out: &mut impl Write,
     ) -> anyhow::Result<Option<Vec<Checkpoint>>> {
         let mut kept = Vec::new();
         for file in &self.checkpoint {
             match opened(file, known)? {
-                Ok(checkpoint) => kept.push(checkpoint),
+                Ok(found) => kept.extend(found),
                 Err(why) => {
                     wrong(context, out, &format!("{}: {why}", file.display()))?;
                     return Ok(None);
@@ -126,28 +145,47 @@ impl Verify {
     }
 }
 
-/// The keys of all logs that this store had; they differ in the name alone.
-fn own_keys(access: &Access) -> anyhow::Result<Vec<VerifierKey>> {
-    let logs = block_on(log::all(&access.door.store.reader))??;
-    let mut keys = Vec::new();
-    for log in logs {
-        let signer = access.door.keyring.log_signer(&log.origin)?;
-        keys.extend(signer.map(|signer| signer.verifier_key().clone()));
-    }
-    Ok(keys)
+/// Whose checkpoints are believed.
+struct Known<'a> {
+    keys: Vec<VerifierKey>,
+    /// Where no key was named, that of the keyring, under whatever name a log of ours has.
+    own: Option<&'a Keyring>,
 }
 
-/// Reads the last checkpoint in a file, and says why it is not to be believed.
-fn opened(file: &Path, known: &[VerifierKey]) -> anyhow::Result<Result<Checkpoint, String>> {
+impl<'a> Known<'a> {
+    fn of_store(named: &[VerifierKey], access: &'a Access, logs: &[Log]) -> anyhow::Result<Self> {
+        if !named.is_empty() {
+            return Ok(Self { keys: named.to_vec(), own: None });
+        }
+        let keyring = &access.door.keyring;
+        let mut keys = Vec::new();
+        for log in logs {
+            keys.extend(keyring.log_signer(&log.origin)?.map(|signer| signer.verifier_key().clone()));
+        }
+        Ok(Self { keys, own: Some(keyring) })
+    }
+}
+
+/// Reads the checkpoints in a file, of each log those that cover most, the log last that stands last in it; or says why
+/// none is to be believed. Whoever can append to the file puts no older one in the place of the newest.
+fn opened(file: &Path, known: &Known<'_>) -> anyhow::Result<Result<Vec<Checkpoint>, String>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    if known.is_empty() {
+    if known.keys.is_empty() {
         bail!("no key says whether {} is the log's: name the log's --key", file.display());
     }
-    Ok(Checkpoint::open(last_note(&text).as_bytes(), known).map_err(|error| error.to_string()))
+    let found = match known.own {
+        Some(keyring) => newest(&text, keyring),
+        None => newest_by(&text, |origin| known.keys.iter().find(|key| key.id().name == origin).cloned()),
+    };
+    if !found.is_empty() {
+        return Ok(Ok(found));
+    }
+    let last = Checkpoint::open(last_note(&text).as_bytes(), &known.keys);
+    Ok(last.map(|last| vec![last]).map_err(|error| error.to_string()))
 }
 
 /// Takes the last note out of a file of notes, with an empty line between any two.
-pub(super) fn last_note(text: &str) -> &str {
+fn last_note(text: &str) -> &str {
     // A note has an empty line itself, before its signatures: what begins behind the last but one is the last note.
     let text = text.strip_suffix("\n\n").map_or(text, |rest| &text[..=rest.len()]);
     let signatures = text.rfind("\n\n").unwrap_or(0);
@@ -232,6 +270,12 @@ pub(super) fn prove(id: &str, context: &Context, out: &mut impl Write) -> anyhow
     let size = signed.size.unsigned_abs();
     let hashes = block_on(tree::proof(reader, &Plan::inclusion(index, size)?, size))??;
     let proof = LogProof { index, hashes, checkpoint: signed.note };
+    let key = access.door.keyring.log_signer(&signed.origin)?;
+    let known = key.map(|key| key.verifier_key().clone());
+    if let Err(why) = proof.verify(&entry, known.as_slice()) {
+        eprintln!("gateward: the proof does not hold: {why}; `gateward audit verify` says what is wrong");
+        return Ok(no());
+    }
     match context.format {
         // Byte for byte, as c2sp.org/tlog-proof has it.
         Format::Text => write!(out, "{proof}")?,

@@ -166,14 +166,34 @@ pub async fn release(door: &Door, id: HoldId, by: &str, now: Timestamp) -> Resul
 ///
 /// [`store::Error::Unreachable`].
 pub async fn all_names(reader: &Reader, mut names: Names) -> Result<Names, store::Error> {
+    learn(reader, &mut [&mut names]).await?;
+    Ok(names)
+}
+
+/// Reads the log to learn by what else it calls these people, until it says nothing new: what names somebody can stand
+/// before what tells that it does.
+///
+/// # Errors
+///
+/// [`store::Error::Unreachable`].
+pub async fn learn(reader: &Reader, people: &mut [&mut Names]) -> Result<(), store::Error> {
     let end = event::length(reader).await?.map_or(0, |length| length.events);
-    let mut next = 0;
-    loop {
-        let page = event::left_between(reader, next, end, super::PAGE).await?;
-        let Some(last) = page.last() else { return Ok(names) };
-        next = last.position + 1;
-        for event in &page {
-            names.find(&Parts::of(event));
+    let known = |people: &[&mut Names]| people.iter().map(|names| names.all().len()).sum::<usize>();
+    let mut before = 0;
+    while known(people) > before {
+        before = known(people);
+        let mut next = 0;
+        loop {
+            let page = event::left_between(reader, next, end, super::PAGE).await?;
+            let Some(last) = page.last() else { break };
+            next = last.position + 1;
+            for event in &page {
+                let parts = Parts::of(event);
+                for names in people.iter_mut() {
+                    names.find(&parts);
+                }
+            }
         }
     }
+    Ok(())
 }
