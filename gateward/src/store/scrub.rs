@@ -43,17 +43,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long lies between two attempts.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Empties the write-ahead log of the file at `path`; if one of `names` still stands in the file then, writes it
-/// anew, while nobody else can write (a second for some hundred megabytes).
+/// Empties the write-ahead log of the file at `path`; if one of `names` still stands in the file then, or if it is to
+/// be written `anew` in any case, because a name can stand there in other letters and codings, writes it anew, while nobody
+/// else can write (a second for some hundred megabytes).
 ///
 /// # Errors
 ///
 /// [`Error::Unreachable`].
-pub fn scrub(path: &Path, names: &[&str]) -> Result<Scrubbed, Error> {
+pub fn scrub(path: &Path, names: &[&str], anew: bool) -> Result<Scrubbed, Error> {
     if !empty_wal(path)? {
         return Ok(Scrubbed::WalInUse);
     }
-    if !any_stands_in(path, names)? {
+    if !anew && !any_stands_in(path, names)? {
         return Ok(Scrubbed::Clean);
     }
     vacuum(path)?;

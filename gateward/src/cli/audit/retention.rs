@@ -83,7 +83,7 @@ impl Expire {
             eprintln!("gateward: {feed} does not have {events} of these events yet, and will not get them");
         }
         let done = block_on(retention::expire(door, self.before, Some(by), *now))??;
-        let left = scrub(&access, &[])?;
+        let left = scrub(&access, &[], &done)?;
         report(context, out, done, left)
     }
 }
@@ -117,15 +117,15 @@ impl Erase {
         let access = context.access_to_change()?;
         let Access { door, by, now, .. } = &access;
         let done = block_on(retention::erase(door, &self.person, by, *now))??;
-        let left = scrub(&access, &[self.person.as_str()])?;
+        let left = scrub(&access, &[self.person.as_str()], &done)?;
         report(context, out, done, left)
     }
 }
 
 /// Takes out of the store's files what lies there beside the rows.
-fn scrub(access: &Access, names: &[&str]) -> anyhow::Result<Scrubbed> {
+fn scrub(access: &Access, names: &[&str], done: &Done) -> anyhow::Result<Scrubbed> {
     match &access.config.store {
-        StoreAddress::Sqlite(path) => Ok(scrub::scrub(path, names)?),
+        StoreAddress::Sqlite(path) => Ok(scrub::scrub(path, names, done.events > 0)?),
         StoreAddress::Postgres(_) => Ok(Scrubbed::NotOurs),
     }
 }
@@ -149,7 +149,7 @@ fn report(context: &Context, out: &mut impl Write, done: Done, left: Scrubbed) -
              event, search; backups and archived WAL keep what they have"
         ),
     }
-    Ok(YES)
+    Ok(if left == Scrubbed::WalInUse { no() } else { YES })
 }
 
 impl Hold {

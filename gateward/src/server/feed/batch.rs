@@ -58,7 +58,7 @@ pub async fn deliver(place: &Place, base: &str, page: Page) -> Result<Sent, Erro
         }
     }
     if let Some((first, why)) = refused.first().filter(|_| taken == 0 && stopped.is_none()) {
-        let said = format!("it takes none of {} events, {} neither: {why}", refused.len(), first.id);
+        let said = format!("it takes none of {} events, {} neither: {}", refused.len(), first.id, why.brief);
         return Err(Error::There(said));
     }
     // Of what one event of ours is told as, some may be there: they count when all of them are.
@@ -70,7 +70,8 @@ pub async fn deliver(place: &Place, base: &str, page: Page) -> Result<Sent, Erro
         Some(error) if page.is_empty() || taken == 0 => Err(error),
         _ => {
             refused.retain(|(entry, _)| entry.position < page.to());
-            let refused = refused.into_iter().map(|(entry, why)| Refused { id: entry.id.clone(), why });
+            let refused =
+                refused.into_iter().map(|(entry, why)| Refused { id: entry.id.clone(), why: why.words });
             Ok(Sent { refused: refused.collect(), ..page.sent() })
         }
     }

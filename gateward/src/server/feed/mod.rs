@@ -139,14 +139,9 @@ async fn turn(place: &Place, most: u64) -> Result<Turn, Error> {
         Target::Fhir { base } => batch::deliver(place, base, page).await?,
     };
     if let Some(first) = sent.refused.first() {
-        let (count, id, why) = (sent.refused.len(), &first.id, &first.why);
-        tracing::warn!(
-            feed = place.name,
-            count,
-            id,
-            why,
-            "it will never take these events, and got the others"
-        );
+        // Why is said in the event alone: a place can quote what it was sent.
+        let (count, id) = (sent.refused.len(), &first.id);
+        tracing::warn!(feed = place.name, count, id, "it will never take these events, and got the others");
     }
     match advance(door, &place.name, next.position, &sent, now()?).await {
         Ok(()) => Ok(Turn::Sent),
