@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use crate::cluster::patience::eventually;
 use crate::support::{Installation, PATIENCE};
+use crate::tampering::put_in_another_log;
 
 /// An installation that signs every second, with anchors that were made for it.
 async fn anchored(anchors: &[&str]) -> Installation {
@@ -93,6 +94,22 @@ async fn a_store_that_is_behind_its_anchor_serves_nothing_until_a_new_log_says_w
     assert!(!good && said.contains("the others are lost"), "{said}");
     let (said, good) = door.command(&["audit", "verify"]);
     assert!(good, "{said}");
+}
+
+/// Else whoever can write to the store alone could say that what an anchor has seen was lost honestly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_says_what_was_lost_opens_no_door_without_its_event() {
+    let mut door = anchored(&["anchor"]).await;
+    let older = door.database().keep();
+    record(&door, 2).await;
+    wait_for(&door, "anchor", events(&door));
+    door.stop().await;
+    door.database().put_back(&older);
+    put_in_another_log(&door);
+    let refused = door.try_start().await.unwrap_err().to_string();
+    assert!(refused.contains("no event says that") && refused.contains("goes on from it"), "{refused}");
+    let done = door.run(&["audit", "checkpoint"]);
+    assert!(!done.status.success() && done.stdout.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -224,19 +224,20 @@ async fn what_was_put_into_an_erased_event_is_named() {
     }
 }
 
-/// Else whoever can write to the store alone could say that what an anchor has seen was lost honestly.
+/// Puts in the row of a log that goes on from this one, and says that a million events were lost.
+pub fn put_in_another_log(door: &Installation) {
+    let origin = door.database().value("SELECT origin FROM log");
+    door.database().execute(&format!(
+        "INSERT INTO log (number, origin, began_at, took_over, old_origin, old_size, old_root) SELECT 2, \
+         'gateward/00000000000000000000000000000000', began_at, 1, '{origin}', 1000000, root FROM log, \
+         (SELECT root FROM checkpoint ORDER BY size DESC LIMIT 1) AS newest"
+    ));
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_no_event_tells_of_is_named_and_answers_for_nothing() {
-    let put_in = |door: &Installation| {
-        let origin = door.database().value("SELECT origin FROM log");
-        format!(
-            "INSERT INTO log (number, origin, began_at, took_over, old_origin, old_size, old_root) SELECT 2, \
-             'gateward/00000000000000000000000000000000', began_at, 1, '{origin}', 1000000, root FROM log, \
-             (SELECT root FROM checkpoint ORDER BY size DESC LIMIT 1) AS newest"
-        )
-    };
+async fn a_log_that_no_event_tells_of_is_named() {
     let (door, _) = kept().await;
-    door.database().execute(&put_in(&door));
+    put_in_another_log(&door);
     let (said, good) = door.command(&["audit", "verify"]);
     assert!(!good && said.contains("no event says that this log goes on from another one"), "{said}");
 }
