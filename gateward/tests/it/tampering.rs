@@ -6,6 +6,7 @@ mod searched;
 
 use std::path::PathBuf;
 
+use audit_log::PersonalHash;
 use serde_json::Value;
 
 pub use self::searched::make_index_anew;
@@ -208,6 +209,13 @@ async fn an_event_put_in_behind_the_end_is_named() {
 /// Nothing binds it: searches and reports would show it all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_put_into_an_erased_event_is_named() {
+    let salt = [7; 16];
+    let hash = PersonalHash::of(&salt, "{}").0;
+    let bytes = |bytes: &[u8]| {
+        let hex = data_encoding::HEXLOWER.encode(bytes);
+        if store_under_test::is_postgres() { format!("decode('{hex}', 'hex')") } else { format!("x'{hex}'") }
+    };
+    let whole = format!("personal_salt = {}, personal_hash = {}", bytes(&salt), bytes(&hash));
     let unchecked = if store_under_test::is_postgres() {
         "DO $$ DECLARE named name; BEGIN FOR named IN SELECT conname FROM pg_constraint \
          WHERE conrelid = 'event'::regclass AND contype = 'c' \
@@ -215,12 +223,16 @@ async fn what_was_put_into_an_erased_event_is_named() {
     } else {
         "PRAGMA ignore_check_constraints = ON"
     };
-    for sql in [
-        "UPDATE event SET personal = '{}', personal_salt = salt, salt = NULL, body = NULL WHERE position = 5",
-        "UPDATE event SET salt = NULL WHERE position = 5",
-        "UPDATE event SET personal_salt = NULL WHERE position = 5",
-    ] {
-        found(&format!("{unchecked}; {sql}"), "WRONG: ").await;
+    for put_in in ["body = '{}'", "personal = '{}'", &format!("personal = '{{}}', {whole}")] {
+        let (door, file) = kept().await;
+        assert!(door.command(&["audit", "erase", "--person", "a@example.org"]).1);
+        let (said, good) = verify(&door, &file);
+        assert!(good, "{said}");
+        let emptied = door.database().value("SELECT min(position) FROM event WHERE body IS NULL");
+        door.database()
+            .execute(&format!("{unchecked}; UPDATE event SET {put_in} WHERE position = {emptied}"));
+        let (said, good) = verify(&door, &file);
+        assert!(!good && said.contains("WRONG"), "{put_in}: {said}");
     }
 }
 
