@@ -105,7 +105,9 @@ pub fn patients_of(event: &Event) -> Vec<String> {
             let system = identifier.system.as_ref().map_or("", Uri::as_str);
             format!("{system}|{}", identifier.value.as_str())
         });
-        [meant.literal().map(|literal| literal.as_str().to_owned()), identifier].into_iter().flatten()
+        // Of whatever version, it is they.
+        let literal = meant.literal().and_then(|literal| literal.as_str().split("/_history/").next());
+        [literal.map(str::to_owned), identifier].into_iter().flatten()
     };
     let mut found = BTreeSet::new();
     entities.chain(agents).flat_map(names).filter(|name| found.insert(name.clone())).collect()

@@ -251,7 +251,7 @@ mod tests {
                 {"what": {"identifier": {"value": "8"}}, "role": {
                     "system": "http://terminology.hl7.org/CodeSystem/object-role", "code": "1"
                 }},
-                {"what": {"reference": "Observation/1"}}, {"what": {"reference": "Patient/1"}},
+                {"what": {"reference": "Observation/1"}}, {"what": {"reference": "Patient/1/_history/2"}},
             ],
         });
         let named = look_at(&event.to_string()).unwrap().patients;
