@@ -264,11 +264,8 @@ struct Known {
 
 impl Known {
     async fn read(door: &Door, open: &Open, count: u64) -> Result<Self, Error> {
-        let mut names = names_of(door, open)?;
-        if let Some(names) = &mut names {
-            holds::learn(&door.store.reader, &mut [names]).await?;
-        }
-        Ok(Self { count, holds: holds_with_all_names(door).await?, names })
+        // Those of whom is erased were all learned before it was decided; those of a hold when the hold was made.
+        Ok(Self { count, holds: holds_with_all_names(door).await?, names: names_of(door, open)? })
     }
 }
 

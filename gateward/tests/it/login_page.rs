@@ -8,7 +8,8 @@ use http::Request;
 use jiff::SignedDuration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::Installation;
+use crate::cluster::patience::eventually_beside;
+use crate::support::{Installation, PATIENCE};
 
 /// The user that the demo makes.
 const USER: &str = "operator";
@@ -248,6 +249,11 @@ async fn endless(wait: Duration) -> u16 {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
+                // Whoever answers before they are asked is taken for broken.
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n")
+                    && stream.read_buf(&mut asked).await.is_ok_and(|read| read > 0)
+                {}
                 tokio::time::sleep(wait).await;
                 let head =
                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n";
@@ -273,9 +279,7 @@ async fn whoever_logs_out_ends_what_runs_by_their_session_within_a_second() {
         Request::get("https://localhost/app/x").header("host", "localhost").header("cookie", cookie);
     let running = connection.send(request.body(String::new().into()).unwrap());
     let log_out = async {
-        while door.bodies("admitted").is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        eventually_beside("they are let in", PATIENCE, || door.bodies("admitted").pop()).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(door.bodies("ended").is_empty(), "it runs while they are logged in");
         assert_eq!(browser.post(&door, "/gateward/logout", &[]).await.status, 303);
@@ -284,10 +288,8 @@ async fn whoever_logs_out_ends_what_runs_by_their_session_within_a_second() {
     let (cut, logged_out) = tokio::join!(async { (running.await, Instant::now()) }, log_out);
     assert!(cut.0.is_err(), "the answer has no end of its own");
     assert!(cut.1 - logged_out < Duration::from_secs(1), "{:?}", cut.1 - logged_out);
-    while door.bodies("ended").is_empty() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(door.bodies("ended")[0]["delivery"], "revoked");
+    let ended = eventually_beside("its end is recorded", PATIENCE, || door.bodies("ended").pop()).await;
+    assert_eq!(ended["delivery"], "revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
