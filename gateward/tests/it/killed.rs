@@ -57,7 +57,7 @@ fn kill_until_it_is_done(door: &Installation, command: &[&str]) {
         }
         running.kill().unwrap();
         running.wait().unwrap();
-        patience += Duration::from_millis(50);
+        patience += patience / 4;
         let at = door.database().value(cursor);
         if !seen.contains(&at) {
             seen.push(at);
